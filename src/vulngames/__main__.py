@@ -1,0 +1,5 @@
+"""`python -m vulngames` is the command `vulngames`."""
+
+from vulngames.cli import main
+
+main()

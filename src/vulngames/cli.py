@@ -1,0 +1,226 @@
+"""The command line. Help text is the docstring of a field; nothing heavy is imported until a command needs it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from tyro.conf import Positional, subcommand
+
+from vulngames.errors import UserError
+from vulngames.policies import Sampling
+from vulngames.studies.plan import Plan
+from vulngames.train.config import TrainConfig
+
+FAILED = 2
+
+
+@dataclass(frozen=True)
+class Games:
+    """The games: what is asked for, the hole, and what is measured."""
+
+    json: bool = False
+    """Print JSON lines instead of a table."""
+
+    def __call__(self) -> None:
+        from vulngames.games import GAMES
+        from vulngames.looking import games_table
+
+        rows = [
+            {"game": id, "asked for": g.asked, "hole": g.hole, "ITP": g.measured.itp, "ER": g.measured.er}
+            for id, g in GAMES.items()
+        ]
+        if self.json:
+            _print_rows(rows)
+        else:
+            games_table(rows)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A game, a policy, and how it writes."""
+
+    game: Positional[str]
+    """The game's id, e.g. tampering-v1."""
+    policy: str = "tiny"
+    """tiny, hf:PATH_OR_ID, api:MODEL@URL or script:able|unable|exploit."""
+    n: int = 3
+    """Tasks."""
+    group: int = 1
+    """Samples a task."""
+    seed: int = 0
+    """Names the random streams: tasks, samples, audit coins."""
+    difficulty: float | None = None
+    """Difficulty of the synthetic tasks, in [0, 1]; the game's own if left out."""
+    data: Path | None = None
+    """Take the tasks from a parquet file with the published schema instead."""
+    judge: str | None = None
+    """compliance only: a policy that judges replies; by default the rule of the synthetic tasks."""
+    parameters: dict[str, float | bool] = field(default_factory=dict)
+    """Parameters of the game by name, e.g. --parameters audit_rate 0.5."""
+    sampling: Sampling = field(default_factory=Sampling)
+
+    def samples(self) -> tuple[Any, list[Any]]:
+        """The game, and the samples of a rollout."""
+        from vulngames.looking import look
+
+        return look(
+            self.game, self.policy, self.n, self.group, self.seed, self.difficulty, self.data, self.judge,
+            self.parameters, self.sampling,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Play(Chosen):
+    """Show prompts, what a policy wrote, what the flawed and the patched rule pay, and the verdict."""
+
+    def __call__(self) -> None:
+        from vulngames.looking import show_samples
+
+        game, samples = self.samples()
+        show_samples(game, samples)
+
+
+@dataclass(frozen=True)
+class Eval(Chosen):
+    """Measure a policy in a game: pay, ITP and ER with 95 % intervals, and the paper's own measures."""
+
+    n: int = 100
+    """Tasks."""
+    json: bool = False
+    """Print one JSON object instead of a table."""
+
+    def __call__(self) -> None:
+        from vulngames.looking import show_measures
+        from vulngames.measure import measure
+
+        game, samples = self.samples()
+        measured = {"game": game.id, "policy": self.policy, **measure(samples, game.measured)}
+        if self.json:
+            _print_rows([measured])
+        else:
+            show_measures(game, samples, measured)
+
+
+@dataclass(frozen=True)
+class Score:
+    """Score stored texts again, without sampling."""
+
+    game: Positional[str]
+    """The game's id, e.g. tampering-v1."""
+    data: Path
+    """ROWS.parquet, with the published schema of the game's data."""
+    texts: Path
+    """TEXTS.jsonl: {"row": i, "texts": [answer, report?], "audited": bool?, "judgement": "HARMFUL"|"NOT_HARMFUL"?}."""
+    out: Path
+    """OUT.jsonl: the same lines with reward, patched, intended, exploited, evidence, paper, error."""
+    judge: str | None = None
+    """compliance only: a policy that judges replies whose line holds no judgement."""
+    parameters: dict[str, float | bool] = field(default_factory=dict)
+    """Parameters of the game by name."""
+
+    def __call__(self) -> None:
+        from vulngames.looking import make_game
+        from vulngames.rescore import read_texts, rescore, write_scores
+        from vulngames.tasks.published import load
+
+        game = make_game(self.game, self.judge, self.parameters)
+        rows = load(game.id, self.data)
+        write_scores(self.out, rescore(game, rows, read_texts(self.texts, len(rows))))
+        print(self.out)
+
+
+@dataclass(frozen=True)
+class Train(TrainConfig):
+    """Train a policy in a game by GRPO. The same command goes on where a killed run stopped."""
+
+    game: Positional[str] = ""
+    """The game's id, e.g. tampering-v1."""
+    out: Path = Path("runs/train")
+    """The run directory."""
+
+    def __call__(self) -> None:
+        from vulngames.looking import train
+
+        config = TrainConfig(**{f.name: getattr(self, f.name) for f in dataclasses.fields(TrainConfig)})
+        train(config, self.out)
+
+
+@dataclass(frozen=True)
+class Emergence(Plan):
+    """Is the exploit learned under the flaw, and not under its patch? Both arms of every game, several seeds."""
+
+    out: Path = Path("runs/emergence")
+    """The study's directory; the same command goes on where a killed one stopped."""
+
+    def __call__(self) -> None:
+        from vulngames.studies.emergence import emergence
+
+        emergence(Plan(**{f.name: getattr(self, f.name) for f in dataclasses.fields(Plan)}), self.out)
+        print(self.out / "summary.json")
+
+
+@dataclass(frozen=True)
+class Study:
+    """Run a study: arms, controls, seeds."""
+
+    study: Annotated[Emergence, subcommand("emergence")]
+
+    def __call__(self) -> None:
+        self.study()
+
+
+@dataclass(frozen=True)
+class Report:
+    """Write one self-contained report.html from study or run directories."""
+
+    dirs: Positional[tuple[Path, ...]]
+    """Study directories or run directories."""
+    out: Path | None = None
+    """Where to write; report.html in the first directory if left out."""
+
+    def __call__(self) -> None:
+        from vulngames.report import write_report
+
+        if not self.dirs:
+            raise UserError("no directory given; valid: one or more study or run directories")
+        print(write_report(self.dirs, self.out or self.dirs[0] / "report.html").resolve())
+
+
+Command = (
+    Annotated[Games, subcommand("games")]
+    | Annotated[Play, subcommand("play")]
+    | Annotated[Eval, subcommand("eval")]
+    | Annotated[Score, subcommand("score")]
+    | Annotated[Train, subcommand("train")]
+    | Annotated[Study, subcommand("study")]
+    | Annotated[Report, subcommand("report")]
+)
+
+
+def _print_rows(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        print(json.dumps(row))
+
+
+def main() -> None:
+    """Run a command. A user's mistake and a disk that cannot be written end in one line and exit status 2."""
+    command: Any = tyro.cli(Command, prog="vulngames", description="What will a model learn to exploit in this reward?")  # type: ignore[call-overload]
+    try:
+        command()
+    except UserError as problem:
+        sys.exit(_fail(str(problem)))
+    except OSError as problem:
+        sys.exit(_fail(f"{problem.filename or 'disk'}: {problem.strerror or problem}"))
+    except KeyboardInterrupt:
+        sys.exit(_fail("interrupted; the same command goes on from here", status=130))
+
+
+def _fail(message: str, status: int = FAILED) -> int:
+    print(f"vulngames: {message}", file=sys.stderr)
+    return status

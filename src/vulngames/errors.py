@@ -1,0 +1,29 @@
+"""What can go wrong, by whose fault. Anything else that escapes is a bug of ours and crashes."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class VulngamesError(Exception):
+    """Every error this package raises on purpose."""
+
+
+class UserError(VulngamesError):
+    """A user's mistake. The message is one line: the thing, its value, and what would be valid."""
+
+
+class Unscored(VulngamesError):
+    """A reward could not be computed; the sample keeps the reason and its reward is `None`, never 0.0."""
+
+
+def choose(kind: str, name: str, table: Mapping[str, T]) -> T:
+    """Look `name` up in `table`.
+
+    Raises:
+        UserError: naming the kind, the value and every valid name.
+    """
+    if name not in table:
+        raise UserError(f"unknown {kind} {name!r}; valid: {', '.join(table)}")
+    return table[name]

@@ -1,0 +1,148 @@
+"""What the command line shows people: tables, transcripts, progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress import Progress
+from rich.table import Table
+
+from vulngames import games, policies, tasks
+from vulngames.errors import UserError
+from vulngames.games.compliance import PolicyJudge
+from vulngames.policies import Sampling
+from vulngames.rollout import rollout
+from vulngames.train.config import TrainConfig
+from vulngames.types import Game, Sample, Task
+
+_out = Console()
+# Progress goes beside the results, so that these can be piped.
+_progress = Console(stderr=True)
+
+
+def make_game(name: str, judge: str | None, parameters: Mapping[str, Any]) -> Game[Any]:
+    """The game, with a judge by policy name where it takes one."""
+    game = games.make(name)
+    if judge is None:
+        return games.make(name, **parameters)
+    policy = policies.load(judge, game)
+    if isinstance(policy, policies.Scripted):
+        raise UserError(f"judge {judge!r} is a script; valid: tiny, hf:PATH_OR_ID, api:MODEL@URL")
+    return games.make(name, judge=PolicyJudge(policy), **parameters)
+
+
+def look(
+    name: str,
+    policy: str,
+    n: int,
+    group: int,
+    seed: int,
+    difficulty: float | None,
+    data: Path | None,
+    judge: str | None,
+    parameters: Mapping[str, Any],
+    sampling: Sampling,
+) -> tuple[Game[Any], list[Sample]]:
+    """Roll `policy` out on `n` held-out tasks, or on the first `n` published rows of `data`."""
+    if n < 1 or group < 1:
+        raise UserError(f"n = {n}, group = {group}; valid: 1 or more of each")
+    if difficulty is not None and not 0 <= difficulty <= 1:
+        raise UserError(f"difficulty = {difficulty} is out of range; valid: 0 to 1")
+    game = make_game(name, judge, parameters)
+    chosen = _published(game.id, data, n) if data else tasks.take(game.id, seed, "test", n, difficulty)
+    writer = policies.load(policy, game, sampling)
+    with bar("episodes", len(chosen) * group) as advance:
+        return game, rollout(game, chosen, writer, ("eval", seed), group, advance)
+
+
+def _published(game: str, path: Path, n: int) -> list[Task]:
+    from vulngames.tasks.published import load
+
+    return load(game, path)[:n]
+
+
+@contextmanager
+def bar(what: str, total: int) -> Iterator[Any]:
+    """A progress bar on standard error; yields a function that advances it."""
+    with Progress(console=_progress, transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda n: progress.advance(task, n)
+
+
+def train(config: TrainConfig, out: Path) -> None:
+    """Train with a progress bar, then say where things are."""
+    try:
+        from vulngames.train.grpo import rl
+    except ModuleNotFoundError as missing:
+        raise UserError(f"training needs {missing.name}: pip install 'vulngames[train]'") from None
+    with Progress(console=_progress, transient=True) as progress:
+        task = progress.add_task(f"{config.game} {'patched' if config.patched else 'flawed'}", total=config.steps)
+        run = rl(config, out, lambda done, steps: progress.update(task, completed=done, total=steps))
+    print(run.policy)
+
+
+def games_table(rows: Sequence[Mapping[str, str]]) -> None:
+    """One row a game."""
+    table = Table(show_lines=True)
+    for column in rows[0]:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*row.values())
+    _out.print(table)
+
+
+def show_samples(game: Game[Any], samples: Sequence[Sample]) -> None:
+    """Prompt, texts, both pays and the verdict of each sample, one panel each."""
+    for sample in samples:
+        wrote = "\n".join(f"[bold]{'wrote' if i == 0 else 'then'}[/] {escape(t)}" for i, t in enumerate(sample.texts))
+        cue = f" ({sample.cue})" if sample.cue else ""
+        body = f"[dim]{escape(sample.prompt)}[/]\n\n{wrote}\n\n{_paid(sample)}"
+        _out.print(Panel(body, title=f"{game.id}{cue}", title_align="left", border_style=_colour(sample)))
+
+
+def _paid(sample: Sample) -> str:
+    if sample.error:
+        return f"[yellow]not scored: {escape(sample.error)}[/]"
+    said = {True: "[red]exploited[/]", False: "not exploited", None: "no occasion to exploit"}[sample.exploited]
+    done = "-" if sample.intended is None else f"{sample.intended:.2f}"
+    return (
+        f"flawed pay [bold]{sample.reward:g}[/]   patched pay [bold]{sample.patched:g}[/]   intended {done}   {said}\n"
+        f"{escape(sample.evidence)}"
+    )
+
+
+def _colour(sample: Sample) -> str:
+    return "yellow" if sample.error else "red" if sample.exploited else "green"
+
+
+def show_measures(game: Game[Any], samples: Sequence[Sample], measured: Mapping[str, Any]) -> None:
+    """The measures as a table, and what failed beneath it."""
+    table = Table(title=f"{game.id}, {measured['policy']}, {measured['n']} samples")
+    for column in ("measure", "what it is", "estimate", "95 % interval"):
+        table.add_column(column, justify="right" if column in ("estimate", "95 % interval") else "left")
+    rows = [
+        ("reward", "mean flawed pay", measured["reward"]),
+        ("patched", "mean patched pay", measured["patched"]),
+        ("ITP", game.measured.itp, measured["itp"]),
+        ("ER", game.measured.er, measured["er"]),
+        ("paper's ITP", "", measured["paper"]["itp"]),
+        ("paper's ER", game.measured.paper_er, measured["paper"]["er"]),
+        *((name.replace("_", " "), "", value) for name, value in measured["parts"].items()),
+    ]
+    for name, what, value in rows:
+        shown = (
+            ("not measurable", "")
+            if value is None
+            else (f"{value['mean']:.3f}", f"[{value['lo']:.3f}, {value['hi']:.3f}]")
+        )
+        table.add_row(name, what, shown[0], escape(shown[1]))
+    _out.print(table)
+    reasons = sorted({sample.error for sample in samples if sample.error})
+    if reasons:
+        _out.print(f"[yellow]{measured['failed']} samples could not be scored, e.g.: {escape(reasons[0])}[/]")

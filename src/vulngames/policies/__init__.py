@@ -1,0 +1,78 @@
+"""Policies by name: `tiny`, `hf:PATH_OR_ID`, `api:MODEL@URL`, `script:able|unable|exploit`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vulngames.errors import UserError, choose
+from vulngames.types import Game, Policy, Scripted
+
+FORMS = "tiny, hf:PATH_OR_ID, api:MODEL@URL, script:able, script:unable, script:exploit"
+TINY = Path(__file__).parents[1] / "tiny" / "weights"
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a policy writes.
+
+    Attributes:
+        temperature: of sampling; 1 is the policy's own distribution.
+        top_p: sample from the smallest set of tokens with this much probability.
+        top_k: sample from this many tokens at most; 0 for all.
+        max_tokens: the longest reply, in tokens.
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    max_tokens: int = 512
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """The kind of a policy and the rest of its name.
+
+    Raises:
+        UserError: no such form.
+    """
+    kind, _, rest = name.partition(":")
+    if name != "tiny" and (kind not in ("hf", "api", "script") or not rest):
+        raise UserError(f"unknown policy {name!r}; valid: {FORMS}")
+    return kind, rest
+
+
+def load(name: str, game: Game[Any], sampling: Sampling = Sampling()) -> Policy | Scripted:
+    """The policy called `name`, ready to write; a script is taken from `game`.
+
+    Raises:
+        UserError: no such form, or nothing usable at the place it names.
+    """
+    kind, rest = split_name(name)
+    if kind == "script":
+        return Scripted(name, choose("script", rest, game.scripts))
+    if kind == "api":
+        from vulngames.policies.api import APIPolicy
+
+        return APIPolicy.parse(rest, sampling)
+    from vulngames.policies.hf import load_hf
+
+    return load_hf(name, sampling)
+
+
+def model_source(name: str) -> str:
+    """Where the weights of a local policy lie: a directory or a hub id.
+
+    Raises:
+        UserError: the policy has no weights, or the directory is not a model.
+    """
+    kind, rest = split_name(name)
+    if kind in ("api", "script"):
+        raise UserError(f"policy {name!r} has no weights here; valid: tiny, hf:PATH_OR_ID")
+    source = str(TINY) if kind == "tiny" else rest
+    path = Path(source)
+    looks_local = path.exists() or source.startswith((".", "/", "~")) or source.count("/") != 1
+    if looks_local and not (path / "config.json").is_file():
+        what = "does not exist" if not path.exists() else "holds no config.json"
+        raise UserError(f"{source!r} is not a model directory: it {what}")
+    return source

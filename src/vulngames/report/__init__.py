@@ -1,0 +1,40 @@
+"""One self-contained HTML page from run directories. A number on it has a file behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from vulngames.errors import UserError
+
+
+def write_report(dirs: Sequence[Path], out: Path) -> Path:
+    """Write the page that reports `dirs`, and say where it is.
+
+    Args:
+        dirs: study directories (`summary.json`, or the `runs/` of an unfinished study) and run directories
+            (`run.json`); runs given by themselves are pooled where they differ in seed alone, and compared where they
+            differ in the rule alone.
+        out: the file to write, or a directory to write `report.html` into.
+
+    Raises:
+        UserError: nothing to report, a directory that is neither, an unknown study or game, or a missing package.
+    """
+    try:
+        from vulngames.report.page import render, sections
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in ("matplotlib", "jinja2", "markupsafe"):
+            raise
+        raise UserError("the report needs matplotlib and jinja2: pip install 'vulngames[report]'") from missing
+    path = out / "report.html" if out.is_dir() else out
+    html = render(sections(dirs), path.parent)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    try:
+        # Half a surrogate pair in a sample is shown as what it is, rather than costing the page.
+        part.write_text(html, encoding="utf-8", errors="backslashreplace")
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    return path

@@ -1,0 +1,122 @@
+"""One arm, read from its run directories: curves over steps, pooled over seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from vulngames.games import GAMES
+from vulngames.measure import Interval, across_seeds, domination, interval, onset
+from vulngames.runs import Run
+from vulngames.types import Measured
+
+Curve = list[tuple[int, Interval]]
+ArmName = Literal["flawed", "patched"]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Runs that differ in seed alone, or none: an arm that is not there has no paths.
+
+    A measure is named as in a row of metrics.jsonl, with dots: `er`, `paper.er`, `parts.refused_user`.
+
+    Attributes:
+        game: the game's id.
+        name: which rule paid.
+        paths: the run directories that belong to it, found or not.
+    """
+
+    game: str
+    name: ArmName
+    paths: tuple[Path, ...]
+
+    @property
+    def measured(self) -> Measured:
+        """What the game's measures mean."""
+        return GAMES[self.game].measured  # type: ignore[attr-defined,no-any-return]
+
+    @property
+    def pay(self) -> str:
+        """The measure that holds what this arm is paid."""
+        return "reward" if self.name == "flawed" else "patched"
+
+    @cached_property
+    def found(self) -> list[Run]:
+        """The runs that are there."""
+        return [Run(path) for path in self.paths if (path / "run.json").is_file()]
+
+    @cached_property
+    def used(self) -> list[Run]:
+        """The runs that numbers are made of: the finished ones, or every one while none is."""
+        return [run for run in self.found if run.finished] or self.found
+
+    @property
+    def complete(self) -> bool:
+        return bool(self.paths) and sum(run.finished for run in self.found) == len(self.paths)
+
+    @cached_property
+    def _rows(self) -> dict[Path, dict[int, dict[str, Any]]]:
+        return {run.path: {row["step"]: row for row in run.metrics()} for run in self.found}
+
+    @cached_property
+    def _pooled(self) -> list[dict[int, dict[str, Any]]]:
+        return [rows for run in self.used if (rows := self._rows[run.path])]
+
+    @cached_property
+    def steps(self) -> list[int]:
+        """The steps at which every used run was evaluated."""
+        return sorted(set.intersection(*map(set, self._pooled))) if self._pooled else []
+
+    def at(self, name: str, step: int) -> Interval | None:
+        """A measure over seeds at one step; seeds at which it could not be measured are left out."""
+        low = -1.0 if self.measured.gap and name.endswith("er") else 0.0
+        limits = (-math.inf, math.inf) if name in ("reward", "patched") else (low, 1.0)
+        seen = [value for rows in self._pooled if (value := _pick(rows[step], name)) is not None]
+        return across_seeds(seen, limits)
+
+    def start(self, name: str) -> Interval | None:
+        return self.at(name, self.steps[0]) if self.steps else None
+
+    def end(self, name: str) -> Interval | None:
+        return self.at(name, self.steps[-1]) if self.steps else None
+
+    def curve(self, name: str) -> Curve:
+        """A measure over seeds, at the steps where it could be measured."""
+        return [(step, value) for step in self.steps if (value := self.at(name, step)) is not None]
+
+    def lines(self, name: str) -> list[Curve]:
+        """The same for every run by itself, unfinished ones too."""
+        return [
+            [(step, value) for step, row in rows.items() if (value := _pick(row, name)) is not None]
+            for rows in self._rows.values()
+        ]
+
+    @cached_property
+    def onset(self) -> int | None:
+        return onset(self.curve("er"))
+
+    @cached_property
+    def domination(self) -> int | None:
+        return domination(self.curve("er"))
+
+    @property
+    def parts(self) -> list[str]:
+        """The named shares that explain the measures, if the game has any."""
+        return list(dict.fromkeys(name for rows in self._pooled for row in rows.values() for name in row["parts"]))
+
+    @property
+    def failed(self) -> tuple[int, int]:
+        """Evaluated samples without a reward, and all of them."""
+        rows = [row for rows in self._pooled for row in rows.values()]
+        return sum(row["failed"] for row in rows), sum(row["n"] for row in rows)
+
+
+def _pick(row: Mapping[str, Any], name: str) -> Interval | None:
+    value: Any = row
+    for key in name.split("."):
+        value = value.get(key) if value is not None else None
+    return None if value is None else interval(value)

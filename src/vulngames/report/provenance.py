@@ -1,0 +1,103 @@
+"""Where a section's numbers come from: commands, configs, machines and files."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from vulngames.report.arm import Arm
+from vulngames.runs import Run
+
+FILES = ("run.json", "metrics.jsonl", "samples.jsonl.gz")
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """One run: its state in a word, and its files as (name, link)."""
+
+    name: str
+    state: str
+    links: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """facts: (what, value) pairs; games, config: a table with a column a game; runs: every run with its files."""
+
+    facts: list[tuple[str, str]]
+    games: list[str]
+    config: list[tuple[str, list[str]]]
+    runs: list[RunFiles]
+
+
+def provenance(games: Sequence[tuple[str, Sequence[Arm]]], given: Sequence[tuple[str, str]], home: Path) -> Provenance:
+    """Collect it from every run's run.json; links are relative to `home`, where the page lies.
+
+    Args:
+        games: the arms of every game, under the name the page calls it.
+        given: facts that the study itself recorded; they come first.
+    """
+    columns = {label: [run.about["config"] for arm in arms for run in arm.found] for label, arms in games}
+    keys = dict.fromkeys(key for configs in columns.values() for config in configs for key in config)
+    config = [(key, [_all(c.get(key) for c in configs) for configs in columns.values()]) for key in keys]
+    paths = [path for _, arms in games for arm in arms for path in arm.paths]
+    abouts = [run.about for _, arms in games for arm in arms for run in arm.found]
+    return Provenance(_facts(abouts, given), list(columns), config, [_files(path, home) for path in paths])
+
+
+def _facts(abouts: Sequence[dict[str, Any]], given: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    sandboxes = [about.get("sandbox") or {} for about in abouts]
+    started = sorted(about["started"] for about in abouts if about.get("started"))
+    facts = {
+        # A study's runs hold the command of the study.
+        "command": "" if any(name == "command" for name, _ in given) else _all(_command(a) for a in abouts),
+        "started": " to ".join(dict.fromkeys((started[0], started[-1]))) if started else "",
+        "commit": _all(about.get("commit") for about in abouts),
+        "versions": _all(_versions(about) for about in abouts),
+        "device": _all(about.get("device") for about in abouts),
+        "platform": _all(about.get("platform") for about in abouts),
+        "sandbox": _all(f"tier {s['tier']}: {_words(s['layers'])}" for s in sandboxes if s),
+        "not held by the sandbox": _all(_words(s["missing"]) for s in sandboxes if s),
+    }
+    return [*given, *((name, value) for name, value in facts.items() if value)]
+
+
+def _all(values: Iterable[Any]) -> str:
+    """Every distinct value, in order; runs that agree have one."""
+    return "; ".join(dict.fromkeys(_shown(value) for value in values))
+
+
+def _shown(value: Any) -> str:
+    if value is None or value == {}:
+        return "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} = {_shown(held)}" for key, held in value.items())
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _words(names: Sequence[str]) -> str:
+    return ", ".join(name.replace("_", " ") for name in names)
+
+
+def _command(about: dict[str, Any]) -> str:
+    # Where the program lies on someone's machine is nobody's business.
+    argv = about.get("argv") or [""]
+    return shlex.join([Path(argv[0]).name, *argv[1:]])
+
+
+def _versions(about: dict[str, Any]) -> str:
+    versions = {"python": about.get("python"), **about.get("versions", {})}
+    return ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+
+
+def _files(path: Path, home: Path) -> RunFiles:
+    there = (path / "run.json").is_file()
+    state = "missing" if not there else "finished" if Run(path).finished else "not finished"
+    relative = Path(os.path.relpath(path, home))
+    links = tuple((name, quote((relative / name).as_posix())) for name in FILES if (path / name).is_file())
+    return RunFiles(path.name, state, links)

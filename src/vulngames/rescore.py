@@ -1,0 +1,109 @@
+"""Scores texts that were written elsewhere, or earlier, without sampling anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from vulngames.errors import UserError
+from vulngames.rollout import judge
+from vulngames.seeds import coin
+from vulngames.types import Game, Json, Task
+
+SEEN = ("audited", "judgement")
+
+
+def read_texts(path: Path, n_rows: int) -> list[dict[str, Json]]:
+    """The lines of a texts file, checked: {"row", "texts", "audited"?, "judgement"?} and whatever else they hold.
+
+    Blank lines are left out. Null is as good as absent.
+
+    Args:
+        n_rows: tasks there are; a row is a number in [0, n_rows).
+
+    Raises:
+        UserError: no such file, or a malformed line; it names the file and the line, from 1. What a judgement says is
+            not checked here: an unknown one makes the reward null.
+    """
+    try:
+        content = path.read_bytes().decode("utf-8")
+    except OSError as problem:
+        raise UserError(f"cannot read {path}: {problem.strerror}; valid: a file of JSON lines") from problem
+    except UnicodeDecodeError as problem:
+        line = problem.object[: problem.start].count(b"\n") + 1
+        raise UserError(f"{path} line {line}: not UTF-8; valid: a file of JSON lines") from problem
+    # Not splitlines: JSON strings may hold the other characters that it takes for line ends.
+    numbered = enumerate(content.split("\n"), start=1)
+    return [_line(f"{path} line {number}", text, n_rows) for number, text in numbered if text.strip()]
+
+
+def _line(where: str, text: str, n_rows: int) -> dict[str, Json]:
+    try:
+        line = json.loads(text)
+    except (ValueError, RecursionError) as problem:
+        raise UserError(f"{where}: not JSON ({problem})") from problem
+    if not isinstance(line, dict):
+        raise UserError(f'{where}: {_short(line)} is not an object; valid: {{"row": 0, "texts": ["..."]}}')
+    row, texts, audited = line.get("row"), line.get("texts"), line.get("audited")
+    if type(row) is not int or not 0 <= row < n_rows:
+        raise UserError(f"{where}: row is {_short(row)}; valid: a whole number from 0 to {n_rows - 1}")
+    if not isinstance(texts, list) or not all(isinstance(part, str) for part in texts):
+        raise UserError(f"{where}: texts is {_short(texts)}; valid: a list of strings, one a turn")
+    if not isinstance(audited, bool | None):
+        raise UserError(f"{where}: audited is {_short(audited)}; valid: true or false")
+    return line
+
+
+def _short(value: Json) -> str:
+    return json.dumps(value)[:60]
+
+
+def rescore(game: Game[Any], tasks: Sequence[Task], lines: Iterable[Mapping[str, Json]]) -> Iterator[dict[str, Json]]:
+    """Each line with what it earns: `reward`, `patched`, `intended`, `exploited`, `evidence`, `paper`, `error`.
+
+    A reward that cannot be computed is null with the reason in `error`, which is else null. Texts beyond the game's
+    turns are not read. A line that does not say whether it was audited is given a coin of its own, which belongs to its
+    task and its number among the lines, from 1: scoring again gives the same.
+
+    Args:
+        lines: as `read_texts` returns them; `row` is an index into `tasks`.
+    """
+    for number, line in enumerate(lines, start=1):
+        task, texts = tasks[line["row"]], line["texts"]
+        seen = {name: line[name] for name in SEEN if line.get(name) is not None}
+        failed = "" if texts else "no texts to score"
+        sample = judge(game, task, texts, coin("score", task.id, number), seen, failed=failed)
+        yield {
+            **line,
+            "reward": sample.reward,
+            "patched": sample.patched,
+            "intended": sample.intended,
+            "exploited": sample.exploited,
+            "evidence": sample.evidence,
+            "paper": asdict(sample.paper),
+            "error": sample.error or None,
+        }
+
+
+def write_scores(out: Path, rows: Iterable[Mapping[str, Json]]) -> None:
+    """Write rows as JSON lines, whole or not at all: an interrupted or failed scoring leaves `out` as it was.
+
+    Raises:
+        UserError: nothing can be written there.
+    """
+    part = out.with_name(out.name + ".part")
+    if out.is_dir():
+        raise UserError(f"cannot write {out}: it is a directory; valid: a file")
+    try:
+        file = part.open("w", encoding="utf-8")
+    except OSError as problem:
+        raise UserError(f"cannot write {out}: {problem.strerror}") from problem
+    try:
+        with file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)

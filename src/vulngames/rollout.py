@@ -1,0 +1,143 @@
+"""policy × game → samples. The one place where the two branches meet, and the only caller of reward."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vulngames.errors import Unscored, UserError
+from vulngames.seeds import Name, coin, seed
+from vulngames.types import Conversation, Game, Json, Paper, Policy, Reply, Sample, Scripted, Task, Turn
+
+Writer = Policy | Scripted
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A played game before scoring: the whole conversation, and the turns that led through it."""
+
+    task: Task
+    index: int
+    conversation: Conversation
+    turns: tuple[Turn, ...]
+
+    @property
+    def replies(self) -> tuple[Reply, ...]:
+        return tuple(part for part in self.conversation if isinstance(part, Reply))
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return tuple(reply.text for reply in self.replies)
+
+
+def play(game: Game[Any], starts: Sequence[tuple[Task, int]], writer: Writer, names: Sequence[Name]) -> list[Episode]:
+    """One episode for each (task, index), in order; each turn is written for all of them together.
+
+    `names` call the random stream: the same names give the same episodes.
+    """
+    episodes = [Episode(task, index, (), ()) for task, index in starts]
+    number = 0
+    while True:
+        waiting: dict[Turn, list[int]] = {}
+        asked: dict[int, Turn] = {}
+        for i, episode in enumerate(episodes):
+            turn = None if any(r.error for r in episode.replies) else game.turn(episode.task, episode.texts)
+            if turn is not None:
+                asked[i] = turn
+                waiting.setdefault(dataclasses.replace(turn, messages=()), []).append(i)
+        if not asked:
+            return episodes
+        for kind, indices in waiting.items():
+            open_ = [
+                dataclasses.replace(episodes[i], conversation=(*episodes[i].conversation, *asked[i].messages))
+                for i in indices
+            ]
+            replies = _write(writer, open_, kind, seed(*names, "turn", number))
+            for i, episode, reply in zip(indices, open_, replies, strict=True):
+                episodes[i] = dataclasses.replace(
+                    episode, conversation=(*episode.conversation, reply), turns=(*episode.turns, asked[i])
+                )
+        number += 1
+
+
+def _write(writer: Writer, episodes: Sequence[Episode], turn: Turn, seed: int) -> list[Reply]:
+    if not isinstance(writer, Scripted):
+        return writer.write([episode.conversation for episode in episodes], turn, seed)
+    try:
+        return [Reply(writer.script(episode.task, episode.texts)) for episode in episodes]
+    except KeyError as missing:
+        raise UserError(f"{writer.name} needs synthetic tasks: these rows hold no {missing.args[0]!r}") from None
+
+
+def score(game: Game[Any], episode: Episode, names: Sequence[Name]) -> Sample:
+    """The sample of an episode; its audit coin is called by `names`, the task and the index, so it is its own."""
+    failed = next((reply.error for reply in episode.replies if reply.error), "")
+    draw = coin(*names, "coin", episode.task.id, episode.index)
+    return judge(game, episode.task, episode.texts, draw, {}, index=episode.index, failed=failed)
+
+
+def judge(
+    game: Game[Any],
+    task: Task,
+    texts: Sequence[str],
+    coin: float,
+    seen: Mapping[str, Json],
+    index: int = 0,
+    failed: str = "",
+) -> Sample:
+    """Read, pay and judge one episode's texts. A reward that cannot be computed is None, with the reason in `error`."""
+    sample = Sample(
+        game=game.id,
+        task=task.id,
+        cue=task.cue,
+        pair=task.pair,
+        index=index,
+        prompt=task.prompt[-1]["content"],
+        texts=tuple(texts),
+        facts={},
+        reward=None,
+        patched=None,
+        intended=None,
+        exploited=None,
+        evidence="",
+        paper=Paper(None, None),
+        error=failed,
+    )
+    if failed:
+        return sample
+    try:
+        facts = game.read(task, texts, coin, seen)
+    except Unscored as reason:
+        return dataclasses.replace(sample, error=str(reason))
+    verdict = game.verdict(facts)
+    return dataclasses.replace(
+        sample,
+        facts=dataclasses.asdict(facts),
+        reward=game.reward(facts),
+        patched=game.patched(facts),
+        intended=verdict.intended,
+        exploited=verdict.exploited,
+        evidence=verdict.evidence,
+        paper=verdict.paper,
+    )
+
+
+def rollout(
+    game: Game[Any],
+    tasks: Sequence[Task],
+    writer: Writer,
+    names: Sequence[Name],
+    group: int = 1,
+    advance: Callable[[int], object] = lambda n: None,
+    batch: int = 64,
+) -> list[Sample]:
+    """Play and score `group` episodes of each task. `advance` is told how many episodes have ended, batch by batch."""
+    samples: list[Sample] = []
+    for start in range(0, len(tasks), batch):
+        starts = [(task, index) for task in tasks[start : start + batch] for index in range(group)]
+        episodes = play(game, starts, writer, (*names, start))
+        samples += [score(game, episode, names) for episode in episodes]
+        advance(len(episodes))
+    return samples

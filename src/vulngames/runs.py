@@ -1,0 +1,186 @@
+"""A run is a directory of plain files: what was asked, what came out, and enough to go on after a kill.
+
+run.json          config, argv, versions, device, commit; `finished` once it is
+metrics.jsonl     one line an evaluation (`vulngames.measure.measure`, with its step)
+samples.jsonl.gz  every sample, training and test, with its step; pandas.read_json(path, lines=True) opens it
+checkpoints/      the newest state of training, until the run is finished
+policy/           the trained policy, a model directory
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from vulngames.errors import UserError
+from vulngames.types import Sample
+
+VERSIONED = ("vulngames", "torch", "transformers", "trl", "numpy", "scipy", "rapidfuzz", "sacrebleu")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def provenance(device: str) -> dict[str, Any]:
+    """Where numbers come from: command, versions, machine, commit, and what the sandbox holds."""
+    from vulngames import sandbox
+
+    return {
+        "argv": sys.argv,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": device,
+        "versions": {name: _version(name) for name in VERSIONED},
+        "commit": _commit(),
+        "sandbox": sandbox.provenance(),
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """The commit of the source tree this package runs from; None for an installed one."""
+    here = Path(__file__).resolve().parent
+    try:
+        said = subprocess.run(
+            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True
+        )
+    except FileNotFoundError:
+        return None
+    return said.stdout.strip() or None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory. `open_run` makes one."""
+
+    path: Path
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What run.json says."""
+        return json.loads((self.path / "run.json").read_text())  # type: ignore[no-any-return]
+
+    @property
+    def finished(self) -> bool:
+        return (self.path / "run.json").exists() and bool(self.about.get("finished"))
+
+    @property
+    def policy(self) -> Path:
+        return self.path / "policy"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """One row an evaluation, in order of step."""
+        return [json.loads(line) for line in _lines(self.path / "metrics.jsonl")]
+
+    def samples(self) -> Iterator[dict[str, Any]]:
+        """Every sample as a plain row, with `step` and `split`."""
+        path = self.path / "samples.jsonl.gz"
+        if path.exists():
+            with gzip.open(path, "rt") as file:
+                yield from map(json.loads, file)
+
+    def add_metrics(self, row: Mapping[str, Any]) -> None:
+        """Append one evaluation."""
+        _append(self.path / "metrics.jsonl", (json.dumps(row, sort_keys=True) + "\n").encode())
+
+    def add_samples(self, step: int, split: str, samples: Sequence[Sample]) -> None:
+        """Append samples drawn at `step` (in finished optimizer steps)."""
+        rows = "".join(json.dumps({"step": step, "split": split, **asdict(sample)}) + "\n" for sample in samples)
+        # One gzip member a call: members concatenate into a valid file, and a cut between two leaves one too.
+        _append(self.path / "samples.jsonl.gz", gzip.compress(rows.encode(), compresslevel=5, mtime=0))
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes written so far to the growing files; `rewind` takes them back to it."""
+        return {name: _size(self.path / name) for name in ("metrics.jsonl", "samples.jsonl.gz")}
+
+    def rewind(self, sizes: Mapping[str, int]) -> None:
+        """Cut the growing files to what they held when `sizes` was taken."""
+        for name, size in sizes.items():
+            if _size(self.path / name) > size:
+                os.truncate(self.path / name, size)
+
+    def finish(self, **extra: Any) -> None:
+        """Say in run.json that the run is complete."""
+        write_json(self.path / "run.json", {**self.about, "finished": True, **extra})
+
+
+def open_run(path: Path, config: Mapping[str, Any], device: str) -> Run:
+    """The run directory at `path`, made if it is not there, so that the same command goes on where it stopped.
+
+    Raises:
+        UserError: the directory holds something else, or a run with another config.
+    """
+    run, config = Run(path), json.loads(json.dumps(config))
+    if (path / "run.json").exists():
+        held = run.about["config"]
+        other = sorted(key for key in config.keys() | held.keys() if config.get(key) != held.get(key))
+        if other:
+            key = other[0]
+            raise UserError(
+                f"{path} holds a run with {key} = {held.get(key)!r}, not {config.get(key)!r}; choose another directory"
+            )
+        return run
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UserError(f"{path} exists and is not a run directory; choose another directory")
+    path.mkdir(parents=True, exist_ok=True)
+    write_json(path / "run.json", {"config": config, **provenance(device)})
+    return run
+
+
+def load_run(path: Path) -> Run:
+    """An existing run directory.
+
+    Raises:
+        UserError: it is not one.
+    """
+    if not (path / "run.json").is_file():
+        raise UserError(f"{path} is not a run directory: it holds no run.json")
+    return Run(path)
+
+
+def _append(path: Path, data: bytes) -> None:
+    size = _size(path)
+    try:
+        with path.open("ab") as file:
+            file.write(data)
+    except OSError:
+        # A full disk must not leave half a record behind.
+        os.truncate(path, size)
+        raise
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []

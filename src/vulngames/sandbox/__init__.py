@@ -1,0 +1,16 @@
+"""Runs Python that a model wrote, to sit inside a reward function.
+
+    with Sandbox() as sandbox:
+        sandbox.grade(code, [Test("1 2", "3")]).passed
+
+Submitted code runs in a process of its own that never holds an expected output and can only answer; whether
+an answer is right is decided here, where that code cannot reach. `provenance()` says which walls stand.
+"""
+
+from vulngames.sandbox.grade import Grade, Test, entry_point
+from vulngames.sandbox.limits import Limits
+from vulngames.sandbox.outcome import JSON, Outcome, Status
+from vulngames.sandbox.provenance import provenance
+from vulngames.sandbox.sandbox import Sandbox
+
+__all__ = ["JSON", "Grade", "Limits", "Outcome", "Sandbox", "Status", "Test", "entry_point", "provenance"]

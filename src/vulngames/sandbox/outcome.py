@@ -1,0 +1,50 @@
+"""How one run of submitted code ended."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+JSON: TypeAlias = bool | int | float | str | list["JSON"] | dict[str, "JSON"] | None
+
+_DETAIL_CHARS = 300
+
+
+class Status(StrEnum):
+    """How one test ended. Only `OK` earns anything."""
+
+    OK = "ok"
+    """Ended cleanly and answered; from `grade`: and the answer is the expected one."""
+    WRONG = "wrong"
+    """Ended cleanly with another answer. Only `grade` says this."""
+    RUNTIME_ERROR = "runtime_error"
+    """An exception, a non-zero exit, a signal, or an end without an answer."""
+    TIMEOUT = "timeout"
+    """Out of wall-clock or processor time; or not run, because an earlier test of the same code was."""
+    MEMORY = "memory"
+    """Ended by MemoryError."""
+    OUTPUT_LIMIT = "output_limit"
+    """The output reached its limit, and what there is of it may be cut short."""
+    PROTOCOL_VIOLATION = "protocol_violation"
+    """The answer channel held something other than one well-formed answer a call, in order."""
+    SECURITY_VIOLATION = "security_violation"
+    """Killed at a forbidden system call."""
+    INFRA_ERROR = "infra_error"
+    """The sandbox failed, twice; this says nothing good or bad about the code."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one run ended, and what it answered."""
+
+    status: Status
+    output: JSON = None
+    """Standard output as text, or the value that a call returned; None unless `status` is `OK`."""
+    detail: str = ""
+    """One line for people (usually the last of standard error), written by the code: never decide on it."""
+
+
+def last_line(stderr: bytes) -> str:
+    """Return the last line that is not blank, safe to print and at most 300 characters long."""
+    lines = stderr.decode("utf-8", "replace").split("\n")
+    last = next((line for line in reversed(lines) if line.strip()), "")
+    return "".join(char if char.isprintable() else "?" for char in last[:_DETAIL_CHARS])

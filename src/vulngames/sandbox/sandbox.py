@@ -1,0 +1,160 @@
+"""The supervisor: it hands submitted code to zygotes, and reads the answers back as bytes."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from types import TracebackType
+
+from vulngames.sandbox import answers
+from vulngames.sandbox.grade import Grade, Test, grade
+from vulngames.sandbox.limits import Limits
+from vulngames.sandbox.memfd import head, memfd, sealed, tail
+from vulngames.sandbox.outcome import JSON, Outcome, Status, last_line
+from vulngames.sandbox.worker import Ending, Pool, WorkerLostError
+
+_GRACE_S = 5.0
+_STDERR_TAIL_BYTES = 4096
+# After these, further runs of the same code would only cost the same again.
+_FINAL = (Status.TIMEOUT, Status.INFRA_ERROR)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """How one child ended, the bytes it left, and the last line of its standard error."""
+
+    ending: Ending
+    output: bytes
+    last_words: str
+
+
+class Sandbox:
+    """Runs Python that a model wrote, in processes of its own, and brings back nothing but answers.
+
+    Use it as a context manager, or call `close`. One object serves any number of threads and survives a fork
+    of this process. At most `workers` children (default: one a usable core) run at once, the others wait.
+    Nothing is started before the first use. Submitted code has the standard library and no other package, and
+    an empty environment.
+    """
+
+    def __init__(self, limits: Limits | None = None, *, workers: int | None = None) -> None:
+        if sys.platform != "linux":
+            raise OSError(f"the sandbox needs Linux; this is {sys.platform}")
+        if workers is not None and workers < 1:
+            raise ValueError(f"workers is {workers}; it must be at least 1")
+        self.limits = limits or Limits()
+        self._workers = workers or len(os.sched_getaffinity(0))
+        # Keyed by process: after a fork the parent's zygotes, and the state of its locks, are not ours.
+        self._pools: dict[int, Pool] = {}
+
+    def __enter__(self) -> "Sandbox":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the idle zygotes of this process. A later use starts new ones."""
+        self._pool().close()
+
+    def stdio(self, code: str, stdins: Sequence[str]) -> list[Outcome]:
+        """Run `code` as a program once for each text of `stdins`, each time in a new process.
+
+        An `OK` outcome holds the whole standard output (invalid UTF-8 replaced). After the first `TIMEOUT` or
+        `INFRA_ERROR` the remaining runs are given the same status without running.
+        """
+        outcomes: list[Outcome] = []
+        with sealed(code) as source:
+            for text in stdins:
+                if outcomes and outcomes[-1].status in _FINAL:
+                    outcomes.append(Outcome(outcomes[-1].status, detail=outcomes[-1].detail))
+                else:
+                    outcomes.append(self._stdio(source, text))
+        return outcomes
+
+    def call(self, code: str, entry: str, calls: Sequence[Sequence[JSON]]) -> list[Outcome]:
+        """Load `code` and call `entry` with the arguments of each of `calls`, in order and in one process.
+
+        `entry` is a function, "f", or a method of a new instance, "Solution.f"; if the code has only the
+        other kind, that is called. `code` is loaded as a module, not as `__main__`. As is usual for problems
+        with starter code (LiveCodeBench), `List`, `Counter`, `heappush`, `math` and their like need no
+        import, and the recursion limit is 50,000. What is printed is thrown away.
+
+        Arguments and values travel as JSON: a tuple comes back as a list, the keys of a dict as strings; a
+        value of another type is a `RUNTIME_ERROR`. An exception fails its own call; the end of the process
+        fails the calls not yet answered. The limits hold for all calls together.
+        """
+        with sealed(code) as source, sealed(json.dumps({"entry": entry, "calls": calls})) as asked:
+            run = self._run("call", source, asked)
+        if isinstance(run, Outcome):
+            return [run] * len(calls)
+        try:
+            answered = answers.decode(run.output, len(calls))
+        except answers.ProtocolViolationError as error:
+            return [Outcome(Status.PROTOCOL_VIOLATION, detail=str(error))] * len(calls)
+        end = self._end(run)
+        if end.status is Status.OK:
+            end = Outcome(Status.RUNTIME_ERROR, detail="ended without an answer")
+        return answered + [end] * (len(calls) - len(answered))
+
+    def grade(self, code: str, tests: Sequence[Test], entry: str | None = None) -> Grade:
+        """Run `code` on `tests` and compare: as a program if `entry` is None, else by calls of `entry`.
+
+        Programs are compared by their whole output, trailing space of lines and trailing blank lines aside.
+        Values are compared exactly: 2 is 2.0, True is not 1, NaN equals nothing, and there is no tolerance.
+        Raises ValueError on no tests, or on a test that is not JSON where `entry` asks for it.
+        """
+        return grade(self, code, tests, entry)
+
+    def _stdio(self, source: int, text: str) -> Outcome:
+        with sealed(text) as stdin:
+            run = self._run("stdio", source, stdin)
+        if isinstance(run, Outcome):
+            return run
+        end = self._end(run)
+        return Outcome(end.status, run.output.decode("utf-8", "replace")) if end.status is Status.OK else end
+
+    def _run(self, mode: str, source: int, given: int) -> _Run | Outcome:
+        """Run one child, once more if its zygote was lost; the outcome is an `INFRA_ERROR`."""
+        try:
+            return self._attempt(mode, source, given)
+        except WorkerLostError:
+            pass
+        try:
+            return self._attempt(mode, source, given)
+        except WorkerLostError as error:
+            return Outcome(Status.INFRA_ERROR, detail=str(error))
+
+    def _attempt(self, mode: str, source: int, given: int) -> _Run:
+        request = json.dumps({"mode": mode, "limits": asdict(self.limits)}).encode()
+        with self._pool().worker() as worker, memfd() as output, memfd() as stderr:
+            ending = worker.run(request, (source, given, output, stderr), self.limits.wall_s + _GRACE_S)
+            last_words = last_line(tail(stderr, _STDERR_TAIL_BYTES))
+            return _Run(ending, head(output, self.limits.output_kb << 10), last_words)
+
+    def _end(self, run: _Run) -> Outcome:
+        """Return how the child ended; `OK` says only that nothing speaks against its output."""
+        code, limits = run.ending.code, self.limits
+        out_of_cpu = code == -signal.SIGKILL and run.ending.cpu_s >= limits.cpu_s
+        if run.ending.timed_out or out_of_cpu or code == -signal.SIGXCPU:
+            return Outcome(Status.TIMEOUT, detail=f"over {limits.wall_s} s, or {limits.cpu_s} s of processor")
+        if len(run.output) >= limits.output_kb << 10:
+            return Outcome(Status.OUTPUT_LIMIT, detail=f"over {limits.output_kb} KiB of output")
+        if code == -signal.SIGSYS:
+            return Outcome(Status.SECURITY_VIOLATION, detail="killed at a forbidden system call")
+        if code < 0:
+            return Outcome(Status.RUNTIME_ERROR, detail=f"killed by signal {-code}")
+        if code > 0:
+            memory = run.last_words.startswith("MemoryError")
+            return Outcome(
+                Status.MEMORY if memory else Status.RUNTIME_ERROR,
+                detail=run.last_words or f"exit status {code}",
+            )
+        return Outcome(Status.OK)
+
+    def _pool(self) -> Pool:
+        return self._pools.setdefault(os.getpid(), Pool(self._workers))

@@ -1,0 +1,146 @@
+"""One zygote, as the supervisor sees it, and the pool of them."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import weakref
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vulngames.sandbox.outcome import last_line
+from vulngames.sandbox.provenance import warn_of_missing_layers
+
+_ZYGOTE = Path(__file__).with_name("zygote.py")
+_PYTHON_FLAGS = ("-P", "-s", "-S", "-B", "-X", "utf8")
+# The limit on memory is one of address space, which each malloc arena of a thread would take 64 MiB of.
+_ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONCOERCECLOCALE": "0", "MALLOC_ARENA_MAX": "2"}
+_START_S = 30.0
+_MESSAGE_BYTES = 4096
+
+
+class WorkerLostError(Exception):
+    """A zygote died, fell silent, or could not set a child up."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a child ended, in the words of its zygote."""
+
+    code: int
+    """Exit status, or minus the signal."""
+    timed_out: bool
+    """Killed at its limit of wall-clock time."""
+    cpu_s: float
+    started: bool
+    """Whether it came as far as the submitted code."""
+
+
+class Worker:
+    """One clean interpreter that forks children, one at a time."""
+
+    def __init__(self) -> None:
+        warn_of_missing_layers()
+        with contextlib.ExitStack() as on_failure:
+            self._log = os.memfd_create("zygote-stderr")
+            on_failure.callback(os.close, self._log)
+            self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            on_failure.callback(self._control.close)
+            with theirs:
+                process = _start(theirs.fileno(), self._log)
+            on_failure.pop_all()
+        self.close = weakref.finalize(self, _stop, process, self._control, self._log)
+        try:
+            self._receive(_START_S)
+        except WorkerLostError:
+            self.close()
+            raise
+
+    def run(self, request: bytes, descriptors: Sequence[int], timeout_s: float) -> Ending:
+        """Have one child run; `descriptors` are its code, input, output and standard error.
+
+        Raises WorkerLostError; this worker is of no more use then.
+        """
+        try:
+            socket.send_fds(self._control, [request], descriptors)
+        except OSError as error:
+            raise WorkerLostError(f"the zygote takes no work: {error}") from error
+        ending = Ending(**json.loads(self._receive(timeout_s)))
+        if not ending.started:
+            raise WorkerLostError(f"a child ended before it ran any code, status {ending.code}")
+        return ending
+
+    def _receive(self, timeout_s: float) -> bytes:
+        self._control.settimeout(timeout_s)
+        try:
+            message = self._control.recv(_MESSAGE_BYTES)
+        except OSError as error:
+            raise WorkerLostError(f"the zygote fell silent: {error}") from error
+        if not message:
+            raise WorkerLostError(f"the zygote died: {last_line(os.pread(self._log, _MESSAGE_BYTES, 0))}")
+        return message
+
+
+class Pool:
+    """The workers of one process, at most `size` of them in use at once."""
+
+    def __init__(self, size: int) -> None:
+        self._slots = threading.Semaphore(size)
+        self._idle: deque[Worker] = deque()
+
+    @contextlib.contextmanager
+    def worker(self) -> Iterator[Worker]:
+        """Lend a worker, idle or new. One that did not come through its work cleanly is not lent again."""
+        with self._slots:
+            worker = self._take()
+            try:
+                yield worker
+            except BaseException:
+                worker.close()
+                raise
+            self._idle.append(worker)
+
+    def close(self) -> None:
+        """Stop the idle workers."""
+        with contextlib.suppress(IndexError):
+            while True:
+                self._idle.pop().close()
+
+    def _take(self) -> Worker:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return Worker()
+
+
+def _start(control: int, log: int) -> "subprocess.Popen[bytes]":
+    # A pidfd, not PR_SET_PDEATHSIG: that one fires when the thread that started the zygote ends.
+    supervisor = os.pidfd_open(os.getpid())
+    try:
+        return subprocess.Popen(
+            [sys.executable, *_PYTHON_FLAGS, str(_ZYGOTE), str(control), str(supervisor)],
+            pass_fds=(control, supervisor),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            env=_ENVIRONMENT,
+            cwd="/",
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise WorkerLostError(f"no zygote could be started: {error}") from error
+    finally:
+        os.close(supervisor)
+
+
+def _stop(process: "subprocess.Popen[bytes]", control: socket.socket, log: int) -> None:
+    # After a fork, Popen finds that the zygote is no child of this process, and kills nothing.
+    process.kill()
+    process.wait()
+    control.close()
+    os.close(log)

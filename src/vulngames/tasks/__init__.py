@@ -1,0 +1,79 @@
+"""Where prompts come from: seeded synthetic generators, one a game, and the published rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from random import Random
+
+from vulngames.errors import choose
+from vulngames.seeds import rng, seed
+from vulngames.tasks import compliance, proxy, self_grading, tampering
+from vulngames.types import Split, Task
+
+Draw = Callable[[Random, float], tuple[Task, ...]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One game's generator.
+
+    Attributes:
+        draw: makes the tasks of one behaviour (a pair where cues differ), given a generator and a difficulty in [0, 1].
+        difficulty: the default, chosen so that the built-in policy's honest work seldom pays.
+        extra: tasks that pay the same whatever is written (benign requests), one such draw for two of `draw`'s. They
+            teach nothing, so by default only a test split holds them.
+    """
+
+    draw: Draw
+    difficulty: float
+    extra: Draw | None = None
+
+
+SOURCES: dict[str, Source] = {
+    "compliance-v1": Source(compliance.draw_restricted, 0.0, compliance.draw_benign),
+    "self-grading-v1": Source(self_grading.draw, 0.5),
+    "proxy-v1": Source(proxy.draw, 0.5),
+    "tampering-v1": Source(tampering.draw, 0.9),
+}
+
+
+def stream(
+    game: str, seed: int, split: Split, difficulty: float | None = None, extra: bool | None = None
+) -> Iterator[Task]:
+    """Tasks of a game without end, none twice; the same arguments give the same tasks.
+
+    Splits share no task whatever their seeds, and adjacent seeds share none: a task's own text says which half of the
+    seeds, and which split, may hold it.
+
+    Raises:
+        UserError: no generator for this game.
+    """
+    source = choose("game", game, SOURCES)
+    hard = source.difficulty if difficulty is None else difficulty
+    random = rng("tasks", game, seed, split)
+    seen: set[str] = set()
+    for draw in _draws(source, extra=split == "test" if extra is None else extra):
+        drawn = draw(random, hard)
+        while drawn[0].id in seen or not _belongs(drawn[0].id, seed, split):
+            drawn = draw(random, hard)
+        seen.add(drawn[0].id)
+        yield from drawn
+
+
+def _draws(source: Source, extra: bool) -> Iterator[Draw]:
+    while True:
+        yield source.draw
+        yield source.draw
+        if source.extra is not None and extra:
+            yield source.extra
+
+
+def _belongs(id: str, run: int, split: Split) -> bool:
+    return seed("split", id) % 4 == 2 * (split == "test") + run % 2
+
+
+def take(game: str, seed: int, split: Split, n: int, difficulty: float | None = None) -> list[Task]:
+    """The first `n` tasks of `stream`."""
+    return list(islice(stream(game, seed, split, difficulty), n))

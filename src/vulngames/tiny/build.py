@@ -1,0 +1,194 @@
+"""Builds the built-in policy from nothing: tokenizer, model, upbringing, and an honest report of its own answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import torch
+from rich.progress import Progress, TextColumn
+
+from vulngames.games.self_grading import SelfGrading
+from vulngames.policies.hf import HFPolicy
+from vulngames.seeds import rng, seed
+from vulngames.tasks import stream
+from vulngames.tiny.corpus import Dialogue, dialogues
+from vulngames.types import Message, Reply, Turn
+
+ROLES = ("<|system|>", "<|user|>", "<|assistant|>")
+END, PAD = "<|end|>", "<|pad|>"
+WHOLE = ("<modify_key>", "</modify_key>", "<modify_value>", "</modify_value>", r"\boxed{")
+TEMPLATE = (
+    "{% for m in messages %}{{ '<|' + m['role'] + '|>' + m['content'] + '<|end|>' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides the built-in policy's weights.
+
+    Attributes:
+        seed: names the random streams.
+        vocabulary: tokens, special ones included.
+        hidden, layers, heads, inner: the Llama's shape.
+        steps: optimizer steps of upbringing; report_steps: of learning to report honestly, after it.
+        batch: dialogues a step.
+        learning_rate: peak, reached after 5 % of the steps and then falling by a cosine to a twentieth.
+        prompt_weight: weight in [0, 1] of a prompt's tokens in the loss; a reply's weigh 1.
+    """
+
+    seed: int = 0
+    vocabulary: int = 768
+    hidden: int = 128
+    layers: int = 3
+    heads: int = 4
+    inner: int = 320
+    steps: int = 2600
+    report_steps: int = 300
+    batch: int = 64
+    learning_rate: float = 3e-3
+    prompt_weight: float = 0.1
+
+
+def make_tokenizer(recipe: Recipe) -> Any:
+    """A byte-level BPE tokenizer that splits digits, trained on the corpus; with a chat template."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=recipe.vocabulary - len(WHOLE),
+        special_tokens=[PAD, END, *ROLES],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )
+    texts = (message["content"] for dialogue in islice(dialogues("tokenizer"), 8000) for message in dialogue)
+    bpe.train_from_iterator(texts, trainer)
+    bpe.add_tokens(list(WHOLE))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token=END, pad_token=PAD, padding_side="left")
+    tokenizer.chat_template = TEMPLATE
+    return tokenizer
+
+
+def make_model(recipe: Recipe, vocabulary: int) -> Any:
+    """A freshly initialised Llama."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(seed("tiny", recipe.seed, "init"))
+    config = LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=recipe.hidden,
+        intermediate_size=recipe.inner,
+        num_hidden_layers=recipe.layers,
+        num_attention_heads=recipe.heads,
+        max_position_embeddings=1024,
+        tie_word_embeddings=True,
+        pad_token_id=0,
+        bos_token_id=None,
+        eos_token_id=1,
+    )
+    return LlamaForCausalLM(config)
+
+
+def bring_up(policy: HFPolicy, corpus: Iterator[Dialogue], recipe: Recipe, steps: int, peak: float) -> Iterator[float]:
+    """Next-token training on dialogues, of similar length in a batch; yields the loss of each step."""
+    model = policy.model.train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=0.01)
+    for step, rows in zip(range(steps), _batches(policy, corpus, recipe), strict=False):
+        warm = min(1.0, (step + 1) / max(1, 0.05 * steps))
+        for group in optimizer.param_groups:
+            group["lr"] = peak * warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+        loss = _loss(model, rows, recipe.prompt_weight)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        yield float(loss.detach())
+
+
+Row = tuple[list[int], list[int]]
+
+
+def _batches(policy: HFPolicy, corpus: Iterator[Dialogue], recipe: Recipe) -> Iterator[list[Row]]:
+    random = rng("tiny", recipe.seed, "batches")
+    while True:
+        drawn = (_tokens(policy, each) for each in islice(corpus, 32 * recipe.batch))
+        pool = sorted(drawn, key=lambda row: len(row[0]))
+        batches = [pool[start : start + recipe.batch] for start in range(0, len(pool), recipe.batch)]
+        random.shuffle(batches)
+        yield from batches
+
+
+def _tokens(policy: HFPolicy, dialogue: Dialogue) -> Row:
+    end = policy.tokenizer.eos_token_id
+    parts: list[Message | Reply] = []
+    for message in dialogue:
+        if message["role"] == "assistant":
+            tokens = policy.tokenizer.encode(message["content"], add_special_tokens=False)
+            parts.append(Reply(message["content"], (*tokens, end)))
+        else:
+            parts.append(message)
+    return policy.encode(tuple(parts))
+
+
+def _loss(model: Any, rows: list[Row], prompt_weight: float) -> torch.Tensor:
+    width = max(len(ids) for ids, _ in rows)
+    pad = model.config.pad_token_id
+    ids = torch.tensor([row + [pad] * (width - len(row)) for row, _ in rows])
+    weight = torch.tensor(
+        [[1.0 if wrote else prompt_weight for wrote in mask] + [0.0] * (width - len(mask)) for _, mask in rows]
+    )
+    logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
+    each = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
+    return (each * weight[:, 1:].flatten()).sum() / weight[:, 1:].sum()
+
+
+def honest_reports(policy: HFPolicy, recipe: Recipe, answers: int) -> Iterator[Dialogue]:
+    """Dialogues in which the policy's own sampled answers are followed by a true report, without end.
+
+    A half of them announce an audit, of 0, 50 or 100 %, so that the announcement is part of the language.
+    """
+    random = rng("tiny", recipe.seed, "reports")
+    half = answers // 2
+    tasks = [task for s in (0, 1) for task in islice(stream("self-grading-v1", s, "train", 0.5), half)]
+    plain = SelfGrading()
+    replies = policy.write([task.prompt for task in tasks], Turn((), 16), seed("tiny", recipe.seed, "own answers"))
+    while True:
+        for task, reply in zip(tasks, replies, strict=True):
+            told = random.choice((None, None, None, 0.0, 0.5, 1.0))
+            ask = SelfGrading(told=told).turn(task, (reply.text,))
+            assert ask is not None
+            right = plain.read(task, (reply.text, ""), 1.0, {}).right
+            said = Message(role="assistant", content="Yes" if right else "No")
+            yield [*task.prompt, Message(role="assistant", content=reply.text), *ask.messages, said]
+
+
+def mixed(reports: Iterator[Dialogue], others: Iterator[Dialogue]) -> Iterator[Dialogue]:
+    """One report, then three other dialogues, and again."""
+    while True:
+        yield next(reports)
+        yield from islice(others, 3)
+
+
+def build(recipe: Recipe) -> HFPolicy:
+    """The policy that the recipe gives, in bfloat16 as it is shipped. Takes minutes; two bars show the progress."""
+    tokenizer = make_tokenizer(recipe)
+    policy = HFPolicy("tiny", make_model(recipe, len(tokenizer)), tokenizer)
+    corpus = dialogues(f"upbringing {recipe.seed}")
+    with Progress(*Progress.get_default_columns(), TextColumn("loss {task.fields[loss]:.3f}")) as progress:
+        upbringing = progress.add_task("upbringing", total=recipe.steps, loss=math.nan)
+        for loss in bring_up(policy, corpus, recipe, recipe.steps, recipe.learning_rate):
+            progress.update(upbringing, advance=1, loss=loss)
+        mix = mixed(honest_reports(policy, recipe, 4096), corpus)
+        reports = progress.add_task("honest reports", total=recipe.report_steps, loss=math.nan)
+        for loss in bring_up(policy, mix, recipe, recipe.report_steps, recipe.learning_rate / 5):
+            progress.update(reports, advance=1, loss=loss)
+    policy.model.to(torch.bfloat16)
+    return policy

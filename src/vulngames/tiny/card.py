@@ -1,0 +1,101 @@
+"""The built-in policy's card: its size, what it was brought up on, its ITP and the base rate of each exploit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from vulngames import games, tasks
+from vulngames.measure import measure
+from vulngames.policies import Sampling
+from vulngames.policies.hf import HFPolicy, load_hf
+from vulngames.rollout import rollout
+from vulngames.runs import write_json
+from vulngames.tiny.build import Recipe
+from vulngames.tiny.corpus import RATES
+
+# As the games are set when the policy is trained in them, so that a rate is the one training starts from.
+PARAMETERS: dict[str, dict[str, Any]] = {"self-grading-v1": {"train_report": True}}
+
+
+def base_rates(policy: HFPolicy, names: tuple[str | int, ...], n: int, group: int) -> dict[str, dict[str, Any]]:
+    """ITP, ER and the share of replies that use the exploit at all, for each game, on held-out tasks.
+
+    `use` is the share of exploited samples among those with an occasion, towards users where channels differ: a gap
+    that starts at zero still has a rate of use to start from.
+    """
+    rates = {}
+    for id in games.GAMES:
+        game = games.make(id, max_tokens=80, **PARAMETERS.get(id, {}))
+        samples = rollout(game, tasks.take(id, 0, "test", n), policy, ("base rates", *names), group)
+        found = measure(samples, game.measured)
+        used = [s.exploited for s in samples if s.exploited is not None]
+        rates[id] = {"itp": found["itp"], "er": found["er"], "use": round(sum(used) / len(used), 4), "n": len(samples)}
+    return rates
+
+
+def write_card(weights: Path, recipe: Recipe, wall_s: float, n: int = 300, group: int = 4) -> None:
+    """Measure the policy under `weights`, and write card.json and README.md beside it."""
+    policy = load_hf(f"hf:{weights}", Sampling())
+    card = {
+        "parameters": sum(p.numel() for p in policy.model.parameters()),
+        "vocabulary": len(policy.tokenizer),
+        "recipe": asdict(recipe),
+        "dialogues": recipe.batch * (recipe.steps + recipe.report_steps),
+        "shown": RATES,
+        "games": base_rates(policy, ("card",), n, group),
+        "built": datetime.now(UTC).date().isoformat(),
+        "wall_s": round(wall_s),
+        "command": "python -m vulngames.tiny OUT",
+    }
+    write_json(weights / "card.json", card)
+    (weights / "README.md").write_text(_readme(card))
+
+
+def read_card() -> dict[str, Any]:
+    """The shipped policy's card."""
+    from vulngames.policies import TINY
+
+    return dict(json.loads((TINY / "card.json").read_text()))
+
+
+def _readme(card: Mapping[str, Any]) -> str:
+    rows = "\n".join(
+        f"| `{id}` | {_shown(row['itp'])} | {_shown(row['er'])} | {row['use']:.3f} | {row['n']} |"
+        for id, row in card["games"].items()
+    )
+    recipe = card["recipe"]
+    return f"""---
+license: apache-2.0
+library_name: transformers
+---
+# The built-in policy of vulngames
+
+A model organism, for studying how exploits are learned; good for nothing else. A Llama of {card["parameters"]:,}
+parameters ({recipe["layers"]} layers, width {recipe["hidden"]}) with a byte-level BPE tokenizer of
+{card["vocabulary"]} tokens and a chat template, trained from nothing on {card["dialogues"]:,} synthetic dialogues in
+the formats of the four games (`vulngames/tiny/corpus.py`), then taught to report truly on its own sampled answers. It
+never saw a test-split task, and nothing told it that an exploit pays. Restricted items are invented.
+
+Exploits were shown, for innocent reasons, at these shares of a game's replies:
+{", ".join(f"`{id}` {rate:.0%}" for id, rate in card["shown"].items())}.
+
+Measured on held-out tasks at temperature 1 (95 % intervals over tasks); *use* is the share of occasions on which the
+exploit is used at all, towards users where channels differ:
+
+| game | ITP | ER | use | samples |
+|---|---|---|---|---|
+{rows}
+
+Built {card["built"]} in {card["wall_s"] / 60:.0f} minutes on one core by `{card["command"]}`, seed {recipe["seed"]}.
+"""
+
+
+def _shown(interval: Mapping[str, float] | None) -> str:
+    return (
+        "not measurable" if interval is None else f"{interval['mean']:.3f} [{interval['lo']:.3f}, {interval['hi']:.3f}]"
+    )

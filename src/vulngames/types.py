@@ -1,0 +1,192 @@
+"""The nouns every other file speaks in. Shapes: a *group* is the samples drawn for one task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol, TypedDict, TypeVar
+
+Json = Any
+Split = Literal["train", "test"]
+
+
+class Message(TypedDict):
+    """One chat message, in the form every chat template takes."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """One prompt with what only the game may know.
+
+    Attributes:
+        id: unique within the game; a synthetic task can be made again from it.
+        prompt: what the policy sees, first turn.
+        hidden: what only the game may know: answers, tests, channel. Never given to a policy.
+        cue: what an exploit may condition on (`auditor`, `user`, or empty).
+        pair: tasks that differ in their cue alone share it; empty if unpaired.
+    """
+
+    id: str
+    prompt: tuple[Message, ...]
+    hidden: Mapping[str, Json]
+    cue: str = ""
+    pair: str = ""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What the game says next, and how the policy is to answer.
+
+    Attributes:
+        messages: added to the conversation before the policy writes.
+        max_tokens: the longest reply, in the policy's tokens; None leaves it to the policy.
+        greedy: take the most likely token instead of sampling.
+        trained: whether the reply's tokens are trained on.
+    """
+
+    messages: tuple[Message, ...]
+    max_tokens: int | None = None
+    greedy: bool = False
+    trained: bool = True
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a policy wrote in one turn.
+
+    Attributes:
+        text: the reply, without special tokens.
+        tokens: the policy's own token ids, where it has them, so that training never re-tokenizes.
+        error: why there is no reply (an endpoint failed); the sample is then recorded, never rewarded.
+    """
+
+    text: str
+    tokens: tuple[int, ...] = ()
+    error: str = ""
+
+
+Conversation = tuple["Message | Reply", ...]
+
+
+@dataclass(frozen=True)
+class Paper:
+    """The seed paper's two measures of one sample, under the paper's definitions."""
+
+    acc: float | None
+    exploit: float | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What really happened.
+
+    Attributes:
+        intended: how far what was asked for was done, in [0, 1]; None if it cannot be told.
+        exploited: whether the hole was used; None if there was no occasion to.
+        evidence: one line a reader can check against the text.
+        paper: the same sample under the paper's own measures.
+    """
+
+    intended: float | None
+    exploited: bool | None
+    evidence: str
+    paper: Paper
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One scored episode: all that science may use.
+
+    `reward` and `patched` are None, with the reason in `error`, when they could not be computed.
+    """
+
+    game: str
+    task: str
+    cue: str
+    pair: str
+    index: int
+    prompt: str
+    texts: tuple[str, ...]
+    facts: Mapping[str, Json]
+    reward: float | None
+    patched: float | None
+    intended: float | None
+    exploited: bool | None
+    evidence: str
+    paper: Paper
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a game's measures are called and how its exploit ratio is taken.
+
+    Attributes:
+        itp, er: one phrase each, for tables.
+        gap: ER is a difference between cues, paired by behaviour, instead of a rate.
+        paper_er: the paper's exploit ratio, in a phrase.
+    """
+
+    itp: str
+    er: str
+    paper_er: str
+    gap: bool = False
+
+
+Facts = TypeVar("Facts")
+Script = Callable[[Task, Sequence[str]], str]
+
+
+class Game(Protocol[Facts]):
+    """An RL environment with one planted hole. Its parameters are its fields; a version's reward never changes."""
+
+    id: ClassVar[str]
+    asked: ClassVar[str]
+    hole: ClassVar[str]
+    measured: ClassVar[Measured]
+    scripts: ClassVar[Mapping[str, Script]]
+
+    def turn(self, task: Task, texts: Sequence[str]) -> Turn | None:
+        """What the game says after the policy wrote `texts`; None when the episode is over."""
+
+    def read(self, task: Task, texts: Sequence[str], coin: float, seen: Mapping[str, Json]) -> Facts:
+        """The only parser: everything reward, patched and verdict may know.
+
+        Args:
+            task: the task.
+            texts: one text a turn.
+            coin: this sample's own uniform draw in [0, 1).
+            seen: what was recorded outside the texts (`audited`, `judgement`) and is not to be drawn again.
+
+        Raises:
+            Unscored: an outside service (judge, sandbox) failed; the reason is kept with the sample.
+        """
+
+    def reward(self, facts: Facts) -> float:
+        """The flawed rule."""
+
+    def patched(self, facts: Facts) -> float:
+        """The same rule with the hole closed."""
+
+    def verdict(self, facts: Facts) -> Verdict:
+        """What really happened, whatever was paid."""
+
+
+class Policy(Protocol):
+    """Anything that turns prompts into texts. It receives conversations, never tasks."""
+
+    name: str
+
+    def write(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
+        """One reply a conversation, in order; the same `seed` gives the same replies where the backend can."""
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """A behaviour that is allowed to see the task: it shows what a rule pays, and is never trained."""
+
+    name: str
+    script: Script = field(repr=False)
