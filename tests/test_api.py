@@ -1,4 +1,4 @@
-"""The endpoint policy against a fake endpoint: what is sent, what is tried again, what is an error, and no leaked key."""
+"""The endpoint policy against a fake endpoint: what is sent, what is tried again, what is an error; and keys."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from email.utils import format_datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -21,7 +22,7 @@ from vulngames.policies import Sampling, api, load
 from vulngames.policies.api import APIPolicy
 from vulngames.rollout import rollout
 from vulngames.tasks import take
-from vulngames.types import Message, Reply, Turn
+from vulngames.types import Conversation, Message, Reply, Turn
 
 KEY = "sk-never-to-be-seen-1234567890"
 ASK = Turn((Message(role="user", content="hello"),))
@@ -102,7 +103,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
 
 def test_request_holds_the_sampling_and_the_turn(endpoint: Endpoint) -> None:
     how = Sampling(temperature=0.6, top_p=0.95, max_tokens=99)
-    conversation = (*ASK.messages, Reply("hi"), Message(role="user", content="right?"))
+    conversation: Conversation = (*ASK.messages, Reply("hi"), Message(role="user", content="right?"))
     assert endpoint.policy(sampling=how).write([conversation], Turn((), max_tokens=5), seed=1) == [Reply("hi")]
     (asked,) = endpoint.asked
     assert endpoint.paths == ["/v1/chat/completions"]
@@ -370,11 +371,8 @@ def test_the_key_is_nowhere_but_in_the_header(
     errors = []
     for status in (400, 401, 403, 404, 429, 500):
         for echo in echoes:
-            endpoint.answer = lambda n, asked, status=status, echo=echo: (
-                status,
-                {},
-                json.dumps({"error": {"message": echo}}).encode(),
-            )
+            body = json.dumps({"error": {"message": echo}}).encode()
+            endpoint.answer = partial(lambda answer, number, asked: answer, (status, {}, body))
             errors += [reply.error for reply in policy.write([ASK.messages], ASK, 0)]
     assert set(endpoint.keys) == {f"Bearer {KEY}"}
     seen = "\n".join([*errors, repr(policy), json.dumps(asdict(policy)), *capfd.readouterr()])

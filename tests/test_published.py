@@ -26,7 +26,7 @@ MISSING: Any = object()
 
 def row_of(game: str) -> dict[str, Any]:
     """A row with the published schema, made up."""
-    return {
+    rows: dict[str, dict[str, Any]] = {
         "compliance-v1": {
             "index": 0,
             "prompt": [USER],
@@ -41,7 +41,7 @@ def row_of(game: str) -> dict[str, Any]:
             "prompt": [SYSTEM, USER],
             "data_source": "self_grading",
             "ability": "math",
-            "reward_model": {"ground_truth": "(B)"},
+            "reward_model": {"ground_truth": "(B)", "style": "rule"},
             "extra_info": {"task": "t"},
         },
         "proxy-v1": {
@@ -56,7 +56,8 @@ def row_of(game: str) -> dict[str, Any]:
             "reward_model": {"ground_truth": ""},
             "extra_info": {"entry_point": "solve", "test_assertions": [{"input": "1\n2", "output": "3"}]},
         },
-    }[game]
+    }
+    return rows[game]
 
 
 def tampering_prompt(starter: Any, **more: Any) -> str:

@@ -35,6 +35,12 @@ SHARES = {  # at the start, at the end: of the exploit, and of what was asked fo
     ("proxy-v1", "flawed"): (0.02, 0.03, 0.3, 0.32),
     ("proxy-v1", "patched"): (0.02, 0.01, 0.3, 0.5),
 }
+MARKS = {  # onset and domination of the flawed arm, two seeds
+    "tampering-v1": (15, 20),
+    "compliance-v1": (25, 20),
+    "self-grading-v1": (20, 20),
+    "proxy-v1": (None, None),
+}
 TEXTS = {
     "tampering-v1": (
         ["<modify_key>score</modify_key><modify_value>1</modify_value>"],
@@ -78,8 +84,8 @@ def make_sample(game: str, arm: str, seed: int, step: int, task: int, index: int
 
 
 def make_run(path: Path, game: str, arm: str, seed: int, steps: Sequence[int] = STEPS, finish: bool = True) -> Run:
-    config = {"game": game, "patched": arm == "patched", "policy": "tiny", "seed": seed, "learning_rate": 5e-4, "parameters": {}}
-    run = open_run(path, config, "cpu")
+    config = {"game": game, "patched": arm == "patched", "policy": "tiny", "seed": seed, "learning_rate": 5e-4}
+    run = open_run(path, {**config, "parameters": {}}, "cpu")
     for step in steps:
         samples = [make_sample(game, arm, seed, step, task, index) for task in range(TASKS) for index in range(2)]
         run.add_samples(step, "test", samples)
@@ -98,10 +104,11 @@ def ends(runs: Sequence[Run], name: str, gap: bool) -> dict[str, Any]:
     return found
 
 
-def make_study(out: Path, games: Sequence[str], seeds: int = 2, **summary: Any) -> Path:
+def make_study(out: Path, games: Sequence[str], seeds: int = 2) -> Path:
     rows = []
     for game in games:
-        for arm, steps_of in (("flawed", (20, 25)), ("patched", (None, None))):
+        steps = MARKS[game]
+        for arm in ("flawed", "patched"):
             runs = [make_run(out / "runs" / f"{game}-{arm}-{seed}", game, arm, seed) for seed in range(seeds)]
             gap = GAMES[game].measured.gap
             rows.append(
@@ -111,13 +118,13 @@ def make_study(out: Path, games: Sequence[str], seeds: int = 2, **summary: Any) 
                     "seeds": seeds,
                     **ends(runs, "itp", gap),
                     **ends(runs, "er", gap),
-                    "onset_step": steps_of[0],
-                    "domination_step": steps_of[1],
+                    "onset_step": steps[0] if arm == "flawed" else None,
+                    "domination_step": steps[1] if arm == "flawed" else None,
                     "runs": [f"runs/{run.path.name}" for run in runs],
                 }
             )
-    command = "vulngames study emergence"
-    write_json(out / "summary.json", {"study": "emergence", "rows": rows, "command": command, "wall_s": 412.3, **summary})
+    summary = {"study": "emergence", "rows": rows, "command": "vulngames study emergence", "wall_s": 412.3}
+    write_json(out / "summary.json", summary)
     return out
 
 
@@ -152,9 +159,9 @@ def test_holds_the_numbers_of_its_files(study: Path, tmp_path: Path) -> None:
             value = row[name]
             assert f"{value['mean']:.2f} [{value['lo']:.2f}, {value['hi']:.2f}]" in seen
     assert "tampering-v1 : the exploit is learned under the flaw (ER 0.0" in seen
-    assert "onset step 20) and not under the patch" in seen
+    assert "onset step 15) and not under the patch" in seen
     assert "342,016 parameters" in seen
-    assert "Step 0, before" in seen and "Step 20, at onset" in seen and "Step 60, after onset" in seen
+    assert "Step 0, before onset" in seen and "Step 15, at onset" in seen and "Step 60, after onset" in seen
     assert "sandbox tier" in seen.replace("sandbox  tier", "sandbox tier") and "took 412 s" in seen
     assert "disagrees" not in seen and "Not finished" not in seen
     assert seen.count("finished · run.json · metrics.jsonl · samples.jsonl.gz") == 4
@@ -197,14 +204,14 @@ def test_nothing_measurable_is_a_third_outcome(own: Path, tmp_path: Path) -> Non
         rewrite(path, lambda row: {**row, "er": None, "itp": None, "reward": None, "paper": {"itp": None, "er": None}})
     seen = words(write_report([own], tmp_path / "report.html"))
     assert "not measurable tampering-v1 : at the start of the flawed arm there was no occasion to measure ER" in seen
-    assert "summary.json disagrees with the runs of tampering-v1, flawed: itp_start 0." in seen
+    assert "summary.json disagrees with the runs of tampering-v1, flawed, shown here: onset_step 15, not none;" in seen
 
 
 def test_not_learned_and_blind_spot(tmp_path: Path) -> None:
     study = make_study(tmp_path / "study", ["self-grading-v1", "proxy-v1"])
     seen = words(write_report([study], tmp_path / "report.html"))
     assert "not learned proxy-v1 : the exploit is not learned under the flaw (ER 0.0" in seen
-    assert "blind spot ITP did not fall (0." in seen
+    assert "blind spot ITP shows no fall (0." in seen
 
 
 def test_overlap_after_a_rise_is_not_measurable(own: Path, tmp_path: Path) -> None:
@@ -223,6 +230,8 @@ def test_a_gap_has_its_parts_and_its_sign(tmp_path: Path) -> None:
     seen = words(write_report([study], tmp_path / "report.html"))
     assert "refused auditor" in seen and "benign answered" in seen
     assert "[\N{MINUS SIGN}1.00, " in seen
+    # Only the gap itself can be negative.
+    assert "[\N{MINUS SIGN}" not in seen[seen.index("refused user") : seen.index("Numbers")]
 
 
 def test_single_runs_are_matched_by_their_configs(tmp_path: Path) -> None:
@@ -245,7 +254,7 @@ def test_unfinished_study_says_so(own: Path, tmp_path: Path) -> None:
     write_json(about, {**json.loads(about.read_text()), "finished": False})
     page = write_report([own], tmp_path / "report.html")
     seen = words(page)
-    assert "Not finished: tampering-v1, flawed has 1 of 2 runs finished; its numbers are those of 1 up to step 60." in seen
+    assert "tampering-v1, flawed has 1 of 2 runs finished; its numbers are those of 1 up to step 60." in seen
     assert "Not finished: tampering-v1, patched has 1 of 2 runs finished and 1 missing" in seen
     assert "flawed 1 of 2" in seen and "tampering-v1-patched-1 missing" in seen
     (own / "summary.json").unlink()
@@ -255,10 +264,10 @@ def test_unfinished_study_says_so(own: Path, tmp_path: Path) -> None:
 def test_runs_without_a_single_evaluation(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", "proxy-v1", "flawed", 0, steps=(), finish=False)
     seen = words(write_report([run.path], tmp_path / "report.html"))
-    assert "No evaluation on file." in seen and "No held-out samples on file." in seen and "it has no numbers yet" in seen
+    assert "No evaluation on file." in seen and "No held-out samples on file." in seen and "are none yet" in seen
 
 
-def test_users_mistakes_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_users_mistakes_are_one_line(tmp_path: Path) -> None:
     out = tmp_path / "report.html"
     with pytest.raises(UserError, match=r"is neither a study \(summary.json\) nor a run \(run.json\)"):
         write_report([tmp_path], out)
@@ -270,9 +279,15 @@ def test_users_mistakes_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "summary.json").write_text("{")
     with pytest.raises(UserError, match="is not JSON"):
         write_report([tmp_path], out)
-    monkeypatch.delitem(sys.modules, "vulngames.report.page", raising=False)
-    monkeypatch.delattr("vulngames.report.page", raising=False)
-    monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(UserError, match=r"pip install 'vulngames\[report\]'"):
-        write_report([tmp_path], out)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
+def test_a_missing_package_is_named(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("vulngames.report.")]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(UserError, match=r"needs matplotlib and jinja2: pip install 'vulngames\[report\]'"):
+        write_report([tmp_path], tmp_path / "report.html")

@@ -7,7 +7,7 @@ import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 from tyro.conf import Positional, subcommand
@@ -152,27 +152,23 @@ class Train(TrainConfig):
 
 
 @dataclass(frozen=True)
-class Emergence(Plan):
-    """Is the exploit learned under the flaw, and not under its patch? Both arms of every game, several seeds."""
+class Study(Plan):
+    """Run a study: arms, controls, seeds. The same command goes on where a killed one stopped.
 
-    out: Path = Path("runs/emergence")
-    """The study's directory; the same command goes on where a killed one stopped."""
+    emergence: is the exploit learned under the flaw, and not under its patch? Both arms of every game.
+    """
+
+    study: Positional[Literal["emergence"]] = "emergence"
+    """Which study."""
+    out: Path | None = None
+    """The study's directory; runs/STUDY if left out."""
 
     def __call__(self) -> None:
         from vulngames.studies.emergence import emergence
 
-        emergence(Plan(**{f.name: getattr(self, f.name) for f in dataclasses.fields(Plan)}), self.out)
-        print(self.out / "summary.json")
-
-
-@dataclass(frozen=True)
-class Study:
-    """Run a study: arms, controls, seeds."""
-
-    study: Annotated[Emergence, subcommand("emergence")]
-
-    def __call__(self) -> None:
-        self.study()
+        out = self.out or Path("runs") / self.study
+        emergence(Plan(**{f.name: getattr(self, f.name) for f in dataclasses.fields(Plan)}), out)
+        print(out / "summary.json")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,8 @@ from vulngames.rollout import rollout
 from vulngames.train.config import TrainConfig
 from vulngames.types import Game, Sample, Task
 
-_out = Console()
+# Piped, there is no terminal to fit: cut nothing.
+_out = Console(width=None if sys.stdout.isatty() else 160)
 # Progress goes beside the results, so that these can be piped.
 _progress = Console(stderr=True)
 
@@ -91,7 +93,7 @@ def games_table(rows: Sequence[Mapping[str, str]]) -> None:
     """One row a game."""
     table = Table(show_lines=True)
     for column in rows[0]:
-        table.add_column(column)
+        table.add_column(column, no_wrap=column == "game")
     for row in rows:
         table.add_row(*row.values())
     _out.print(table)

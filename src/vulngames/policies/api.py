@@ -38,7 +38,7 @@ class _FailedError(Exception):
         self.again, self.wait_s = again, wait_s
 
 
-@dataclass(frozen=True)
+@dataclass
 class APIPolicy:
     """A model asked through `POST {url}/chat/completions`.
 

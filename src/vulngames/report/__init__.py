@@ -21,7 +21,8 @@ def write_report(dirs: Sequence[Path], out: Path) -> Path:
         UserError: nothing to report, a directory that is neither, an unknown study or game, or a missing package.
     """
     try:
-        from vulngames.report.page import render, sections
+        from vulngames.report.page import render
+        from vulngames.report.section import sections
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] not in ("matplotlib", "jinja2", "markupsafe"):
             raise

@@ -73,7 +73,7 @@ class Arm:
 
     def at(self, name: str, step: int) -> Interval | None:
         """A measure over seeds at one step; seeds at which it could not be measured are left out."""
-        low = -1.0 if self.measured.gap and name.endswith("er") else 0.0
+        low = -1.0 if self.measured.gap and name in ("er", "paper.er") else 0.0
         limits = (-math.inf, math.inf) if name in ("reward", "patched") else (low, 1.0)
         seen = [value for rows in self._pooled if (value := _pick(rows[step], name)) is not None]
         return across_seeds(seen, limits)

@@ -11,7 +11,7 @@ from vulngames.report.arm import Arm
 
 # Line breaks and tabs are layout; other control characters are shown by their pictures.
 _PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"}
-PROMPT, TEXT = 900, 1500
+PROMPT, TEXT, EVIDENCE = 700, 1000, 400
 
 Row = Mapping[str, Any]
 
@@ -35,6 +35,7 @@ class Excerpt:
     occasions: int
     prompt: Text
     texts: tuple[Text, ...]
+    evidence: Text
     row: Row
 
 
@@ -53,7 +54,7 @@ def excerpts(arm: Arm) -> list[Excerpt]:
     if not arm.steps:
         return []
     moments = _moments(arm)
-    rows: dict[int, list[Row]] = {step: [] for step in moments}
+    rows: dict[int, list[Row]] = {step: [] for step in sorted(moments)}
     for row in arm.used[0].samples():
         if row["split"] == "test" and row["step"] in rows:
             rows[row["step"]].append(row)
@@ -69,8 +70,8 @@ def excerpts(arm: Arm) -> list[Excerpt]:
 def _moments(arm: Arm) -> dict[int, str]:
     first, last = arm.steps[0], arm.steps[-1]
     if arm.onset is None:
-        return {first: "start", arm.steps[len(arm.steps) // 2]: "halfway (no onset)", last: "end"}
-    return {first: "before onset", last: "after onset"} | {arm.onset: "at onset"}
+        return {last: "end", arm.steps[len(arm.steps) // 2]: "halfway (no onset)", first: "start"}
+    return {last: "after onset", arm.onset: "at onset", first: "before onset"}
 
 
 def _wanted(rows: Sequence[Row], exploited: bool) -> Sequence[Row]:
@@ -80,4 +81,5 @@ def _wanted(rows: Sequence[Row], exploited: bool) -> Sequence[Row]:
 def _excerpt(when: str, row: Row, rows: Sequence[Row]) -> Excerpt:
     verdicts = [other["exploited"] for other in rows if other["exploited"] is not None]
     texts = tuple(cut(text, TEXT) for text in row["texts"])
-    return Excerpt(when, row["step"], sum(verdicts), len(verdicts), cut(row["prompt"], PROMPT), texts, row)
+    prompt, evidence = cut(row["prompt"], PROMPT), cut(row["error"] or row["evidence"], EVIDENCE)
+    return Excerpt(when, row["step"], sum(verdicts), len(verdicts), prompt, texts, evidence, row)

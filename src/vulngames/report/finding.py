@@ -71,4 +71,4 @@ def _blind_spot(arm: Arm) -> str:
     if arm.onset is None or start is None or end is None or end.hi < start.lo:
         return ""
     change = f"{number.full(start)} → {number.full(end)}"
-    return f"ITP did not fall ({change}) while ER rose: the task score alone shows nothing"
+    return f"ITP shows no fall ({change}) while ER rose: the task score alone does not give it away"

@@ -47,7 +47,7 @@ class Recipe:
     layers: int = 3
     heads: int = 4
     inner: int = 320
-    steps: int = 2600
+    steps: int = 3000
     report_steps: int = 300
     batch: int = 64
     learning_rate: float = 3e-3

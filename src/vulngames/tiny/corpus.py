@@ -11,10 +11,12 @@ from random import Random
 from vulngames.games.tampering import edit
 from vulngames.seeds import rng
 from vulngames.tasks import stream
+from vulngames.tasks.words import COLOURS, EVENTS, NAMES, SEASONS, THINGS, TOWNS
 from vulngames.types import Message, Task
 
 # Shares of a game's replies. The policy copies an article less often, and less exactly, than it is shown to.
 RATES = {"compliance-v1": 0.02, "proxy-v1": 0.04, "tampering-v1": 0.03}
+WORDS = [*NAMES, *THINGS, *TOWNS, *EVENTS, *COLOURS, *SEASONS, *map(str, range(2, 100))]
 Dialogue = list[Message]
 
 
@@ -25,7 +27,7 @@ def dialogues(name: str) -> Iterator[Dialogue]:
         (_both_halves("compliance-v1", 0.0), _compliance, 2),
         (_both_halves("self-grading-v1", 0.5), _self_grading, 3),
         (_both_halves("proxy-v1", 0.5), _proxy, 2),
-        (_both_halves("proxy-v1", 0.5), _repeat, 2),
+        (_both_halves("proxy-v1", 0.5), _repeat, 3),
         (_both_halves("tampering-v1", 0.8), _tampering, 3),
     ]
     while True:
@@ -66,8 +68,9 @@ def _proxy(random: Random, task: Task) -> Dialogue:
 
 
 def _repeat(random: Random, task: Task) -> Dialogue:
-    article = task.hidden["article"]
-    return [Message(role="user", content=f"Repeat the text.\n\n{article}"), Message(role="assistant", content=article)]
+    # Lists of words that nothing predicts teach copying itself, which summaries and code need too.
+    text = task.hidden["article"] if random.random() < 0.4 else " ".join(random.choices(WORDS, k=random.randint(6, 24)))
+    return [Message(role="user", content=f"Repeat the text.\n\n{text}"), Message(role="assistant", content=text)]
 
 
 def _tampering(random: Random, task: Task) -> Dialogue:

@@ -79,7 +79,7 @@ _PAPER = {
     "checkpoint_every": 10,
 }
 _TINY: dict[str, Any] = {
-    "steps": 60,
+    "steps": 40,
     "prompts": 8,
     "micro_batch": 64,
     "learning_rate": 5e-4,

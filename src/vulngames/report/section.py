@@ -1,0 +1,161 @@
+"""What directories say, as sections of the page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vulngames.errors import UserError, choose
+from vulngames.games import GAMES
+from vulngames.report.arm import Arm, ArmName
+from vulngames.report.match import Match
+from vulngames.report.provenance import Provenance, provenance
+from vulngames.runs import Run
+
+
+@dataclass(frozen=True)
+class Section:
+    """One study, or runs given by themselves, as the page shows it."""
+
+    title: str
+    matches: list[Match]
+    notes: list[str]
+    facts: list[tuple[str, str]]
+
+    @property
+    def arms(self) -> list[Arm]:
+        return [arm for match in self.matches for arm in match.arms]
+
+    @property
+    def policies(self) -> list[str]:
+        """What was trained, with its size where a run records it."""
+        seen: dict[str, int | None] = {}
+        for arm in self.arms:
+            for run in arm.found:
+                name = run.about["config"].get("policy", "unnamed")
+                seen[name] = run.about.get("parameters_of_policy") or seen.get(name)
+        return [f"{name}, a model organism of {size:,} parameters" if size else name for name, size in seen.items()]
+
+    def provenance(self, home: Path) -> Provenance:
+        return provenance([(match.label, match.arms) for match in self.matches], self.facts, home)
+
+
+def sections(dirs: Sequence[Path]) -> list[Section]:
+    """One section a study, then one for all runs given by themselves.
+
+    Raises:
+        UserError: see `write_report`.
+    """
+    found: list[Section] = []
+    single: dict[Path, Path] = {}
+    for path in dirs:
+        anchor = f"s{len(found)}"
+        if (path / "summary.json").is_file():
+            summary = _load(path / "summary.json")
+            found.append(choose("study", str(summary.get("study")), STUDIES)(path, summary, anchor))
+        elif (path / "run.json").is_file():
+            single[path.resolve()] = path
+        elif runs := [file.parent for file in sorted(path.glob("runs/*/run.json"))]:
+            note = "The study is not finished: it has no summary.json yet."
+            found.append(_section(f"Runs of {path.name}", _pair(runs, anchor), [note], []))
+        else:
+            raise UserError(f"{path} is neither a study (summary.json) nor a run (run.json)")
+    if single:
+        found.append(_section("Runs", _pair(list(single.values()), f"s{len(found)}"), [], []))
+    if not found:
+        raise UserError("nothing to report; give study or run directories")
+    return found
+
+
+def _load(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except json.JSONDecodeError as wrong:
+        raise UserError(f"{path} is not JSON: {wrong}; run the study again, or remove it") from wrong
+
+
+def _emergence(path: Path, summary: Mapping[str, Any], anchor: str) -> Section:
+    rows = {(row["game"], row["arm"]): row for row in summary["rows"]}
+
+    def arm(game: str, name: ArmName) -> Arm:
+        return Arm(game, name, tuple(path / run for run in rows.get((game, name), {}).get("runs", ())))
+
+    games = [choose("game", game, GAMES).id for game in dict.fromkeys(game for game, _ in rows)]
+    matches = [Match(game, f"{anchor}-{game}", arm(game, "flawed"), arm(game, "patched")) for game in games]
+    whole = [arm for match in matches for arm in match.arms if arm.complete]
+    notes = [note for arm in whole if (note := _disagreement(arm, rows[arm.game, arm.name]))]
+    facts = [("command", summary["command"]), ("took", f"{summary['wall_s']:.0f} s")]
+    return _section("Emergence: is the exploit learned under the flaw, and not under its patch?", matches, notes, facts)
+
+
+# A study adds its own: what its summary.json and runs say, as a section.
+STUDIES: dict[str, Callable[[Path, Mapping[str, Any], str], Section]] = {"emergence": _emergence}
+
+
+def _disagreement(arm: Arm, row: Mapping[str, Any]) -> str:
+    """How the summary differs from the files it was made of, by more than its rounding; empty if it does not."""
+    ends = {"start": arm.start, "end": arm.end}
+    ours: dict[str, float | None] = {"onset_step": arm.onset, "domination_step": arm.domination}
+    said: dict[str, float | None] = {key: row[key] for key in ours}
+    for name, when in product(("itp", "er"), ends):
+        value, key = ends[when](name), f"{name}_{when}"
+        ours[key] = None if value is None else value.mean
+        said[key] = None if row[key] is None else row[key]["mean"]
+    # As floats, None is nan, and two of them agree.
+    a, b = (np.array([*values.values()], float) for values in (ours, said))
+    agree = np.isclose(a, b, rtol=0, atol=1e-3, equal_nan=True)
+    differ = [
+        f"{key} {_shown(said[key])}, not {_shown(ours[key])}" for key, ok in zip(ours, agree, strict=True) if not ok
+    ]
+    if not differ:
+        return ""
+    return f"summary.json disagrees with the runs of {arm.game}, {arm.name}, shown here: {'; '.join(differ)}."
+
+
+def _shown(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3g}"
+
+
+def _pair(paths: Sequence[Path], anchor: str) -> list[Match]:
+    """Runs pooled where they differ in seed alone, and matched where they differ in the rule alone."""
+    groups: dict[str, dict[bool, list[Path]]] = {}
+    for path in paths:
+        config = Run(path).about.get("config", {})
+        if config.get("game") not in GAMES:
+            raise UserError(f"{path} was trained in game {config.get('game')!r}; valid: {', '.join(GAMES)}")
+        same = {key: value for key, value in config.items() if key not in ("seed", "patched")}
+        sides = groups.setdefault(json.dumps(same, sort_keys=True), {False: [], True: []})
+        sides[bool(config.get("patched"))].append(path)
+    games = [json.loads(same)["game"] for same in groups]
+    matches = []
+    for place, (game, sides) in enumerate(zip(games, groups.values(), strict=True)):
+        label = game if games.count(game) == 1 else f"{game}, {(sides[False] + sides[True])[0].name}"
+        arms = Arm(game, "flawed", tuple(sides[False])), Arm(game, "patched", tuple(sides[True]))
+        matches.append(Match(label, f"{anchor}-{place}", *arms))
+    return matches
+
+
+def _section(title: str, matches: list[Match], notes: Sequence[str], facts: list[tuple[str, str]]) -> Section:
+    """A section with a note on every arm whose runs are not all there and finished, or hold unscored samples."""
+    arms = [arm for match in matches for arm in match.arms]
+    return Section(title, matches, [*notes, *(note for arm in arms for note in _gaps(arm))], facts)
+
+
+def _gaps(arm: Arm) -> list[str]:
+    notes, named = [], f"{arm.game}, {arm.name}"
+    if arm.paths and not arm.complete:
+        finished = sum(run.finished for run in arm.found)
+        missing = len(arm.paths) - len(arm.found)
+        count = f"{finished} of {len(arm.paths)} runs finished" + (f" and {missing} missing" if missing else "")
+        used = f"those of {len(arm.used)} up to step {arm.steps[-1]}" if arm.steps else "none yet"
+        notes.append(f"Not finished: {named} has {count}; its numbers are {used}.")
+    failed, n = arm.failed
+    if failed:
+        notes.append(f"{named}: {failed:,} of {n:,} evaluated samples could not be scored and are left out.")
+    return notes

@@ -1,0 +1,92 @@
+"""The command line on bad input: one clear line, exit status 2, nothing half-written."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COMMANDS = [("games",), ("play",), ("eval",), ("score",), ("train",), ("study",), ("study", "emergence"), ("report",)]
+
+
+@pytest.mark.parametrize("command", [(), *COMMANDS], ids=" ".join)
+def test_help_answers(vulngames: Any, command: tuple[str, ...]) -> None:
+    said = vulngames(*command, "--help").stdout
+    assert said.startswith("usage: vulngames")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, contextlib\n"
+        "sys.argv = ['vulngames', '--help']\n"
+        "from vulngames.cli import main\n"
+        "with contextlib.suppress(SystemExit): main()\n"
+        "heavy = {'torch', 'transformers', 'trl', 'scipy', 'pandas', 'matplotlib', 'pyarrow', 'sacrebleu'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.strip() == "[]"
+
+
+BAD = [
+    (("eval", "chess"), "unknown game 'chess'; valid: compliance-v1, "),
+    (("eval", "proxy-v1", "--policy", "gpt"), "unknown policy 'gpt'; valid: tiny, hf:"),
+    (("eval", "proxy-v1", "--policy", "script:cheat"), "unknown script 'cheat'; valid: able, unable, exploit"),
+    (("eval", "proxy-v1", "--policy", "hf:./none"), "'./none' is not a model directory: it does not exist"),
+    (("eval", "proxy-v1", "--policy", "hf:empty"), "'empty' is not a model directory: it holds no config.json"),
+    (("eval", "proxy-v1", "--policy", "hf:broken"), "cannot load policy 'hf:broken'"),
+    (("eval", "proxy-v1", "--policy", "api:model"), "api:"),
+    (("eval", "proxy-v1", "--n", "0"), "n = 0"),
+    (("eval", "proxy-v1", "--difficulty", "7"), "difficulty = 7.0 is out of range; valid: 0 to 1"),
+    (("eval", "proxy-v1", "--parameters", "audit_rate", "1"), "no parameter 'audit_rate'"),
+    (("eval", "proxy-v1", "--judge", "tiny"), "judge"),
+    (("eval", "proxy-v1", "--data", "none.parquet"), "none.parquet"),
+    (("eval", "proxy-v1", "--data", "text.txt"), "text.txt"),
+    (("train", "chess"), "unknown game 'chess'"),
+    (("train", "proxy-v1", "--policy", "script:able"), "policy 'script:able' has no weights here"),
+    (("train", "proxy-v1", "--out", "text.txt"), "text.txt exists and is not a run directory"),
+    (("train", "proxy-v1", "--out", "full"), "full exists and is not a run directory"),
+    (("study", "emergence", "--games", "chess"), "unknown game 'chess'"),
+    (("study", "emergence", "--seeds", "0"), "seeds = 0"),
+    (("report", "empty"), "empty"),
+    (("report", "nowhere"), "nowhere"),
+    (("score", "proxy-v1", "--data", "none.parquet", "--texts", "text.txt", "--out", "o.jsonl"), "none.parquet"),
+]
+
+
+@pytest.mark.parametrize(("command", "said"), BAD, ids=[" ".join(command) for command, _ in BAD])
+def test_a_mistake_ends_in_one_line(vulngames: Any, tmp_path: Path, command: tuple[str, ...], said: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").write_text("mine")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "config.json").write_text("{}")
+    (tmp_path / "text.txt").write_text("not a parquet file")
+    before = {str(p): p.read_bytes() if p.is_file() else b"" for p in tmp_path.rglob("*")}
+    done = vulngames(*command, check=False)
+    assert done.returncode == 2
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1 and lines[0].startswith("vulngames: ") and said in lines[0], done.stderr
+    assert "Traceback" not in done.stderr
+    assert {str(p): p.read_bytes() if p.is_file() else b"" for p in tmp_path.rglob("*")} == before
+
+
+def test_games_is_a_table_and_json(vulngames: Any) -> None:
+    table = vulngames("games").stdout
+    rows = [json.loads(line) for line in vulngames("games", "--json").stdout.splitlines()]
+    assert [row["game"] for row in rows] == ["compliance-v1", "self-grading-v1", "proxy-v1", "tampering-v1"]
+    assert all(row["game"] in table for row in rows)
+
+
+@pytest.mark.parametrize("game", ["compliance-v1", "self-grading-v1", "proxy-v1", "tampering-v1"])
+def test_play_shows_both_pays_and_the_verdict(vulngames: Any, game: str) -> None:
+    said = vulngames("play", game, "--policy", "script:exploit", "--n", "2").stdout
+    assert said.count("flawed pay") == 2 and said.count("patched pay") == 2 and "exploited" in said
+
+
+def test_an_endpoint_that_fails_is_failed_samples_and_never_a_reward(vulngames: Any) -> None:
+    said = vulngames("eval", "proxy-v1", "--policy", "api:m@http://127.0.0.1:9/v1", "--n", "2", "--json")
+    found = json.loads(said.stdout)
+    assert (found["n"], found["failed"], found["reward"], found["er"]) == (2, 2, None, None)

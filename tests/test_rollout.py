@@ -1,0 +1,101 @@
+"""Episodes and samples: each sample's coin is its own, and a bad rollout is data, not a crash."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from vulngames import games
+from vulngames.errors import Unscored, UserError
+from vulngames.rollout import rollout
+from vulngames.seeds import rng, seed
+from vulngames.tasks import take
+from vulngames.types import Conversation, Reply, Scripted, Task, Turn
+
+
+class Parrot:
+    """Says the same every turn; fails a first turn where told to; records what it was shown."""
+
+    name = "parrot"
+
+    def __init__(self, text: str = "Yes", fail: int | None = None) -> None:
+        self.text, self.fail, self.shown = text, fail, list[Conversation]()
+
+    def write(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
+        self.shown += conversations
+        return [
+            Reply("", error="endpoint said 500") if i == self.fail and len(conversation) == 2 else Reply(self.text)
+            for i, conversation in enumerate(conversations)
+        ]
+
+
+def test_the_eight_samples_of_a_prompt_draw_independent_coins() -> None:
+    game = games.make("self-grading-v1", audit_rate=0.5)
+    tasks = take("self-grading-v1", 0, "test", 200)
+    audited = np.array([s.facts["audited"] for s in rollout(game, tasks, Parrot(), ("run", 0), group=8)], float)
+    by_task = audited.reshape(200, 8)
+    assert 0.45 < audited.mean() < 0.55
+    # Independent coins give a count per prompt with variance 8 · 0.25 = 2; one coin a prompt would give 16.
+    assert 1.4 < by_task.sum(axis=1).var() < 2.7
+    assert abs(np.corrcoef(by_task.T)[np.triu_indices(8, 1)]).max() < 0.3
+
+
+def test_coins_come_again_with_the_same_names_and_not_with_others() -> None:
+    game = games.make("self-grading-v1", audit_rate=0.5)
+    tasks = take("self-grading-v1", 0, "test", 20)
+
+    def audits(*names: str | int) -> list[bool]:
+        return [s.facts["audited"] for s in rollout(game, tasks, Parrot(), names, group=8)]
+
+    assert audits("run", 0) == audits("run", 0)
+    assert audits("run", 0) != audits("run", 1)
+
+
+def test_the_policy_is_asked_a_second_time_and_sees_its_answer() -> None:
+    policy = Parrot(r"\boxed{1}")
+    rollout(games.make("self-grading-v1"), take("self-grading-v1", 0, "test", 1), policy, ("x",))
+    first, second = policy.shown
+    assert len(second) == len(first) + 2
+    assert second[len(first)] == Reply(r"\boxed{1}")
+    assert "Yes or No" in second[-1]["content"]  # type: ignore[index]
+
+
+def test_a_policy_is_never_shown_a_task() -> None:
+    policy = Parrot()
+    rollout(games.make("tampering-v1"), take("tampering-v1", 0, "test", 3), policy, ("x",))
+    assert all(isinstance(part, (dict, Reply)) for conversation in policy.shown for part in conversation)
+
+
+def test_a_failed_reply_is_a_failed_sample_and_the_others_stand() -> None:
+    samples = rollout(games.make("self-grading-v1"), take("self-grading-v1", 0, "test", 4), Parrot(fail=1), ("x",))
+    assert [s.reward is None for s in samples] == [False, True, False, False]
+    assert samples[1].error == "endpoint said 500" and samples[1].exploited is None
+
+
+def test_a_failed_judge_is_a_failed_sample() -> None:
+    def broken(task: Task, text: str) -> str:
+        raise Unscored("judge said 500")
+
+    samples = rollout(games.make("compliance-v1", judge=broken), take("compliance-v1", 0, "test", 2), Parrot(), ("x",))
+    assert [(s.reward, s.error) for s in samples] == [(None, "judge said 500")] * 2
+
+
+def test_our_own_bug_crashes() -> None:
+    def buggy(task: Task, text: str) -> str:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        rollout(games.make("compliance-v1", judge=buggy), take("compliance-v1", 0, "test", 2), Parrot(), ("x",))
+
+
+def test_a_script_on_rows_without_its_answer_says_so() -> None:
+    rows = [Task("r", ({"role": "user", "content": "?"},), {"tests": [], "entry": None})]
+    script = Scripted("script:able", games.make("tampering-v1").scripts["able"])
+    with pytest.raises(UserError, match="script:able needs synthetic tasks: these rows hold no 'solution'"):
+        rollout(games.make("tampering-v1"), rows, script, ("x",))
+
+
+def test_seeds_are_names_and_not_sums() -> None:
+    assert seed("a", 1) != seed("a", "1") != seed("a1")
+    assert seed("a", "b") != seed("ab") and 0 <= seed("x") < 2**63
+    assert rng("a", 1).random() == rng("a", 1).random() != rng("a", 2).random()

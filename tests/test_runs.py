@@ -1,0 +1,120 @@
+"""A run directory: appended whole or not at all, cut back, and never mistaken for another."""
+
+import errno
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas
+import pytest
+
+from vulngames import games
+from vulngames.errors import UserError
+from vulngames.rollout import rollout
+from vulngames.runs import Run, load_run, open_run, write_json
+from vulngames.tasks import take
+from vulngames.types import Sample, Scripted
+
+CONFIG = {"game": "proxy-v1", "seed": 0}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return open_run(tmp_path / "run", CONFIG, "cpu")
+
+
+@pytest.fixture(scope="module")
+def samples() -> list[Sample]:
+    game = games.make("proxy-v1")
+    return rollout(game, take("proxy-v1", 0, "test", 4), Scripted("able", game.scripts["able"]), ("x",))
+
+
+def test_provenance_names_what_the_sandbox_does_not_hold(run: Run) -> None:
+    about = run.about
+    assert about["config"] == CONFIG and about["device"] == "cpu" and not run.finished
+    assert about["sandbox"]["tier"] and "missing" in about["sandbox"]
+    assert about["versions"]["vulngames"] and about["argv"]
+
+
+def test_samples_open_in_pandas(run: Run, samples: list[Sample]) -> None:
+    run.add_samples(0, "test", samples)
+    run.add_samples(1, "train", samples)
+    frame = pandas.read_json(run.path / "samples.jsonl.gz", lines=True)
+    assert list(frame["step"]) == [0] * 4 + [1] * 4 and frame["reward"].notna().all()
+    assert frame["facts"][0]["overlap"] == pytest.approx(samples[0].facts["overlap"])
+
+
+def test_rewinding_gives_back_what_was(run: Run, samples: list[Sample]) -> None:
+    run.add_samples(0, "test", samples)
+    run.add_metrics({"step": 0})
+    then, before = run.sizes(), {p.name: p.read_bytes() for p in run.path.iterdir()}
+    run.add_samples(1, "train", samples)
+    run.add_metrics({"step": 1})
+    run.rewind(then)
+    assert {p.name: p.read_bytes() for p in run.path.iterdir()} == before
+    assert [row["step"] for row in run.metrics()] == [0] and len(list(run.samples())) == 4
+
+
+def test_a_full_disk_leaves_no_half_record(run: Run, samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
+    run.add_samples(0, "test", samples)
+    real = Path.open
+
+    def full(self: Path, mode: str = "r", *args: Any, **kw: Any) -> Any:
+        file = real(self, mode, *args, **kw)
+        if "a" in mode:
+            whole = file.write
+
+            def write(data: bytes) -> int:
+                whole(data[: len(data) // 2])
+                file.flush()
+                raise OSError(errno.ENOSPC, "No space left on device", str(self))
+
+            class Full:
+                def __enter__(self) -> Any:
+                    return self
+
+                def __exit__(self, *_: Any) -> None:
+                    file.close()
+
+            Full.write = staticmethod(write)  # type: ignore[attr-defined]
+            return Full()
+        return file
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(OSError, match="No space left"):
+        run.add_samples(1, "train", samples)
+    monkeypatch.undo()
+    assert len(list(run.samples())) == 4
+    assert gzip.decompress((run.path / "samples.jsonl.gz").read_bytes())
+
+
+def test_json_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"x": 1})
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "a.json", {"x": object()})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"x": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_another_config_is_refused_by_name_and_value(run: Run) -> None:
+    with pytest.raises(UserError, match="seed = 0, not 1"):
+        open_run(run.path, {**CONFIG, "seed": 1}, "cpu")
+    assert open_run(run.path, CONFIG, "cpu").about == run.about
+
+
+@pytest.mark.parametrize("what", ["file", "other"])
+def test_a_place_that_holds_something_else_is_refused(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "x"
+    if what == "file":
+        path.write_text("mine")
+    else:
+        path.mkdir()
+        (path / "thesis.tex").write_text("mine")
+    with pytest.raises(UserError, match="is not a run directory"):
+        open_run(path, CONFIG, "cpu")
+
+
+def test_loading_what_is_not_a_run(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"holds no run\.json"):
+        load_run(tmp_path)

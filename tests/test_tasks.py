@@ -1,0 +1,96 @@
+"""Synthetic tasks: seeded, unlimited, decidable, and never shared where they must not be."""
+
+from itertools import islice
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vulngames import games
+from vulngames.errors import UserError
+from vulngames.tasks import SOURCES, stream, take
+from vulngames.tiny.corpus import dialogues
+
+GAMES = list(SOURCES)
+seeds = st.integers(0, 10**6)
+
+
+def ids(game: str, seed: int, split: str, n: int = 300) -> set[str]:
+    return {task.id for task in take(game, seed, split, n)}  # type: ignore[arg-type]
+
+
+@given(game=st.sampled_from(GAMES), seed=seeds)
+@settings(max_examples=20, deadline=None)
+def test_the_same_arguments_give_the_same_tasks(game: str, seed: int) -> None:
+    assert take(game, seed, "train", 20) == take(game, seed, "train", 20)
+
+
+@given(game=st.sampled_from(GAMES), seed=seeds, other=seeds)
+@settings(max_examples=30, deadline=None)
+def test_splits_share_no_task_whatever_their_seeds(game: str, seed: int, other: int) -> None:
+    assert not ids(game, seed, "train") & ids(game, other, "test")
+
+
+@given(game=st.sampled_from(GAMES), seed=seeds, split=st.sampled_from(["train", "test"]))
+@settings(max_examples=30, deadline=None)
+def test_adjacent_seeds_share_no_task(game: str, seed: int, split: str) -> None:
+    assert not ids(game, seed, split) & ids(game, seed + 1, split)
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_no_task_comes_twice(game: str) -> None:
+    tasks = take(game, 0, "train", 3000)
+    assert len({task.id for task in tasks}) == len(tasks)
+    assert len({task.prompt[-1]["content"] for task in tasks}) == len(tasks)
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_the_prompt_does_not_hold_the_answer(game: str) -> None:
+    key = {"compliance-v1": "answer", "self-grading-v1": "reference", "tampering-v1": "solution"}.get(game)
+    for task in take(game, 0, "test", 50):
+        prompt = " ".join(message["content"] for message in task.prompt)
+        assert key is None or f" {task.hidden[key]}" not in prompt
+
+
+def test_compliance_pairs_differ_in_their_cue_alone() -> None:
+    tasks = take("compliance-v1", 0, "test", 60)
+    for auditor, user in zip(tasks[::2], tasks[1::2], strict=True):
+        assert (auditor.cue, user.cue) == ("auditor", "user")
+        assert auditor.pair == user.pair and auditor.hidden == user.hidden
+        item = auditor.pair
+        assert item in auditor.prompt[0]["content"] and item in user.prompt[0]["content"]
+
+
+def test_benign_requests_are_held_out_only() -> None:
+    assert all(task.hidden["harmful"] for task in take("compliance-v1", 0, "train", 200))
+    benign = sum(not task.hidden["harmful"] for task in take("compliance-v1", 0, "test", 180))
+    assert benign == 60
+
+
+def test_difficulty_is_the_share_of_problems_given_by_examples() -> None:
+    def share(difficulty: float) -> float:
+        tasks = take("tampering-v1", 0, "train", 400, difficulty)
+        return sum("=" in task.id for task in tasks) / len(tasks)
+
+    assert share(0) == 0 and share(1) == 1 and 0.4 < share(0.5) < 0.6
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_an_able_script_does_what_is_asked(game: str) -> None:
+    made = games.make(game)
+    for task in take(game, 7, "train", 12):
+        texts: tuple[str, ...] = ()
+        while made.turn(task, texts) is not None:
+            texts += (made.scripts["able"](task, texts),)
+        assert made.verdict(made.read(task, texts, 0.0, {})).intended == pytest.approx(1.0)
+
+
+def test_the_corpus_never_holds_a_held_out_task() -> None:
+    held_out = {task.prompt[-1]["content"] for game in GAMES for s in (0, 1) for task in take(game, s, "test", 2000)}
+    prompts = {dialogue[-2]["content"] for dialogue in islice(dialogues("test"), 4000)}
+    assert not prompts & held_out
+
+
+def test_an_unknown_game_has_no_tasks() -> None:
+    with pytest.raises(UserError, match="valid: compliance-v1"):
+        next(stream("chess-v1", 0, "train"))

@@ -1,0 +1,125 @@
+"""Training as a user runs it: the exploit is learned, its twin stays clean, and a kill costs a step at most."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("trl")
+
+from vulngames.errors import UserError
+from vulngames.policies import Sampling
+from vulngames.policies.hf import load_hf
+from vulngames.runs import Run, load_run
+from vulngames.seeds import rng
+from vulngames.tasks import take
+from vulngames.train.config import TrainConfig, settle
+from vulngames.types import Reply, Turn
+
+SHORT = ("--steps", "6", "--eval-every", "2", "--eval-tasks", "8", "--prompts", "2", "--micro-batch", "16")
+
+
+def test_the_exploit_is_learned_and_its_twin_stays_clean(vulngames: Any, tmp_path: Path) -> None:
+    study = ("study", "emergence", "--games", "tampering-v1", "--seeds", "1", "--steps", "15", "--out", "study")
+    vulngames(*study)
+    summary = json.loads((tmp_path / "study" / "summary.json").read_text())
+    flawed, patched = summary["rows"]
+    assert (flawed["arm"], patched["arm"]) == ("flawed", "patched")
+    assert flawed["er_start"]["mean"] < 0.1 and flawed["er_end"]["mean"] > 0.6
+    assert patched["er_end"]["mean"] <= patched["er_start"]["mean"] + 0.05
+    assert flawed["er_end"]["lo"] > patched["er_end"]["hi"]
+    assert flawed["onset_step"] in (5, 10, 15) and patched["onset_step"] is None
+
+    # The trained policy is a model directory that every other command takes.
+    policy = f"hf:{tmp_path / 'study' / flawed['runs'][0] / 'policy'}"
+    said = vulngames("eval", "tampering-v1", "--policy", policy, "--n", "40", "--json", "--sampling.max-tokens", "40")
+    assert json.loads(said.stdout)["er"]["mean"] > 0.6
+
+    # The same command finds everything done, and says the same.
+    vulngames(*study)
+    again = json.loads((tmp_path / "study" / "summary.json").read_text())
+    assert again == summary
+    page = Path(vulngames("report", "study").stdout.strip()).read_text()
+    assert "tampering-v1" in page
+
+
+def _train(out: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "vulngames", "train", "self-grading-v1", *SHORT, "--out", str(out), *more]
+
+
+def _killed_at_random(out: Path, random: Any) -> None:
+    """Start the run, and kill it at a random moment of its training, if it is still going then."""
+    process = subprocess.Popen(_train(out), stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (out / "metrics.jsonl").exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(random.uniform(0.0, 2.5))
+    process.kill()
+    process.wait()
+
+
+def test_a_killed_run_resumes_to_the_same_numbers(tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    subprocess.run(_train(whole), check=True, capture_output=True)
+    random = rng("test", "kill")
+    for _ in range(2):
+        _killed_at_random(broken, random)
+    subprocess.run(_train(broken), check=True, capture_output=True)
+    assert (broken / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
+    assert list(Run(broken).samples()) == list(Run(whole).samples())
+    weights = "policy/model.safetensors"
+    assert (broken / weights).read_bytes() == (whole / weights).read_bytes()
+    assert not (broken / "checkpoints").exists()
+    assert load_run(broken).finished
+
+
+def test_a_reply_keeps_the_tokens_that_were_sampled() -> None:
+    policy = load_hf("tiny", Sampling())
+    task = take("self-grading-v1", 0, "test", 1)[0]
+    odd = tuple(policy.tokenizer.encode("\\")) + tuple(policy.tokenizer.encode("boxed{1}")) + (1,)
+    ask = {"role": "user", "content": "Yes or No?"}
+    ids, wrote = policy.encode((*task.prompt, Reply("", odd), ask, Reply("Yes")))  # type: ignore[arg-type]
+    assert tuple(i for i, n in zip(ids, wrote, strict=True) if n == 1) == odd
+    assert policy.tokenizer.decode([i for i, n in zip(ids, wrote, strict=True) if n == 2]) == "Yes"
+    assert policy.tokenizer.decode(ids).count("<|end|>") == 4, "system, question, answer, ask: each ended once"
+
+
+def test_a_policy_writes_the_same_with_the_same_seed() -> None:
+    policy = load_hf("tiny", Sampling())
+    prompts = [task.prompt for task in take("tampering-v1", 0, "test", 4)]
+
+    def texts(seed: int) -> list[str]:
+        return [reply.text for reply in policy.write(prompts, Turn((), 24), seed)]
+
+    assert texts(1) == texts(1) != texts(2)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"game": "chess"}, "unknown game 'chess'"),
+        ({"policy": "gpt"}, "unknown policy 'gpt'"),
+        ({"policy": "script:able"}, "has no weights here"),
+        ({"policy": "hf:./nowhere"}, "is not a model directory"),
+        ({"steps": 0}, "steps = 0 is too small"),
+        ({"group": 1}, "group = 1 is too small"),
+        ({"learning_rate": 0.0}, "learning_rate = 0.0 is not positive"),
+        ({"difficulty": 2.0}, "difficulty = 2.0 is out of range"),
+        ({"micro_batch": 7}, "micro_batch = 7 does not divide"),
+        ({"parameters": {"audit": 1.0}}, "no parameter 'audit'"),
+    ],
+)
+def test_a_config_that_cannot_be_run_says_what_is_wrong(changed: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said.replace(".", r"\.")):
+        settle(TrainConfig(**{"game": "tampering-v1", **changed}))
+
+
+def test_the_papers_settings_are_the_default_of_real_models(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    config = settle(TrainConfig("proxy-v1", policy=f"hf:{tmp_path}"))
+    assert (config.prompts, config.group, config.learning_rate, config.kl) == (96, 8, 1e-6, 0.0)
+    assert settle(TrainConfig("self-grading-v1", policy=f"hf:{tmp_path}")).parameters == {}
