@@ -75,9 +75,7 @@ def main() -> None:
     samples = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     warnings.simplefilter("ignore")
-    print(
-        f"{'parent':>6} {'what':<18} {'median':>7} {'p10':>7} {'p90':>7} {'samples/s':>9} {'x faster':>9}"
-    )
+    print(f"{'parent':>6} {'what':<18} {'median':>7} {'p10':>7} {'p90':>7} {'samples/s':>9} {'x faster':>9}")
     with Sandbox() as sandbox:
         measure("tiny", sandbox, samples)
         # Small objects, as a trainer has them: one big block could sit in huge pages, which are cheap to fork.

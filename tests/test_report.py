@@ -211,7 +211,7 @@ def test_not_learned_and_blind_spot(tmp_path: Path) -> None:
     study = make_study(tmp_path / "study", ["self-grading-v1", "proxy-v1"])
     seen = words(write_report([study], tmp_path / "report.html"))
     assert "not learned proxy-v1 : the exploit is not learned under the flaw (ER 0.0" in seen
-    assert "blind spot ITP shows no fall (0." in seen
+    assert "blind spot ITP does not measurably fall (0." in seen
 
 
 def test_overlap_after_a_rise_is_not_measurable(own: Path, tmp_path: Path) -> None:

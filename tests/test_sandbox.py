@@ -481,6 +481,19 @@ def test_a_malformed_answer_is_a_violation(line: bytes) -> None:
     assert decoded(line + b"\n", 1) is None
 
 
+def test_more_answers_than_calls_are_a_violation() -> None:
+    assert decoded(b'[0, "ok", 1]\n[1, "ok", 1]\n', 1) is None
+
+
+def test_long_integers_are_refused_even_where_python_takes_them() -> None:
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        assert decoded(b'[0, "ok", ' + b"1" * 4301 + b"]\n", 1) is None
+    finally:
+        sys.set_int_max_str_digits(limit)
+
+
 @pytest.mark.parametrize("bomb", [b"[", b'{"":', b'"', b'\\"', b'"\\', b"[]", b"1", b"\\ud800", b" "])
 def test_decoding_a_bomb_is_quick_and_safe_at_any_recursion_limit(bomb: bytes) -> None:
     limit = sys.getrecursionlimit()
@@ -718,7 +731,7 @@ for _ in range(2):
     with Sandbox() as sandbox: sandbox.stdio("", [""])
 """
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-W", "always", "-c", program],
         capture_output=True,
         text=True,
         env={"PYTHONPATH": os.pathsep.join(sys.path)},

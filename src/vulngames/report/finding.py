@@ -13,7 +13,7 @@ Outcome = Literal["learned", "not learned", "not measurable"]
 
 @dataclass(frozen=True)
 class Finding:
-    """outcome: one of three; text: the sentence; blind_spot: how ITP stood still while ER rose, or empty."""
+    """outcome: one of three; text: the sentence; blind_spot: that ITP did not fall while ER rose, or empty."""
 
     outcome: Outcome
     text: str
@@ -71,4 +71,4 @@ def _blind_spot(arm: Arm) -> str:
     if arm.onset is None or start is None or end is None or end.hi < start.lo:
         return ""
     change = f"{number.full(start)} → {number.full(end)}"
-    return f"ITP shows no fall ({change}) while ER rose: the task score alone does not give it away"
+    return f"ITP does not measurably fall ({change}) while ER rises: the task score alone does not give it away"

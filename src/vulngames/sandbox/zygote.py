@@ -146,10 +146,11 @@ def wait(pid: int, supervisor: int, deadline: float) -> bool:
 def bury(pid: int) -> tuple[int, float]:
     """Kill the child and all it started; return its exit status (or minus the signal) and CPU seconds."""
     os.kill(pid, signal.SIGKILL)
+    # The group at one stroke, which code that keeps forking cannot outrun; then, one by one, whoever left it.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
     _, status, usage = os.wait4(pid, 0)
-    # As subreaper the zygote inherits whatever left the child's session, and by now has no other children.
+    # As subreaper the zygote has inherited them, and it has no other children.
     with contextlib.suppress(ChildProcessError):
         while True:
             for orphan in children():

@@ -1,0 +1,40 @@
+# `make demo` and `make test` set everything up by themselves; nothing else has to be typed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+OUT ?= runs/demo
+# One thread a process, several processes: measured faster than several threads a process.
+export OMP_NUM_THREADS := 1
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: demo test check tiny clean
+
+demo: $(VENV)/.demo  ## train every game, flawed and patched, and write the report
+	$(BIN)/vulngames study emergence --out $(OUT)
+	$(BIN)/vulngames report $(OUT)
+
+test: $(VENV)/.test  ## everything but lint
+	$(BIN)/python -m pytest -n 2
+
+check: $(VENV)/.test  ## lint and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+tiny: $(VENV)/.demo  ## rebuild the built-in policy and its card
+	$(BIN)/python -m vulngames.tiny src/vulngames/tiny/weights
+
+# torch first, so that nothing asks for another build of it.
+$(VENV)/.demo: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) torch
+	$(PIP) --editable '.[train,data,report]'
+	touch $@
+
+$(VENV)/.test: $(VENV)/.demo
+	$(PIP) --editable '.[train,data,report,tracking,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) runs
