@@ -1,4 +1,4 @@
-"""Every game as a table of behaviours against what is paid, what would be paid with the hole closed, and the verdict."""
+"""Every game as a table of behaviours: what is paid, what would be paid with the hole closed, and the verdict."""
 
 import json
 from typing import Any

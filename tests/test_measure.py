@@ -106,9 +106,7 @@ def curve(*ers: float) -> list[tuple[int, Interval]]:
         ((), None, None),
     ],
 )
-def test_onset_and_domination_are_for_good(
-    ers: tuple[float, ...], starts: int | None, dominates: int | None
-) -> None:
+def test_onset_and_domination_are_for_good(ers: tuple[float, ...], starts: int | None, dominates: int | None) -> None:
     assert (onset(curve(*ers)), domination(curve(*ers))) == (starts, dominates)
 
 

@@ -97,6 +97,17 @@ def test_json_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 
 
+def test_what_a_kill_has_cut_short_is_left_out(run: Run, samples: list[Sample]) -> None:
+    for step in (0, 1):
+        run.add_samples(step, "train", samples)
+        run.add_metrics({"step": step})
+    for name in ("samples.jsonl.gz", "metrics.jsonl"):
+        whole = (run.path / name).read_bytes()
+        (run.path / name).write_bytes(whole[:-5])
+    assert [row["step"] for row in run.metrics()] == [0]
+    assert [row["step"] for row in run.samples()][:4] == [0] * 4
+
+
 def test_another_config_is_refused_by_name_and_value(run: Run) -> None:
     with pytest.raises(UserError, match="seed = 0, not 1"):
         open_run(run.path, {**CONFIG, "seed": 1}, "cpu")

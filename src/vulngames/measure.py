@@ -156,9 +156,9 @@ def measure(samples: Sequence[Sample], measured: Measured) -> dict[str, Any]:
     return {
         "n": len(samples),
         "failed": len(samples) - len(scored),
-        **{name: _plain(interval) for name, interval in found.items()},
-        "paper": {"itp": _plain(_rate_of(scored, lambda s: s.paper.acc)), "er": _plain(paper_er)},
-        "parts": {name: _plain(interval) for name, interval in parts.items()},
+        **{name: plain(interval) for name, interval in found.items()},
+        "paper": {"itp": plain(_rate_of(scored, lambda s: s.paper.acc)), "er": plain(paper_er)},
+        "parts": {name: plain(interval) for name, interval in parts.items()},
     }
 
 
@@ -166,7 +166,8 @@ def _unpaired(sample: Sample) -> Sample:
     return replace(sample, pair="")
 
 
-def _plain(interval: Interval | None) -> dict[str, float] | None:
+def plain(interval: Interval | None) -> dict[str, float] | None:
+    """An interval as files hold it; `interval` reads it back."""
     return None if interval is None else {name: round(value, 6) for name, value in asdict(interval).items()}
 
 

@@ -16,6 +16,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -98,15 +99,19 @@ class Run:
         return self.path / "checkpoints"
 
     def metrics(self) -> list[dict[str, Any]]:
-        """One row an evaluation, in order of step."""
-        return [json.loads(line) for line in _lines(self.path / "metrics.jsonl")]
+        """One row an evaluation, in order of step. A line that a kill has cut short is left out."""
+        path = self.path / "metrics.jsonl"
+        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def samples(self) -> Iterator[dict[str, Any]]:
-        """Every sample as a plain row, with `step` and `split`."""
+        """Every sample as a plain row, with `step` and `split`, up to where a kill has cut the file short."""
         path = self.path / "samples.jsonl.gz"
         if path.exists():
-            with gzip.open(path, "rt") as file:
-                yield from map(json.loads, file)
+            with gzip.open(path, "rt") as file, suppress(EOFError):
+                for line in file:
+                    if line.endswith("\n"):
+                        yield json.loads(line)
 
     def add_metrics(self, row: Mapping[str, Any]) -> None:
         """Append one evaluation."""
@@ -180,7 +185,3 @@ def _append(path: Path, data: bytes) -> None:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.exists() else []

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vulngames.report.arm import Arm
+from vulngames.arm import Arm
 
 # Line breaks and tabs are layout; other control characters are shown by their pictures.
 _PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"}

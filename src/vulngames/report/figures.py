@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from vulngames.report.arm import ArmName, Curve
+from vulngames.arm import ArmName, Curve
 
 # Each colour stands for a CSS variable of the page, so that one figure reads on light and on dark.
 _ROLES = {"flawed": "#d55e00", "patched": "#0072b2", "ink": "#101010", "grid": "#e0e0e0", "card": "#fefefe"}

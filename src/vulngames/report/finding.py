@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from vulngames.arm import Arm
 from vulngames.report import number
-from vulngames.report.arm import Arm
 
 Outcome = Literal["learned", "not learned", "not measurable"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from vulngames.arm import Arm
 from vulngames.games import GAMES
 from vulngames.report import number
-from vulngames.report.arm import Arm
 from vulngames.report.excerpt import Excerpt, excerpts
 from vulngames.report.figures import Trace, panel
 from vulngames.report.finding import Finding, find

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from vulngames.report.arm import Arm
+from vulngames.arm import Arm
 from vulngames.runs import Run
 
 FILES = ("run.json", "metrics.jsonl", "samples.jsonl.gz")

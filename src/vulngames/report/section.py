@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from vulngames.arm import Arm, ArmName
 from vulngames.errors import UserError, choose
 from vulngames.games import GAMES
-from vulngames.report.arm import Arm, ArmName
 from vulngames.report.match import Match
 from vulngames.report.provenance import Provenance, provenance
 from vulngames.runs import Run

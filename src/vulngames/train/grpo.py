@@ -57,7 +57,7 @@ def rl(config: TrainConfig, out: Path, on_step: OnStep = lambda done, steps: Non
         course.evaluate(0)
     trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     _save_policy(trainer, tokenizer, run)
-    run.finish()
+    run.finish(parameters_of_policy=sum(p.numel() for p in model.parameters()))
     shutil.rmtree(run.checkpoints, ignore_errors=True)
     return run
 
