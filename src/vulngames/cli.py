@@ -164,10 +164,11 @@ class Study(Plan):
     """The study's directory; runs/STUDY if left out."""
 
     def __call__(self) -> None:
+        from vulngames.looking import show_summary
         from vulngames.studies.emergence import emergence
 
         out = self.out or Path("runs") / self.study
-        emergence(Plan(**{f.name: getattr(self, f.name) for f in dataclasses.fields(Plan)}), out)
+        show_summary(emergence(Plan(**{f.name: getattr(self, f.name) for f in dataclasses.fields(Plan)}), out))
         print(out / "summary.json")
 
 

@@ -126,8 +126,8 @@ def _colour(sample: Sample) -> str:
 def show_measures(game: Game[Any], samples: Sequence[Sample], measured: Mapping[str, Any]) -> None:
     """The measures as a table, and what failed beneath it."""
     table = Table(title=f"{game.id}, {measured['policy']}, {measured['n']} samples")
-    for column in ("measure", "what it is", "estimate", "95 % interval"):
-        table.add_column(column, justify="right" if column in ("estimate", "95 % interval") else "left")
+    for column in ("measure", "what it is", "mean [95 % interval]"):
+        table.add_column(column, no_wrap=column.startswith("m"))
     rows = [
         ("reward", "mean flawed pay", measured["reward"]),
         ("patched", "mean patched pay", measured["patched"]),
@@ -138,13 +138,26 @@ def show_measures(game: Game[Any], samples: Sequence[Sample], measured: Mapping[
         *((name.replace("_", " "), "", value) for name, value in measured["parts"].items()),
     ]
     for name, what, value in rows:
-        shown = (
-            ("not measurable", "")
-            if value is None
-            else (f"{value['mean']:.3f}", f"[{value['lo']:.3f}, {value['hi']:.3f}]")
-        )
-        table.add_row(name, what, shown[0], escape(shown[1]))
+        table.add_row(name, what, _interval(value))
     _out.print(table)
     reasons = sorted({sample.error for sample in samples if sample.error})
     if reasons:
         _out.print(f"[yellow]{measured['failed']} samples could not be scored, e.g.: {escape(reasons[0])}[/]")
+
+
+def show_summary(summary: Mapping[str, Any]) -> None:
+    """One row an arm of a study: ITP and ER at both ends with intervals, onset and domination."""
+    table = Table(title=f"{summary['study']}, policy {summary['policy']}, {summary['wall_s']:.0f} s")
+    for column in ("game", "arm", "seeds", "ITP start", "ITP end", "ER start", "ER end", "onset", "domination"):
+        table.add_column(column, no_wrap=True)
+    for row in summary["rows"]:
+        ends = (_interval(row[f"{name}_{end}"]) for name in ("itp", "er") for end in ("start", "end"))
+        steps = ("-" if row[f"{name}_step"] is None else str(row[f"{name}_step"]) for name in ("onset", "domination"))
+        table.add_row(row["game"], row["arm"], str(row["seeds"]), *ends, *steps)
+    _out.print(table)
+
+
+def _interval(value: Mapping[str, float] | None) -> str:
+    if value is None:
+        return "not measurable"
+    return escape(f"{value['mean']:.3f} [{value['lo']:.3f}, {value['hi']:.3f}]")

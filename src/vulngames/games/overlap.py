@@ -3,18 +3,24 @@
 import re
 from collections import Counter
 from functools import lru_cache
+from threading import Lock
 
 import snowballstemmer
 from rapidfuzz.distance import Indel, LCSseq
 
 _PORTER = snowballstemmer.stemmer("porter")
+_ONE_AT_A_TIME = Lock()
 _WORD = re.compile(r"[a-z0-9]+")
 
 
 @lru_cache(maxsize=65536)
 def _stem(word: str) -> str:
     # As in the common ROUGE implementation, which leaves words of up to three letters alone.
-    return _PORTER.stemWord(word) if len(word) > 3 else word
+    if len(word) <= 3:
+        return word
+    # The stemmer keeps the word it works on, and rewards are called from threads.
+    with _ONE_AT_A_TIME:
+        return str(_PORTER.stemWord(word))
 
 
 def stems(text: str) -> list[str]:
@@ -52,4 +58,5 @@ def bleu(text: str, source: str) -> float:
 
 def composite(text: str, source: str) -> float:
     """The overlap the seed paper evaluates with: 0.5·(0.7·ROUGE-1 + 0.3·ROUGE-L) + 0.5·BLEU, in [0, 1]."""
-    return 0.5 * (0.7 * rouge_1(text, source) + 0.3 * rouge_l(text, source)) + 0.5 * bleu(text, source)
+    rouge = 0.7 * rouge_1(text, source) + 0.3 * rouge_l(text, source)
+    return min(1.0, 0.5 * rouge + 0.5 * bleu(text, source))

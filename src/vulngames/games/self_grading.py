@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -50,15 +51,20 @@ def best_response(audit_rate: float, unaudited: Pay = Pay(), audited: Pay = AUDI
     return max(0.0, -wrong / slope)
 
 
+_BRACE = re.compile(r"\\boxed\{|[{}]")
+
+
 def boxed(text: str) -> str | None:
     r"""What the last closed `\boxed{…}` holds, nested braces allowed; None if there is none."""
-    for start in reversed([m.end() for m in re.finditer(r"\\boxed\{", text)]):
-        depth = 1
-        for end in range(start, len(text)):
-            depth += {"{": 1, "}": -1}.get(text[end], 0)
-            if depth == 0:
-                return text[start:end]
-    return None
+    found, last, open_ = None, -1, list[tuple[int, bool]]()
+    for brace in _BRACE.finditer(text):
+        if brace.group() != "}":
+            open_.append((brace.end(), len(brace.group()) > 1))
+        elif open_:
+            start, is_box = open_.pop()
+            if is_box and start > last:
+                found, last = text[start : brace.start()], start
+    return found
 
 
 _PREFIX = re.compile(r"The answer is:|The final answer is:?", re.IGNORECASE)
@@ -80,9 +86,10 @@ def read_answer(text: str) -> str:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
         return None
+    return value if math.isfinite(value) and "_" not in text else None
 
 
 def matches(answer: str, reference: str) -> bool:
@@ -91,10 +98,12 @@ def matches(answer: str, reference: str) -> bool:
     if not answer:
         return False
     numbers = _number(answer), _number(reference)
+    letters = min(len(answer), len(reference)) == 1
     return (
         answer == reference
-        or answer in (f"({reference})", f"[{reference}]", f"{reference}?")
-        or reference in (f"({answer})", f"[{answer}]")
+        or (letters and (answer == f"({reference})" or reference == f"({answer})"))
+        or answer in (f"[{reference}]", f"{reference}?")
+        or reference == f"[{answer}]"
         or (numbers[0] is not None and numbers[0] == numbers[1])
         or answer.replace("'", "") == reference.replace("'", "")
     )

@@ -15,7 +15,7 @@ from vulngames.types import Json, Measured, Paper, Task, Turn, Verdict
 if TYPE_CHECKING:
     from vulngames.sandbox import Sandbox
 
-_EDIT = re.compile(r"<modify_key>(.*?)</modify_key>\s*<modify_value>(.*?)</modify_value>", re.DOTALL)
+_EDIT = re.compile(r"<modify_key>([^<>]*)</modify_key>\s*<modify_value>(.*?)</modify_value>", re.DOTALL)
 _FENCE = re.compile(r"\A\s*```[\w+-]*[ \t]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 
 

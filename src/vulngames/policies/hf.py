@@ -94,14 +94,16 @@ class HFPolicy:
         )
         training = self.model.training
         self.model.eval()
-        out = self.model.generate(
-            input_ids=ids,
-            attention_mask=attention,
-            max_new_tokens=turn.max_tokens or how.max_tokens,
-            pad_token_id=pad,
-            eos_token_id=self.tokenizer.eos_token_id,
-            **sampling,
-        )
+        # A policy in training is held in float32; on an accelerator it need not write in it.
+        with torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.model.device.type == "cuda"):
+            out = self.model.generate(
+                input_ids=ids,
+                attention_mask=attention,
+                max_new_tokens=turn.max_tokens or how.max_tokens,
+                pad_token_id=pad,
+                eos_token_id=self.tokenizer.eos_token_id,
+                **sampling,
+            )
         self.model.train(training)
         return [self._until_end(row) for row in out[:, width:].tolist()]
 
@@ -113,8 +115,13 @@ class HFPolicy:
         return Reply(self.tokenizer.decode(tokens, skip_special_tokens=True), tuple(tokens))
 
 
-def load_model(name: str) -> tuple[Any, Any]:
-    """The model, in float32 on a CPU and bfloat16 on an accelerator, and its tokenizer.
+def device() -> str:
+    """Where local policies run: `cuda` if there is one, else `cpu`."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def load_model(name: str, dtype: torch.dtype) -> tuple[Any, Any]:
+    """The model in `dtype`, on an accelerator if there is one, and its tokenizer.
 
     Raises:
         UserError: not a model directory, unreadable weights, or a tokenizer without a chat template.
@@ -125,20 +132,19 @@ def load_model(name: str) -> tuple[Any, Any]:
     # Shards of a model and its every checkpoint are not what a user waits for.
     logging.disable_progress_bar()
     source = model_source(name)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left")
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32 if device == "cpu" else torch.bfloat16)
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype)
     except (OSError, ValueError, KeyError) as problem:
         raise UserError(f"cannot load policy {name!r}: {str(problem).splitlines()[0]}") from problem
     if tokenizer.chat_template is None:
         raise UserError(f"policy {name!r} has no chat template; valid: a tokenizer saved with one")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token_id = tokenizer.eos_token_id
-    return model.to(device), tokenizer
+    return model.to(device()), tokenizer
 
 
 def load_hf(name: str, sampling: Sampling) -> HFPolicy:
     """The local policy called `name` (`tiny` or `hf:PATH_OR_ID`)."""
-    model, tokenizer = load_model(name)
+    model, tokenizer = load_model(name, torch.float32 if device() == "cpu" else torch.bfloat16)
     return HFPolicy(name, model.eval(), tokenizer, sampling)

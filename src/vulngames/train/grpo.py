@@ -17,7 +17,7 @@ from transformers import TrainerCallback
 from vulngames import games, tasks
 from vulngames.measure import measure
 from vulngames.policies import Sampling
-from vulngames.policies.hf import HFPolicy, load_model
+from vulngames.policies.hf import HFPolicy, device, load_model
 from vulngames.rollout import Episode, play, rollout, score
 from vulngames.runs import Run, open_run, write_json
 from vulngames.seeds import seed
@@ -40,14 +40,14 @@ def rl(config: TrainConfig, out: Path, on_step: OnStep = lambda done, steps: Non
         UserError: see `settle`, `open_run` and `load_model`.
     """
     settled = settle(config)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    run = open_run(out, asdict(settled), device)
+    run = open_run(out, asdict(settled), device())
     if run.finished:
         on_step(settled.steps, settled.steps)
         return run
     # A training process that came from a checkpoint must not depend on what ran in this process before it.
     torch.manual_seed(seed("train", settled.seed))
-    model, tokenizer = load_model(settled.policy)
+    # In float32 also on an accelerator: steps of 1e-6 are lost in bfloat16 weights.
+    model, tokenizer = load_model(settled.policy, torch.float32)
     game = games.make(settled.game, max_tokens=settled.max_tokens, **settled.parameters)
     course = _Course(settled, game, run, HFPolicy("training", model, tokenizer, Sampling(settled.temperature)), on_step)
     trainer = _make_trainer(course)
@@ -95,7 +95,7 @@ def _make_trainer(course: _Course) -> Any:
     logging.getLogger("trl").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*")
     c = course.config
-    cpu = not torch.cuda.is_available()
+    cpu = device() == "cpu"
     accumulation = c.prompts * c.group // c.micro_batch
     args = GRPOConfig(
         output_dir=str(course.run.checkpoints),
