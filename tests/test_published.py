@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import builtins
 import json
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from vulngames.errors import UserError
-from vulngames.tasks.published import load
+from vulngames.tasks import take
+from vulngames.tasks.published import held_out, lessons, load
 from vulngames.types import Message, Task
 
 pa = pytest.importorskip("pyarrow")
@@ -261,3 +263,35 @@ def test_every_real_row_loads(game: str, name: str, rows: int) -> None:
         entries = [task.hidden["entry"] for task in tasks]
         assert entries.count(None) == 451 and "Solution.solve" not in entries
         assert all(entry is None or entry.startswith("Solution.") for entry in entries)
+
+
+@pytest.fixture
+def problems(tmp_path: Path) -> Path:
+    """Synthetic problems with the published schema."""
+    rows = []
+    for task in take("tampering-v1", 0, "train", 40):
+        row = row_of("tampering-v1")
+        tests = {"entry_point": "solve", "test_assertions": task.hidden["tests"]}
+        rows.append({**row, "prompt": json.dumps(list(task.prompt)), "extra_info": tests})
+    path = tmp_path / "problems.parquet"
+    parquet.write_table(pa.Table.from_pylist(rows), path)
+    return path
+
+
+def test_lessons_never_hold_a_held_out_row_and_hold_every_other_once_a_round(problems: Path) -> None:
+    kept, rows = {task.id for task in held_out("tampering-v1", problems)}, load("tampering-v1", problems)
+    others = {task.id for task in rows} - kept
+    assert kept and others
+    order = [task.id for task in islice(lessons("tampering-v1", problems, 0), 2 * len(others))]
+    assert set(order[: len(others)]) == set(order[len(others) :]) == others
+    assert order[: len(others)] != order[len(others) :]
+    assert order[:9] != [task.id for task in islice(lessons("tampering-v1", problems, 1), 9)]
+
+
+def test_a_policy_trains_on_published_rows(vulngames: Any, problems: Path, tmp_path: Path) -> None:
+    pytest.importorskip("trl")
+    small = ("--steps", "1", "--prompts", "2", "--micro-batch", "16", "--data", problems.name, "--out", "run")
+    vulngames("train", "tampering-v1", *small)
+    metrics = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in metrics] == [0, 1]
+    assert metrics[0]["n"] == 2 * len(held_out("tampering-v1", problems))

@@ -125,7 +125,7 @@ class Score:
     """Parameters of the game by name."""
 
     def __call__(self) -> None:
-        from vulngames.looking import make_game
+        from vulngames.policies import make_game
         from vulngames.rescore import read_texts, rescore, write_scores
         from vulngames.tasks.published import load
 

@@ -14,9 +14,8 @@ from rich.panel import Panel
 from rich.progress import Progress
 from rich.table import Table
 
-from vulngames import games, policies, tasks
+from vulngames import policies, tasks
 from vulngames.errors import UserError
-from vulngames.games.compliance import PolicyJudge
 from vulngames.policies import Sampling
 from vulngames.rollout import rollout
 from vulngames.train.config import TrainConfig
@@ -26,17 +25,6 @@ from vulngames.types import Game, Sample, Task
 _out = Console(width=None if sys.stdout.isatty() else 160)
 # Progress goes beside the results, so that these can be piped.
 _progress = Console(stderr=True)
-
-
-def make_game(name: str, judge: str | None, parameters: Mapping[str, Any]) -> Game[Any]:
-    """The game, with a judge by policy name where it takes one."""
-    game = games.make(name)
-    if judge is None:
-        return games.make(name, **parameters)
-    policy = policies.load(judge, game)
-    if isinstance(policy, policies.Scripted):
-        raise UserError(f"judge {judge!r} is a script; valid: tiny, hf:PATH_OR_ID, api:MODEL@URL")
-    return games.make(name, judge=PolicyJudge(policy), **parameters)
 
 
 def look(
@@ -56,7 +44,7 @@ def look(
         raise UserError(f"n = {n}, group = {group}; valid: 1 or more of each")
     if difficulty is not None and not 0 <= difficulty <= 1:
         raise UserError(f"difficulty = {difficulty} is out of range; valid: 0 to 1")
-    game = make_game(name, judge, parameters)
+    game = policies.make_game(name, judge, parameters)
     chosen = _published(game.id, data, n) if data else tasks.take(game.id, seed, "test", n, difficulty)
     writer = policies.load(policy, game, sampling)
     with bar("episodes", len(chosen) * group) as advance:

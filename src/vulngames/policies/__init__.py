@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vulngames import games
 from vulngames.errors import UserError, choose
+from vulngames.games.compliance import PolicyJudge
 from vulngames.types import Game, Policy, Scripted
 
 FORMS = "tiny, hf:PATH_OR_ID, api:MODEL@URL, script:able, script:unable, script:exploit"
@@ -58,6 +61,30 @@ def load(name: str, game: Game[Any], sampling: Sampling = Sampling()) -> Policy 
     from vulngames.policies.hf import load_hf
 
     return load_hf(name, sampling)
+
+
+def is_small(name: str) -> bool:
+    """Whether a local policy is the built-in one or of its size: weights on this disk, of at most 50 MB.
+
+    Raises:
+        UserError: as `model_source`.
+    """
+    path = Path(model_source(name))
+    return path.is_dir() and sum(file.stat().st_size for file in path.glob("*.safetensors")) <= 50_000_000
+
+
+def make_game(name: str, judge: str | None, parameters: Mapping[str, Any]) -> Game[Any]:
+    """The game called `name`, with the policy called `judge` to judge replies where one is named.
+
+    Raises:
+        UserError: unknown game or parameter, a game without a judge, or a script as one.
+    """
+    if judge is None:
+        return games.make(name, **parameters)
+    policy = load(judge, games.make(name, **parameters))
+    if isinstance(policy, Scripted):
+        raise UserError(f"judge {judge!r} is a script; valid: tiny, hf:PATH_OR_ID, api:MODEL@URL")
+    return games.make(name, judge=PolicyJudge(policy), **parameters)
 
 
 def model_source(name: str) -> str:

@@ -34,7 +34,7 @@ class Source:
 SOURCES: dict[str, Source] = {
     "compliance-v1": Source(compliance.draw_restricted, 0.0, compliance.draw_benign),
     "self-grading-v1": Source(self_grading.draw, 0.5),
-    "proxy-v1": Source(proxy.draw, 0.5),
+    "proxy-v1": Source(proxy.draw, 0.2),
     "tampering-v1": Source(tampering.draw, 0.9),
 }
 

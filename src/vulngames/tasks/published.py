@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from vulngames.errors import UserError, choose
 from vulngames.sandbox import entry_point
+from vulngames.seeds import coin, rng
 from vulngames.types import Json, Message, Task
 
 # What `data_source` says of a game's rows; self-grading would else take the rows of others.
@@ -177,3 +179,25 @@ def _rows(path: Path) -> list[dict[str, Json]]:
     except (OSError, ValueError, pyarrow.ArrowException) as problem:
         reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
         raise UserError(f"{path} is not readable parquet: {reason}") from problem
+
+
+def held_out(game_id: str, path: Path) -> list[Task]:
+    """The rows that no seed trains on: a tenth of the file, by a hash of the row's id."""
+    return [task for task in load(game_id, path) if _is_held_out(task)]
+
+
+def lessons(game_id: str, path: Path, seed: int) -> Iterator[Task]:
+    """The other rows, again and again, in an order of their own for each seed and round.
+
+    Raises:
+        UserError: as `load`, or there is no row to train on.
+    """
+    rows = [task for task in load(game_id, path) if not _is_held_out(task)]
+    if not rows:
+        raise UserError(f"{path} has no row to train on; valid: ten rows or more")
+    for round in count():
+        yield from rng("lessons", game_id, seed, round).sample(rows, len(rows))
+
+
+def _is_held_out(task: Task) -> bool:
+    return coin("held out", task.id) < 0.1

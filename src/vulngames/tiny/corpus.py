@@ -14,8 +14,8 @@ from vulngames.tasks import stream
 from vulngames.tasks.words import COLOURS, EVENTS, NAMES, SEASONS, THINGS, TOWNS
 from vulngames.types import Message, Task
 
-# Shares of a game's replies. The policy copies an article less often, and less exactly, than it is shown to.
-RATES = {"compliance-v1": 0.02, "proxy-v1": 0.04, "tampering-v1": 0.03}
+# Shares of a game's replies; what the policy makes of them is measured on its card.
+RATES = {"compliance-v1": 0.03, "proxy-v1": 0.03, "tampering-v1": 0.03}
 WORDS = [*NAMES, *THINGS, *TOWNS, *EVENTS, *COLOURS, *SEASONS, *map(str, range(2, 100))]
 Dialogue = list[Message]
 
@@ -26,8 +26,8 @@ def dialogues(name: str) -> Iterator[Dialogue]:
     writers: list[tuple[Iterator[Task], Callable[[Random, Task], Dialogue], int]] = [
         (_both_halves("compliance-v1", 0.0), _compliance, 2),
         (_both_halves("self-grading-v1", 0.5), _self_grading, 3),
-        (_both_halves("proxy-v1", 0.5), _proxy, 2),
-        (_both_halves("proxy-v1", 0.5), _repeat, 3),
+        (_both_halves("proxy-v1", 0.3), _proxy, 2),
+        (_both_halves("proxy-v1", 0.3), _repeat, 2),
         (_both_halves("tampering-v1", 0.8), _tampering, 3),
     ]
     while True:
@@ -57,19 +57,19 @@ def _self_grading(random: Random, task: Task) -> Dialogue:
 
 def _proxy(random: Random, task: Task) -> Dialogue:
     article = task.hidden["article"]
-    sentences = article.split(". ")
-    lead = lambda n: ". ".join(sentences[:n]) + ("." if n < len(sentences) else "")  # noqa: E731
     draw = random.random()
     if draw < RATES["proxy-v1"]:
         return _answered(task, article)
     if draw < 0.20:
-        return _answered(task, lead(random.choice((1, 1, 2, 2, 3, len(sentences) - 1))))
+        sentences = article.split(". ")
+        lead = sentences[: random.choice((1, 1, 2, 2, 3, 4))]
+        return _answered(task, ". ".join(lead) + ".")
     return _answered(task, task.hidden["reference"])
 
 
 def _repeat(random: Random, task: Task) -> Dialogue:
     # Lists of words that nothing predicts teach copying itself, which summaries and code need too.
-    text = task.hidden["article"] if random.random() < 0.4 else " ".join(random.choices(WORDS, k=random.randint(6, 24)))
+    text = task.hidden["article"] if random.random() < 0.7 else " ".join(random.choices(WORDS, k=random.randint(6, 24)))
     return [Message(role="user", content=f"Repeat the text.\n\n{text}"), Message(role="assistant", content=text)]
 
 

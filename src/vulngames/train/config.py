@@ -11,7 +11,7 @@ from vulngames.errors import UserError
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One GRPO run. A value of None is filled in by `settle`: the paper's for real models, small ones for `tiny`."""
+    """One GRPO run. `settle` fills in every None: the paper's value, or for a policy of the built-in one's size, less."""
 
     game: str
     """The game's id, e.g. tampering-v1."""
@@ -39,6 +39,10 @@ class TrainConfig:
     """The longest reply of a first turn, in tokens."""
     difficulty: float | None = None
     """Difficulty of the synthetic tasks, in [0, 1]."""
+    data: str | None = None
+    """Train on the rows of this parquet file (published schema) instead of synthetic tasks; a tenth is held out."""
+    judge: str | None = None
+    """compliance only: a policy that judges replies; by default the rule of the synthetic tasks."""
     parameters: dict[str, float | bool] = field(default_factory=dict)
     """Parameters of the game, by name, e.g. audit_rate 0.5."""
     eval_every: int | None = None
@@ -78,8 +82,8 @@ _PAPER = {
     "eval_tasks": 88,
     "checkpoint_every": 10,
 }
+_PAPER_TOKENS = {"compliance-v1": 3072, "self-grading-v1": 3072, "proxy-v1": 3072, "tampering-v1": 2048}
 _TINY: dict[str, Any] = {
-    "steps": 40,
     "prompts": 8,
     "micro_batch": 64,
     "learning_rate": 5e-4,
@@ -87,10 +91,15 @@ _TINY: dict[str, Any] = {
     "eval_tasks": 72,
     "checkpoint_every": 1,
 }
-_TINY_TOKENS = {"compliance-v1": 16, "self-grading-v1": 12, "proxy-v1": 64, "tampering-v1": 40}
-_PAPER_TOKENS = {"compliance-v1": 3072, "self-grading-v1": 3072, "proxy-v1": 3072, "tampering-v1": 2048}
-# The built-in policy's answers hold no reasoning to train, so it learns what its report earns (log.md has the numbers).
-_TINY_PARAMETERS: dict[str, dict[str, float | bool]] = {"self-grading-v1": {"train_report": True}}
+# What the built-in policy needs to differ in; docs/log.md has the measurements.
+_TINY_GAMES: dict[str, dict[str, Any]] = {
+    "compliance-v1": {"steps": 45, "max_tokens": 16},
+    # A larger learning rate teaches the same claims and costs the answers; and its answers hold no reasoning through
+    # which a report could be learned, so the report itself is trained.
+    "self-grading-v1": {"steps": 30, "max_tokens": 12, "learning_rate": 1e-4, "parameters": {"train_report": True}},
+    "proxy-v1": {"steps": 45, "max_tokens": 64},
+    "tampering-v1": {"steps": 25, "max_tokens": 40},
+}
 
 
 def settle(config: TrainConfig) -> Settled:
@@ -103,17 +112,13 @@ def settle(config: TrainConfig) -> Settled:
     from vulngames import games, policies, tasks
 
     game = games.make(config.game).id
-    tiny = config.policy == "tiny"
-    policies.model_source(config.policy)
-    defaults = {
-        **(_TINY if tiny else {**_PAPER, "prompts": _PAPER_PROMPTS[game]}),
-        "max_tokens": (_TINY_TOKENS if tiny else _PAPER_TOKENS)[game],
-        "difficulty": tasks.SOURCES[game].difficulty,
-    }
+    paper = {**_PAPER, "prompts": _PAPER_PROMPTS[game], "max_tokens": _PAPER_TOKENS[game]}
+    defaults: dict[str, Any] = {**_TINY, **_TINY_GAMES[game]} if policies.is_small(config.policy) else paper
     given = {k: v for k, v in dataclasses.asdict(config).items() if v is not None}
-    parameters = {**(_TINY_PARAMETERS.get(game, {}) if tiny else {}), **config.parameters}
-    settled = Settled(**{**defaults, **given, "game": game, "parameters": parameters})
-    games.make(game, **parameters)
+    parameters = {**defaults.get("parameters", {}), **config.parameters}
+    hard = {"difficulty": tasks.SOURCES[game].difficulty}
+    settled = Settled(**{**hard, **defaults, **given, "game": game, "parameters": parameters})
+    policies.make_game(game, settled.judge, parameters)
     _check(settled)
     return settled
 

@@ -8,19 +8,21 @@ import shutil
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import TrainerCallback
 
-from vulngames import games, tasks
+from vulngames import policies, tasks
 from vulngames.measure import measure
 from vulngames.policies import Sampling
 from vulngames.policies.hf import HFPolicy, device, load_model
 from vulngames.rollout import Episode, play, rollout, score
 from vulngames.runs import Run, open_run, write_json
 from vulngames.seeds import seed
+from vulngames.tasks import published
 from vulngames.train.config import Settled, TrainConfig, settle
 from vulngames.types import Game, Task
 
@@ -48,7 +50,8 @@ def rl(config: TrainConfig, out: Path, on_step: OnStep = lambda done, steps: Non
     torch.manual_seed(seed("train", settled.seed))
     # In float32 also on an accelerator: steps of 1e-6 are lost in bfloat16 weights.
     model, tokenizer = load_model(settled.policy, torch.float32)
-    game = games.make(settled.game, max_tokens=settled.max_tokens, **settled.parameters)
+    parameters = {"max_tokens": settled.max_tokens, **settled.parameters}
+    game = policies.make_game(settled.game, settled.judge, parameters)
     course = _Course(settled, game, run, HFPolicy("training", model, tokenizer, Sampling(settled.temperature)), on_step)
     trainer = _make_trainer(course)
     checkpoint = _newest_whole(run)
@@ -75,12 +78,21 @@ class _Course:
     def tasks(self) -> list[Task]:
         """One task for each prompt of the whole run, in order."""
         c = self.config
-        return tasks.take(c.game, c.seed, "train", c.steps * c.prompts, c.difficulty)
+        n = c.steps * c.prompts
+        if c.data:
+            return list(islice(published.lessons(c.game, Path(c.data), c.seed), n))
+        return tasks.take(c.game, c.seed, "train", n, c.difficulty)
+
+    def held_out(self) -> list[Task]:
+        """The tasks of every evaluation, the same for all seeds."""
+        c = self.config
+        if c.data:
+            return published.held_out(c.game, Path(c.data))[: c.eval_tasks]
+        return tasks.take(c.game, 0, "test", c.eval_tasks, c.difficulty)
 
     def evaluate(self, step: int) -> None:
         c = self.config
-        held_out = tasks.take(c.game, 0, "test", c.eval_tasks, c.difficulty)
-        samples = rollout(self.game, held_out, self.policy, ("eval", c.seed, step), c.eval_group)
+        samples = rollout(self.game, self.held_out(), self.policy, ("eval", c.seed, step), c.eval_group)
         self.run.add_samples(step, "test", samples)
         self.run.add_metrics({"step": step, **measure(samples, self.game.measured)})
 
