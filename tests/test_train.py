@@ -47,6 +47,14 @@ def test_the_exploit_is_learned_and_its_twin_stays_clean(vulngames: Any, tmp_pat
     assert "tampering-v1" in page
 
 
+def test_trl_reports_to_tensorboard_beside_the_run(vulngames: Any, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    small = ("--steps", "1", "--prompts", "2", "--micro-batch", "16", "--eval-tasks", "4")
+    vulngames("train", "compliance-v1", *small, "--report-to", "tensorboard", "--out", "run")
+    assert list((tmp_path / "run" / "tensorboard").rglob("*tfevents*"))
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
 def _train(out: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "vulngames", "train", "self-grading-v1", *SHORT, "--out", str(out), *more]
 

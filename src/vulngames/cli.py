@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -207,6 +208,7 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
 
 def main() -> None:
     """Run a command. A user's mistake and a disk that cannot be written end in one line and exit status 2."""
+    warnings.showwarning = _warn  # type: ignore[assignment]
     command: Any = tyro.cli(Command, prog="vulngames", description="What will a model learn to exploit in this reward?")  # type: ignore[call-overload]
     try:
         command()
@@ -216,6 +218,10 @@ def main() -> None:
         sys.exit(_fail(f"{problem.filename or 'disk'}: {problem.strerror or problem}"))
     except KeyboardInterrupt:
         sys.exit(_fail("interrupted; the same command goes on from here", status=130))
+
+
+def _warn(message: Warning | str, *_: Any) -> None:
+    print(f"vulngames: {message}", file=sys.stderr)
 
 
 def _fail(message: str, status: int = FAILED) -> int:

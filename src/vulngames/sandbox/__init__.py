@@ -10,7 +10,18 @@ an answer is right is decided here, where that code cannot reach. `provenance()`
 from vulngames.sandbox.grade import Grade, Test, entry_point
 from vulngames.sandbox.limits import Limits
 from vulngames.sandbox.outcome import JSON, Outcome, Status
-from vulngames.sandbox.provenance import provenance
+from vulngames.sandbox.provenance import provenance, warn_of_missing_layers
 from vulngames.sandbox.sandbox import Sandbox
 
-__all__ = ["JSON", "Grade", "Limits", "Outcome", "Sandbox", "Status", "Test", "entry_point", "provenance"]
+__all__ = [
+    "JSON",
+    "Grade",
+    "Limits",
+    "Outcome",
+    "Sandbox",
+    "Status",
+    "Test",
+    "entry_point",
+    "provenance",
+    "warn_of_missing_layers",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import warnings
 from collections.abc import Mapping
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from vulngames import sandbox
 from vulngames.train.config import Settled
 
 Told = tuple[str, int, int]
@@ -23,6 +25,8 @@ def train_all(configs: Mapping[Path, Settled], workers: int) -> None:
     The first run that fails ends the study with its error. What is finished stays, and the same call goes on from
     there.
     """
+    if any(config.game.startswith("tampering") for config in configs.values()):
+        sandbox.warn_of_missing_layers()
     # Spawned, not forked: a worker starts clean, and keeps its imports for all the runs it is given.
     context = multiprocessing.get_context("spawn")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -63,10 +67,14 @@ class _Bars:
             if done == steps:
                 self.progress.remove_task(self.bars.pop(name))
                 self.progress.advance(self.total)
+                if not self.progress.console.is_terminal:
+                    self.progress.console.print(f"{name}: finished")
 
 
 def _start_worker() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
+    # Said once by the process that shows the progress.
+    warnings.filterwarnings("ignore", message="vulngames.sandbox")
     import torch
 
     torch.set_num_threads(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from vulngames.errors import UserError
@@ -11,7 +12,7 @@ from vulngames.errors import UserError
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One GRPO run. `settle` fills in every None: the paper's value, or for a policy of the built-in one's size, less."""
+    """One GRPO run. `settle` fills in every None: the paper's value, or less for a policy of the built-in size."""
 
     game: str
     """The game's id, e.g. tampering-v1."""
@@ -132,6 +133,8 @@ def _check(config: Settled) -> None:
     for name in ("learning_rate", "temperature"):
         if getattr(config, name) <= 0:
             raise UserError(f"{name} = {getattr(config, name)} is not positive")
+    if config.report_to != "none" and find_spec(config.report_to) is None:
+        raise UserError(f"report_to = {config.report_to!r} needs that package: pip install {config.report_to}")
     if not 0 <= config.difficulty <= 1:
         raise UserError(f"difficulty = {config.difficulty} is out of range; valid: 0 to 1")
     if config.prompts * config.group % config.micro_batch:

@@ -108,6 +108,8 @@ def _make_trainer(course: _Course) -> Any:
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*")
     c = course.config
     cpu = device() == "cpu"
+    # Beside the run's other files: the folder of checkpoints, its default, is gone when the run is finished.
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(course.run.path / "tensorboard")
     accumulation = c.prompts * c.group // c.micro_batch
     args = GRPOConfig(
         output_dir=str(course.run.checkpoints),
