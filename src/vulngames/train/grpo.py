@@ -148,6 +148,8 @@ def _make_trainer(course: _Course) -> Any:
         callbacks=[_Keeper(course)],
     )
     trainer.remove_callback(PrinterCallback)
+    # TRL drafts a model card at every checkpoint, which takes as long as the checkpoint itself.
+    trainer.create_model_card = lambda **_: None
     return trainer
 
 
