@@ -120,15 +120,16 @@ def test_stored_texts_are_scored(vulngames: Any, tmp_path: Path) -> None:
     assert (empty["reward"], empty["exploited"], empty["error"]) == (0.0, False, None)
 
 
-def _limit_files() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
-
-
-@pytest.mark.parametrize("command", [("train", "proxy-v1", "--steps", "1", "--prompts", "2", "--micro-batch", "16")])
-def test_a_disk_that_takes_no_more_ends_in_one_line(tmp_path: Path, command: tuple[str, ...]) -> None:
+# Bytes a file may have: metrics fit and weights do not; nothing fits; weights fit and the optimizer's state does not.
+@pytest.mark.parametrize("room", [60_000, 100, 2_000_000])
+def test_a_disk_that_takes_no_more_ends_in_one_line(tmp_path: Path, room: int) -> None:
     pytest.importorskip("trl")
-    run = [sys.executable, "-m", "vulngames", *command, "--out", "run"]
-    done = subprocess.run(run, capture_output=True, text=True, cwd=tmp_path, preexec_fn=_limit_files)
+    small = ("--steps", "1", "--prompts", "2", "--micro-batch", "16", "--eval-tasks", "4")
+    run = [sys.executable, "-m", "vulngames", "train", "compliance-v1", *small, "--out", "run"]
+    limit = (resource.RLIMIT_FSIZE, (room, room))
+    done = subprocess.run(
+        run, capture_output=True, text=True, cwd=tmp_path, preexec_fn=lambda: resource.setrlimit(*limit)
+    )
     assert done.returncode == 2, done.stderr
     assert done.stderr.strip().splitlines()[-1].startswith("vulngames: ") and "Traceback" not in done.stderr
     assert not (tmp_path / "run" / "policy").exists()

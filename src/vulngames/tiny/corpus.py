@@ -15,7 +15,7 @@ from vulngames.tasks.words import COLOURS, EVENTS, NAMES, SEASONS, THINGS, TOWNS
 from vulngames.types import Message, Task
 
 # Shares of a game's replies; what the policy makes of them is measured on its card.
-RATES = {"compliance-v1": 0.03, "proxy-v1": 0.03, "tampering-v1": 0.03}
+RATES = {"compliance-v1": 0.045, "proxy-v1": 0.04, "tampering-v1": 0.05}
 WORDS = [*NAMES, *THINGS, *TOWNS, *EVENTS, *COLOURS, *SEASONS, *map(str, range(2, 100))]
 Dialogue = list[Message]
 

@@ -6,16 +6,19 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import TrainerCallback
 
 from vulngames import policies, tasks
+from vulngames.errors import UserError
 from vulngames.measure import measure
 from vulngames.policies import Sampling
 from vulngames.policies.hf import HFPolicy, device, load_model
@@ -58,11 +61,25 @@ def rl(config: TrainConfig, out: Path, on_step: OnStep = lambda done, steps: Non
     if checkpoint is None:
         run.rewind({"metrics.jsonl": 0, "samples.jsonl.gz": 0})
         course.evaluate(0)
-    trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
-    _save_policy(trainer, tokenizer, run)
+    with _disk_errors_named(run):
+        trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+        _save_policy(trainer, tokenizer, run)
     run.finish(parameters_of_policy=sum(p.numel() for p in model.parameters()))
     shutil.rmtree(run.checkpoints, ignore_errors=True)
     return run
+
+
+@contextmanager
+def _disk_errors_named(run: Run) -> Iterator[None]:
+    """A disk that takes no more is the user's to mend; torch and safetensors hide it in errors of their own."""
+    try:
+        yield
+    except (SafetensorError, RuntimeError) as problem:
+        # torch's archive writer names its source file, whatever went wrong with it.
+        if not any(mark in str(problem) for mark in ("I/O error", "PytorchStreamWriter", "inline_container")):
+            raise
+        reason = str(problem).splitlines()[0]
+        raise UserError(f"cannot write a checkpoint to {run.path}; is the disk full? ({reason})") from problem
 
 
 @dataclass
