@@ -126,6 +126,13 @@ def test_a_place_that_holds_something_else_is_refused(tmp_path: Path, what: str)
         open_run(path, CONFIG, "cpu")
 
 
+def test_a_run_is_written_by_one_process_at_a_time(run: Run) -> None:
+    with run.writing(), pytest.raises(UserError, match="written by another process"), Run(run.path).writing():
+        pass
+    with run.writing():
+        pass
+
+
 def test_loading_what_is_not_a_run(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"holds no run\.json"):
         load_run(tmp_path)

@@ -85,6 +85,22 @@ def test_a_killed_run_resumes_to_the_same_numbers(tmp_path: Path) -> None:
     assert load_run(broken).finished
 
 
+def test_a_killed_study_goes_on_and_leaves_no_worker_behind(vulngames: Any, tmp_path: Path) -> None:
+    command = ("study", "emergence", "--games", "self-grading-v1", "--seeds", "1", "--steps", "4", "--out", "study")
+    process = subprocess.Popen([sys.executable, "-m", "vulngames", *command], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    runs = [tmp_path / "study" / "runs" / f"self-grading-v1-{arm}-0" for arm in ("flawed", "patched")]
+    deadline = time.monotonic() + 120
+    while not all((run / "metrics.jsonl").exists() for run in runs) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    vulngames(*command)
+    summary = json.loads((tmp_path / "study" / "summary.json").read_text())
+    assert [row["seeds"] for row in summary["rows"]] == [1, 1]
+    for run in map(load_run, runs):
+        assert run.finished and [row["step"] for row in run.metrics()] == [0, 4]
+
+
 def test_a_reply_keeps_the_tokens_that_were_sampled() -> None:
     policy = load_hf("tiny", Sampling())
     task = take("self-grading-v1", 0, "test", 1)[0]

@@ -9,6 +9,7 @@ policy/           the trained policy, a model directory
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import json
 import os
@@ -16,7 +17,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -132,6 +133,20 @@ class Run:
         for name, size in sizes.items():
             if _size(self.path / name) > size:
                 os.truncate(self.path / name, size)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the run for one process, until the block ends or the process does.
+
+        Raises:
+            UserError: another process holds it.
+        """
+        with (self.path / "run.json").open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(f"{self.path} is being written by another process; wait, or choose another") from None
+            yield
 
     def finish(self, **extra: Any) -> None:
         """Say in run.json that the run is complete."""

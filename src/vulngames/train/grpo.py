@@ -49,24 +49,28 @@ def rl(config: TrainConfig, out: Path, on_step: OnStep = lambda done, steps: Non
     if run.finished:
         on_step(settled.steps, settled.steps)
         return run
-    # A training process that came from a checkpoint must not depend on what ran in this process before it.
-    torch.manual_seed(seed("train", settled.seed))
+    with run.writing(), _disk_errors_named(run):
+        _train(settled, run, on_step)
+    return run
+
+
+def _train(config: Settled, run: Run, on_step: OnStep) -> None:
+    # What ran in this process before must not reach into a run that goes on from a checkpoint.
+    torch.manual_seed(seed("train", config.seed))
     # In float32 also on an accelerator: steps of 1e-6 are lost in bfloat16 weights.
-    model, tokenizer = load_model(settled.policy, torch.float32)
-    parameters = {"max_tokens": settled.max_tokens, **settled.parameters}
-    game = policies.make_game(settled.game, settled.judge, parameters)
-    course = _Course(settled, game, run, HFPolicy("training", model, tokenizer, Sampling(settled.temperature)), on_step)
+    model, tokenizer = load_model(config.policy, torch.float32)
+    parameters = {"max_tokens": config.max_tokens, **config.parameters}
+    game = policies.make_game(config.game, config.judge, parameters)
+    course = _Course(config, game, run, HFPolicy("training", model, tokenizer, Sampling(config.temperature)), on_step)
     trainer = _make_trainer(course)
     checkpoint = _newest_whole(run)
     if checkpoint is None:
         run.rewind({"metrics.jsonl": 0, "samples.jsonl.gz": 0})
         course.evaluate(0)
-    with _disk_errors_named(run):
-        trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
-        _save_policy(trainer, tokenizer, run)
+    trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+    _save_policy(trainer, tokenizer, run)
     run.finish(parameters_of_policy=sum(p.numel() for p in model.parameters()))
     shutil.rmtree(run.checkpoints, ignore_errors=True)
-    return run
 
 
 @contextmanager
