@@ -291,3 +291,12 @@ def test_a_missing_package_is_named(package: str, tmp_path: Path, monkeypatch: p
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(UserError, match=r"needs matplotlib and jinja2: pip install 'vulngames\[report\]'"):
         write_report([tmp_path], tmp_path / "report.html")
+
+
+def test_a_picture_is_drawn_beside_the_page(study: Path, tmp_path: Path) -> None:
+    for name in ("er.png", "er.svg"):
+        write_report([study], tmp_path / "report.html", tmp_path / name)
+        assert (tmp_path / name).stat().st_size > 1000
+    with pytest.raises(UserError, match=r"valid endings: \.png, \.svg, \.pdf"):
+        write_report([study], tmp_path / "other.html", tmp_path / "er.gif")
+    assert not (tmp_path / "other.html").exists()

@@ -181,13 +181,15 @@ class Report:
     """Study directories or run directories."""
     out: Path | None = None
     """Where to write; report.html in the first directory if left out."""
+    picture: Path | None = None
+    """Also draw ER against steps, a panel a game, to this .png, .svg or .pdf file."""
 
     def __call__(self) -> None:
         from vulngames.report import write_report
 
         if not self.dirs:
             raise UserError("no directory given; valid: one or more study or run directories")
-        print(write_report(self.dirs, self.out or self.dirs[0] / "report.html").resolve())
+        print(write_report(self.dirs, self.out or self.dirs[0] / "report.html", self.picture).resolve())
 
 
 Command = (

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from vulngames.errors import UserError
 
+PICTURES = (".png", ".svg", ".pdf")
 
-def write_report(dirs: Sequence[Path], out: Path) -> Path:
+
+def write_report(dirs: Sequence[Path], out: Path, picture: Path | None = None) -> Path:
     """Write the page that reports `dirs`, and say where it is.
 
     Args:
@@ -16,11 +18,13 @@ def write_report(dirs: Sequence[Path], out: Path) -> Path:
             (`run.json`); runs given by themselves are pooled where they differ in seed alone, and compared where they
             differ in the rule alone.
         out: the file to write, or a directory to write `report.html` into.
+        picture: a .png, .svg or .pdf file to draw ER against steps to, a panel a game.
 
     Raises:
         UserError: nothing to report, a directory that is neither, an unknown study or game, or a missing package.
     """
     try:
+        from vulngames.report.figures import overview
         from vulngames.report.page import render
         from vulngames.report.section import sections
     except ModuleNotFoundError as missing:
@@ -28,7 +32,10 @@ def write_report(dirs: Sequence[Path], out: Path) -> Path:
             raise
         raise UserError("the report needs matplotlib and jinja2: pip install 'vulngames[report]'") from missing
     path = out / "report.html" if out.is_dir() else out
-    html = render(sections(dirs), path.parent)
+    if picture is not None and picture.suffix not in PICTURES:
+        raise UserError(f"{picture} is not a picture's name; valid endings: {', '.join(PICTURES)}")
+    found = sections(dirs)
+    html = render(found, path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     try:
@@ -38,4 +45,6 @@ def write_report(dirs: Sequence[Path], out: Path) -> Path:
     except OSError:
         part.unlink(missing_ok=True)
         raise
+    if picture is not None:
+        overview([(match.label, match.traces("ER")) for section in found for match in section.matches], picture)
     return path

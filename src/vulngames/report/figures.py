@@ -6,14 +6,17 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import matplotlib.style
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from vulngames.arm import ArmName, Curve
+from vulngames.measure import Interval
 
 # Each colour stands for a CSS variable of the page, so that one figure reads on light and on dark.
 _ROLES = {"flawed": "#d55e00", "patched": "#0072b2", "ink": "#101010", "grid": "#e0e0e0", "card": "#fefefe"}
@@ -49,6 +52,14 @@ class Trace:
     onset: int | None = None
     domination: int | None = None
 
+    @property
+    def start(self) -> Interval | None:
+        return self.curve[0][1] if self.curve else None
+
+    @property
+    def end(self) -> Interval | None:
+        return self.curve[-1][1] if self.curve else None
+
 
 def panel(title: str, said: str, traces: Sequence[Trace], steps: tuple[int, int], share: bool, salt: str) -> Markup:
     """One measure against steps.
@@ -79,6 +90,24 @@ def panel(title: str, said: str, traces: Sequence[Trace], steps: tuple[int, int]
         drawn = io.StringIO()
         figure.savefig(drawn, format="svg", transparent=True, metadata=_NO_METADATA)
     return _inline(drawn.getvalue(), said)
+
+
+def overview(panels: Sequence[tuple[str, Sequence[Trace]]], out: Path) -> None:
+    """ER against steps, a panel a game side by side, as a picture in the format that `out` ends in."""
+    with matplotlib.style.context(["default", {**_STYLE, "svg.hashsalt": "overview"}]):
+        figure = Figure(figsize=(2.5 * len(panels), 2.3), layout="constrained")
+        for axes, (title, traces) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+            for trace in traces:
+                _draw(axes, trace)
+            axes.set_title(title, loc="left", fontsize=9, fontweight="bold")
+            axes.set_xlabel("step")
+            axes.set_ylabel("ER")
+            axes.set_ylim(-0.2, 1.04)
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            axes.grid(axis="y", color=_ROLES["grid"], linewidth=0.6)
+        keys = [Line2D([], [], color=_ROLES[arm], linestyle=dash, label=arm) for arm, dash in _DASHES.items()]
+        figure.legend(handles=keys, loc="outside lower center", ncols=2, frameon=False)
+        figure.savefig(out, dpi=180, facecolor="white")
 
 
 def _draw(axes: Any, trace: Trace) -> None:

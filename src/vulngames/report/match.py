@@ -58,12 +58,17 @@ class Match:
             return []
         return [self._panel(title, (min(steps), max(steps))) for title in ("reward", "ITP", "ER")]
 
+    def traces(self, title: str) -> list[Trace]:
+        """Both arms' curves of `reward`, `ITP` or `ER`; what each arm is paid itself, for the first."""
+        names = [arm.pay if title == "reward" else title.lower() for arm in self.arms]
+        marks = [(arm.onset, arm.domination) if title == "ER" else (None, None) for arm in self.arms]
+        return [
+            Trace(arm.name, arm.curve(name), arm.lines(name), *mark)
+            for arm, name, mark in zip(self.arms, names, marks, strict=True)
+        ]
+
     def _panel(self, title: str, steps: tuple[int, int]) -> Markup:
-        er, traces, said = title == "ER", [], []
-        for arm in self.arms:
-            name = arm.pay if title == "reward" else title.lower()
-            marks = (arm.onset, arm.domination) if er else (None, None)
-            traces.append(Trace(arm.name, arm.curve(name), arm.lines(name), *marks))
-            said.append(f"{arm.name} {number.change(arm.start(name), arm.end(name))}")
+        traces = self.traces(title)
+        said = [f"{trace.arm} {number.change(trace.start, trace.end)}" for trace in traces]
         words = f"{self.label}, {title} against steps: {'; '.join(said)}"
         return panel(title, words, traces, steps, title != "reward", f"{self.anchor}-{title}")
