@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
-from tyro.conf import Positional, subcommand
+from tyro.conf import Positional, arg, subcommand
 
 from vulngames.errors import UserError
 from vulngames.policies import Sampling
@@ -19,6 +19,7 @@ from vulngames.studies.plan import Plan
 from vulngames.train.config import TrainConfig
 
 FAILED = 2
+GameId = Positional[Annotated[str, arg(metavar="GAME")]]
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Games:
 class Chosen:
     """A game, a policy, and how it writes."""
 
-    game: Positional[str]
+    game: GameId
     """The game's id, e.g. tampering-v1."""
     policy: str = "tiny"
     """tiny, hf:PATH_OR_ID, api:MODEL@URL or script:able|unable|exploit."""
@@ -112,7 +113,7 @@ class Eval(Chosen):
 class Score:
     """Score stored texts again, without sampling."""
 
-    game: Positional[str]
+    game: GameId
     """The game's id, e.g. tampering-v1."""
     data: Path
     """ROWS.parquet, with the published schema of the game's data."""
@@ -126,21 +127,27 @@ class Score:
     """Parameters of the game by name."""
 
     def __call__(self) -> None:
+        from vulngames.looking import counted
         from vulngames.policies import make_game
         from vulngames.rescore import read_texts, rescore, write_scores
         from vulngames.tasks.published import load
 
         game = make_game(self.game, self.judge, self.parameters)
         rows = load(game.id, self.data)
-        write_scores(self.out, rescore(game, rows, read_texts(self.texts, len(rows))))
+        texts = read_texts(self.texts, len(rows))
+        write_scores(self.out, counted("texts", rescore(game, rows, texts), len(texts)))
         print(self.out)
 
 
 @dataclass(frozen=True)
 class Train(TrainConfig):
-    """Train a policy in a game by GRPO. The same command goes on where a killed run stopped."""
+    """Train a policy in a game by GRPO. The same command goes on where a killed run stopped.
 
-    game: Positional[str] = ""
+    What is left at None is the paper's value, or a smaller one for a policy of the built-in one's size; run.json records
+    what was used.
+    """
+
+    game: GameId
     """The game's id, e.g. tampering-v1."""
     out: Path = Path("runs/train")
     """The run directory."""
@@ -152,14 +159,14 @@ class Train(TrainConfig):
         train(config, self.out)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Study(Plan):
     """Run a study: arms, controls, seeds. The same command goes on where a killed one stopped.
 
     emergence: is the exploit learned under the flaw, and not under its patch? Both arms of every game.
     """
 
-    study: Positional[Literal["emergence"]] = "emergence"
+    study: Positional[Literal["emergence"]]
     """Which study."""
     out: Path | None = None
     """The study's directory; runs/STUDY if left out."""

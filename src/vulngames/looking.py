@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
@@ -21,6 +21,7 @@ from vulngames.rollout import rollout
 from vulngames.train.config import TrainConfig
 from vulngames.types import Game, Sample, Task
 
+T = TypeVar("T")
 # Piped, there is no terminal to fit: cut nothing.
 _out = Console(width=None if sys.stdout.isatty() else 160)
 # Progress goes beside the results, so that these can be piped.
@@ -63,6 +64,14 @@ def bar(what: str, total: int) -> Iterator[Any]:
     with Progress(console=_progress, transient=True) as progress:
         task = progress.add_task(what, total=total)
         yield lambda n: progress.advance(task, n)
+
+
+def counted(what: str, items: Iterable[T], total: int) -> Iterator[T]:
+    """The items, with a progress bar on standard error."""
+    with bar(what, total) as advance:
+        for item in items:
+            yield item
+            advance(1)
 
 
 def train(config: TrainConfig, out: Path) -> None:

@@ -18,19 +18,16 @@ TINY = Path(__file__).parents[1] / "tiny" / "weights"
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a policy writes.
-
-    Attributes:
-        temperature: of sampling; 1 is the policy's own distribution.
-        top_p: sample from the smallest set of tokens with this much probability.
-        top_k: sample from this many tokens at most; 0 for all.
-        max_tokens: the longest reply, in tokens.
-    """
+    """How a policy writes."""
 
     temperature: float = 1.0
+    """Of sampling; 1 is the policy's own distribution."""
     top_p: float = 1.0
+    """Sample from the smallest set of tokens with this much probability."""
     top_k: int = 0
+    """Sample from this many tokens at most; 0 for all."""
     max_tokens: int = 512
+    """The longest reply where a game does not say, in tokens."""
 
 
 def split_name(name: str) -> tuple[str, str]:
