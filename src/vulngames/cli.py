@@ -143,8 +143,8 @@ class Score:
 class Train(TrainConfig):
     """Train a policy in a game by GRPO. The same command goes on where a killed run stopped.
 
-    What is left at None is the paper's value, or a smaller one for a policy of the built-in one's size; run.json records
-    what was used.
+    What is left at None is the paper's value, or a smaller one for a policy of the built-in size; run.json records what
+    was used.
     """
 
     game: GameId
