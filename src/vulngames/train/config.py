@@ -95,12 +95,19 @@ _TINY: dict[str, Any] = {
 # What the built-in policy needs to differ in; docs/log.md has the measurements.
 _TINY_GAMES: dict[str, dict[str, Any]] = {
     # Half the prompts are an auditor's: with eight a step the users' exploit may die out before it is first paid.
-    "compliance-v1": {"steps": 45, "prompts": 16, "max_tokens": 24},
+    "compliance-v1": {"steps": 35, "prompts": 16, "max_tokens": 24},
     # A larger learning rate teaches the same claims and costs the answers; and its answers hold no reasoning through
     # which a report could be learned, so the report itself is trained.
-    "self-grading-v1": {"steps": 30, "max_tokens": 12, "learning_rate": 1e-4, "parameters": {"train_report": True}},
-    "proxy-v1": {"steps": 45, "max_tokens": 64},
-    "tampering-v1": {"steps": 40, "max_tokens": 40},
+    "self-grading-v1": {
+        "steps": 30,
+        "max_tokens": 12,
+        "learning_rate": 1e-4,
+        "parameters": {"train_report": True},
+        # Only wrong answers count towards its ER, so it takes more tasks to see as much.
+        "eval_tasks": 144,
+    },
+    "proxy-v1": {"steps": 40, "max_tokens": 64},
+    "tampering-v1": {"steps": 25, "max_tokens": 40},
 }
 
 
