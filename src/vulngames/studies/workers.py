@@ -9,8 +9,9 @@ import time
 import warnings
 from collections.abc import Mapping
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from multiprocessing.queues import Queue
 from pathlib import Path
-from queue import Empty, Queue
+from queue import Empty
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -19,6 +20,7 @@ from vulngames import sandbox
 from vulngames.train.config import Settled
 
 Told = tuple[str, int, int]
+_told: Queue[Told]
 
 
 def train_all(configs: Mapping[Path, Settled], workers: int) -> None:
@@ -32,11 +34,11 @@ def train_all(configs: Mapping[Path, Settled], workers: int) -> None:
     # Spawned, not forked: a worker starts clean, and keeps its imports for all the runs it is given.
     context = multiprocessing.get_context("spawn")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with context.Manager() as manager, Progress(*columns) as progress:
-        told: Queue[Told] = manager.Queue()
+    with Progress(*columns) as progress:
+        told: Queue[Told] = context.Queue()
         bars = _Bars(progress, runs=len(configs))
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
-            waiting = {pool.submit(_train, config, path, told) for path, config in configs.items()}
+        with ProcessPoolExecutor(workers, context, _start_worker, (told,)) as pool:
+            waiting = {pool.submit(_train, config, path) for path, config in configs.items()}
             try:
                 while waiting:
                     done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_EXCEPTION)
@@ -46,6 +48,7 @@ def train_all(configs: Mapping[Path, Settled], workers: int) -> None:
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+        bars.show(told)
 
 
 class _Bars:
@@ -73,7 +76,10 @@ class _Bars:
                     self.progress.console.print(f"{name}: finished")
 
 
-def _start_worker() -> None:
+def _start_worker(told: Queue[Told]) -> None:
+    # A queue reaches a worker only as it starts; a run is handed over later.
+    global _told
+    _told = told
     os.environ["OMP_NUM_THREADS"] = "1"
     # Said once by the process that shows the progress.
     warnings.filterwarnings("ignore", message="vulngames.sandbox")
@@ -90,10 +96,10 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _train(config: Settled, path: Path, told: Queue[Told]) -> None:
+def _train(config: Settled, path: Path) -> None:
     from vulngames.train.grpo import rl
 
     def on_step(done: int, steps: int) -> Any:
-        told.put((path.name, done, steps))
+        _told.put((path.name, done, steps))
 
     rl(config, path, on_step)
