@@ -152,3 +152,9 @@ def test_an_endpoint_that_fails_is_failed_samples_and_never_a_reward(vulngames: 
     said = vulngames("eval", "proxy-v1", "--policy", "api:m@http://127.0.0.1:9/v1", "--n", "2", "--json")
     found = json.loads(said.stdout)
     assert (found["n"], found["failed"], found["reward"], found["er"]) == (2, 2, None, None)
+
+
+def test_sandbox_says_what_holds_and_withstands_the_corpus(vulngames: Any) -> None:
+    said = vulngames("sandbox", "--corpus").stdout
+    assert said.startswith("tier T") and "no_new_privs" in said
+    assert "attacks stopped" in said and "NOT STOPPED" not in said

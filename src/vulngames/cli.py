@@ -199,6 +199,21 @@ class Report:
         print(write_report(self.dirs, self.out or self.dirs[0] / "report.html", self.picture).resolve())
 
 
+@dataclass(frozen=True)
+class Sandbox:
+    """What holds submitted code on this machine: the tier, its layers, and what each missing one costs."""
+
+    corpus: bool = False
+    """Run the attack corpus against it; exit status 1 if an attack that this tier should stop succeeds."""
+
+    def __call__(self) -> None:
+        from vulngames.looking import attack_sandbox, show_sandbox
+
+        show_sandbox()
+        if self.corpus and attack_sandbox():
+            sys.exit(1)
+
+
 Command = (
     Annotated[Games, subcommand("games")]
     | Annotated[Play, subcommand("play")]
@@ -207,6 +222,7 @@ Command = (
     | Annotated[Train, subcommand("train")]
     | Annotated[Study, subcommand("study")]
     | Annotated[Report, subcommand("report")]
+    | Annotated[Sandbox, subcommand("sandbox")]
 )
 
 

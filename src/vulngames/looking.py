@@ -158,3 +158,38 @@ def _interval(value: Mapping[str, float] | None) -> str:
     if value is None:
         return "not measurable"
     return escape(f"{value['mean']:.3f} [{value['lo']:.3f}, {value['hi']:.3f}]")
+
+
+def show_sandbox() -> None:
+    """Print the tier, its layers, what a missing one costs, and why stronger tiers cannot be had."""
+    from vulngames.sandbox.tier import COSTS, probe
+
+    found = probe()
+    _out.print(f"tier {found.tier}")
+    for name in found.layers:
+        _out.print(f"  {name}")
+    for name in found.missing:
+        _out.print(f"  missing {name}: {COSTS[name]}")
+    for name, why in found.refused.items():
+        _out.print(f"  {name} cannot be had: {why}", markup=False)
+
+
+def attack_sandbox() -> int:
+    """Run the corpus against the best tier there is; print and count the attacks that it should stop and does not."""
+    from vulngames.sandbox import Limits, Sandbox
+    from vulngames.sandbox.corpus import VISIBLE_AT_T2, corpus
+    from vulngames.sandbox.tier import probe
+
+    attacks = list(corpus())
+    quick = Limits(wall_s=1, cpu_s=1, memory_mb=512, output_kb=64)
+    with Sandbox(quick) as sandbox, bar("attacks", len(attacks)) as step:
+        through = []
+        for attack in attacks:
+            if attack.succeeds(sandbox):
+                through.append(attack)
+            step(1)
+    visible = [attack for attack in through if attack.group == VISIBLE_AT_T2 and probe().tier == "T2"]
+    _out.print(f"{len(attacks) - len(through)} of {len(attacks)} attacks stopped")
+    for attack in through:
+        _out.print(f"  {'visible at T2' if attack in visible else 'NOT STOPPED'}: {attack.group}: {attack.name}")
+    return len(through) - len(visible)

@@ -1,45 +1,38 @@
-"""What the sandbox holds against submitted code, and what it does not."""
+"""What a record of results says of the sandbox behind them."""
 
 import functools
 import platform
 import sys
 import warnings
 
-_TIER = "T0"
-_LAYERS = (
-    "separate_interpreter",
-    "answers_only",
-    "empty_environment",
-    "own_session",
-    "rlimits",
-    "wall_clock_kill",
-    "no_new_privs",
-    "non_dumpable",
-)
-_MISSING = ("namespaces", "uid_drop", "capability_drop", "landlock", "seccomp")
+from vulngames.sandbox.tier import COSTS, Standing, probe
 
 
 def provenance() -> dict[str, object]:
     """Return what a record of results should say of the sandbox behind them, as JSON values.
 
-    `layers` are in force; `missing` are not: until they are, submitted code can read files, use the network
-    and signal processes with the rights of the user who runs it.
+    `layers` are what a running zygote has put up, `missing` is what could be but is not, and `refused` is why stronger
+    tiers cannot be had here. At tier T0 submitted code can do whatever the user who runs it can.
     """
+    found = probe()
     return {
-        "tier": _TIER,
-        "layers": list(_LAYERS),
-        "missing": list(_MISSING),
+        "tier": found.tier,
+        "layers": list(found.layers),
+        "missing": list(found.missing),
+        "refused": dict(found.refused),
         "python": platform.python_version(),
         "platform": f"{sys.platform}-{platform.machine()}",
     }
 
 
+def warn_of_missing_layers(found: Standing | None = None) -> None:
+    """Say once per process and tier what submitted code is not kept from; at T3 there is nothing to say."""
+    found = found or probe()
+    if found.tier != "T3":
+        _warn(found.tier, found.missing)
+
+
 @functools.cache
-def warn_of_missing_layers() -> None:
-    """Say once per process what submitted code is not yet kept from."""
-    warnings.warn(
-        f"vulngames.sandbox runs at tier {_TIER}, without {', '.join(_MISSING)}: code under test has no "
-        "verdict to forge, but it can reach the files, network and processes of this user.",
-        UserWarning,
-        stacklevel=2,
-    )
+def _warn(tier: str, missing: tuple[str, ...]) -> None:
+    costs = "; ".join(f"without {name}, {COSTS[name]}" for name in missing)
+    warnings.warn(f"vulngames.sandbox runs at tier {tier}: {costs}", UserWarning, stacklevel=3)

@@ -1,5 +1,6 @@
 """The supervisor: it hands submitted code to zygotes, and reads the answers back as bytes."""
 
+import contextlib
 import json
 import os
 import signal
@@ -13,6 +14,8 @@ from vulngames.sandbox.grade import Grade, Test, grade
 from vulngames.sandbox.limits import Limits
 from vulngames.sandbox.memfd import head, memfd, sealed, tail
 from vulngames.sandbox.outcome import JSON, Outcome, Status, last_line
+from vulngames.sandbox.provenance import warn_of_missing_layers
+from vulngames.sandbox.tier import standing
 from vulngames.sandbox.worker import Ending, Pool, WorkerLostError
 
 _GRACE_S = 5.0
@@ -35,11 +38,19 @@ class Sandbox:
 
     Use it as a context manager, or call `close`. One object serves any number of threads and survives a fork
     of this process. At most `workers` children (default: one a usable core) run at once, the others wait.
-    Nothing is started before the first use. Submitted code has the standard library and no other package, and
-    an empty environment.
+    Nothing is started before the first use, which raises UserError if the tier cannot be had. Submitted code
+    has the standard library and no other package, and an empty environment.
     """
 
-    def __init__(self, limits: Limits | None = None, *, workers: int | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        workers: int | None = None,
+        tier: str | None = None,
+        allow_unsandboxed: bool = False,
+    ) -> None:
+        """`tier`: T3 to T0, or by default the strongest there is; T0 needs leave, by argument or environment."""
         if sys.platform != "linux":
             raise OSError(f"the sandbox needs Linux; this is {sys.platform}")
         if workers is not None and workers < 1:
@@ -48,6 +59,8 @@ class Sandbox:
         self._workers = workers or len(os.sched_getaffinity(0))
         # Keyed by process: after a fork the parent's zygotes, and the state of its locks, are not ours.
         self._pools: dict[int, Pool] = {}
+        self._tier = tier
+        self._allow_unsandboxed = allow_unsandboxed
 
     def __enter__(self) -> "Sandbox":
         return self
@@ -59,7 +72,8 @@ class Sandbox:
 
     def close(self) -> None:
         """Stop the idle zygotes of this process. A later use starts new ones."""
-        self._pool().close()
+        with contextlib.suppress(KeyError):
+            self._pools.pop(os.getpid()).close()
 
     def stdio(self, code: str, stdins: Sequence[str]) -> list[Outcome]:
         """Run `code` as a program once for each text of `stdins`, each time in a new process.
@@ -157,4 +171,9 @@ class Sandbox:
         return Outcome(Status.OK)
 
     def _pool(self) -> Pool:
-        return self._pools.setdefault(os.getpid(), Pool(self._workers))
+        try:
+            return self._pools[os.getpid()]
+        except KeyError:
+            found = standing(self._tier, self._allow_unsandboxed)
+            warn_of_missing_layers(found)
+            return self._pools.setdefault(os.getpid(), Pool(self._workers, found.tier))

@@ -10,22 +10,31 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from vulngames.sandbox.limits import Limits
+from vulngames.sandbox.memfd import memfd, sealed
 from vulngames.sandbox.outcome import last_line
-from vulngames.sandbox.provenance import warn_of_missing_layers
 
-_ZYGOTE = Path(__file__).with_name("zygote.py")
-_PYTHON_FLAGS = ("-P", "-s", "-S", "-B", "-X", "utf8")
+_PYTHON_FLAGS = ("-P", "-s", "-S", "-B", "-X", "utf8", "-m", "zygote")
 # The limit on memory is one of address space, which each malloc arena of a thread would take 64 MiB of.
-_ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONCOERCECLOCALE": "0", "MALLOC_ARENA_MAX": "2"}
+_ENVIRONMENT = {
+    "PYTHONHASHSEED": "0",
+    "PYTHONCOERCECLOCALE": "0",
+    "MALLOC_ARENA_MAX": "2",
+    "PYTHONPATH": str(Path(__file__).parent),
+}
 _START_S = 30.0
 _MESSAGE_BYTES = 4096
 
 
 class WorkerLostError(Exception):
     """A zygote died, fell silent, or could not set a child up."""
+
+
+class TierRefusedError(WorkerLostError):
+    """A zygote could not put up the layers of its tier."""
 
 
 @dataclass(frozen=True)
@@ -44,22 +53,26 @@ class Ending:
 class Worker:
     """One clean interpreter that forks children, one at a time."""
 
-    def __init__(self) -> None:
-        warn_of_missing_layers()
+    def __init__(self, tier: str) -> None:
+        """Start it; raises TierRefusedError if this machine does not offer the tier, else WorkerLostError."""
         with contextlib.ExitStack() as on_failure:
             self._log = os.memfd_create("zygote-stderr")
             on_failure.callback(os.close, self._log)
             self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             on_failure.callback(self._control.close)
             with theirs:
-                process = _start(theirs.fileno(), self._log)
+                process = _start(theirs.fileno(), self._log, tier)
             on_failure.pop_all()
         self.close = weakref.finalize(self, _stop, process, self._control, self._log)
         try:
-            self._receive(_START_S)
+            said = json.loads(self._receive(_START_S))
         except WorkerLostError:
             self.close()
             raise
+        if "refused" in said:
+            self.close()
+            raise TierRefusedError(said["refused"])
+        self.layers: tuple[str, ...] = tuple(said["layers"])
 
     def run(self, request: bytes, descriptors: Sequence[int], timeout_s: float) -> Ending:
         """Have one child run; `descriptors` are its code, input, output and standard error.
@@ -75,6 +88,15 @@ class Worker:
             raise WorkerLostError(f"a child ended before it ran any code, status {ending.code}")
         return ending
 
+    def try_out(self) -> None:
+        """Have a child run an empty program; raises WorkerLostError if it does not come through."""
+        limits = Limits()
+        request = json.dumps({"mode": "stdio", "limits": asdict(limits)}).encode()
+        with sealed("") as nothing, memfd() as output:
+            ending = self.run(request, (nothing, nothing, output, output), limits.wall_s)
+            if ending.code != 0:
+                raise WorkerLostError(f"an empty program ended with {ending.code}")
+
     def _receive(self, timeout_s: float) -> bytes:
         self._control.settimeout(timeout_s)
         try:
@@ -89,7 +111,8 @@ class Worker:
 class Pool:
     """The workers of one process, at most `size` of them in use at once."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, tier: str) -> None:
+        self._tier = tier
         self._slots = threading.Semaphore(size)
         self._idle: deque[Worker] = deque()
 
@@ -115,15 +138,15 @@ class Pool:
         try:
             return self._idle.pop()
         except IndexError:
-            return Worker()
+            return Worker(self._tier)
 
 
-def _start(control: int, log: int) -> "subprocess.Popen[bytes]":
+def _start(control: int, log: int, tier: str) -> "subprocess.Popen[bytes]":
     # A pidfd, not PR_SET_PDEATHSIG: that one fires when the thread that started the zygote ends.
     supervisor = os.pidfd_open(os.getpid())
     try:
         return subprocess.Popen(
-            [sys.executable, *_PYTHON_FLAGS, str(_ZYGOTE), str(control), str(supervisor)],
+            [sys.executable, *_PYTHON_FLAGS, str(control), str(supervisor), tier],
             pass_fds=(control, supervisor),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

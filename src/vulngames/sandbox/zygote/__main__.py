@@ -1,0 +1,110 @@
+"""Start a zygote: arguments are its end of a socket, a pidfd of the supervisor, and the tier to lock down to.
+
+A request is one message of JSON with four descriptors (code, input, output, standard error); the reply says how the
+child ended. The zygote never reads what is behind a descriptor, so a child finds nothing of another in the memory it
+inherits.
+"""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+import types
+from typing import Any
+
+from .child import child
+from .layers import Layers, lock_down, needs_full_preload
+from .preload import preload
+
+
+def serve(control: socket.socket, supervisor: int, blank: types.ModuleType, layers: Layers) -> None:
+    """Answer requests one at a time until the supervisor (a pidfd) or its end of the socket is gone."""
+    idle = select.poll()
+    idle.register(control, select.POLLIN)
+    idle.register(supervisor, select.POLLIN)
+    while supervisor not in (fd for fd, _ in idle.poll()):
+        message, descriptors, _, _ = socket.recv_fds(control, 4096, 4, socket.MSG_CMSG_CLOEXEC)
+        if not message:
+            return
+        request = json.loads(message)
+        reply = run(request, descriptors, supervisor, blank, layers)
+        for fd in descriptors:
+            os.close(fd)
+        control.send(json.dumps(reply).encode())
+
+
+def run(
+    request: dict[str, Any], descriptors: list[int], supervisor: int, blank: types.ModuleType, layers: Layers
+) -> dict[str, Any]:
+    """Fork a child for one request, see it to its end, and return how it ended."""
+    deadline = time.monotonic() + request["limits"]["wall_s"]
+    zygote = os.getpid()
+    started_read, started_write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        child(request, descriptors, started_write, zygote, blank, layers)
+    os.close(started_write)
+    timed_out = not wait(pid, supervisor, deadline)
+    code, cpu_s = bury(pid)
+    started = os.read(started_read, 1) == b"1"
+    os.close(started_read)
+    return {"code": code, "timed_out": timed_out, "cpu_s": cpu_s, "started": started}
+
+
+def wait(pid: int, supervisor: int, deadline: float) -> bool:
+    """Wait until the child, or the supervisor, has ended; False if the deadline came first."""
+    ended = os.pidfd_open(pid)
+    poll = select.poll()
+    poll.register(ended, select.POLLIN)
+    poll.register(supervisor, select.POLLIN)
+    seen = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
+    os.close(ended)
+    return bool(seen)
+
+
+def bury(pid: int) -> tuple[int, float]:
+    """Kill the child and all it started; return its exit status (or minus the signal) and CPU seconds."""
+    os.kill(pid, signal.SIGKILL)
+    # The group at one stroke, which code that keeps forking cannot outrun; then, one by one, whoever left it.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    _, status, usage = os.wait4(pid, 0)
+    # As subreaper the zygote has inherited them, and it has no other children.
+    with contextlib.suppress(ChildProcessError):
+        # Asked first, since where no child can fork there is nobody, and no /proc to list them either.
+        while True:
+            os.waitpid(-1, os.WNOHANG)
+            for orphan in children():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(orphan, signal.SIGKILL)
+            os.waitpid(-1, 0)
+    return os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
+
+
+def children() -> list[int]:
+    """Return the process ids of this process's children."""
+    with open(f"/proc/self/task/{os.getpid()}/children") as file:
+        return [int(pid) for pid in file.read().split()]
+
+
+def main() -> None:
+    """Preload, lock down, say what was locked (or why it could not be), and serve."""
+    control, supervisor, tier = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]), sys.argv[3]
+    # Ours alone: a submission must not find these modules.
+    del sys.path[0]
+    blank = preload(full=needs_full_preload(tier))
+    try:
+        layers = lock_down(tier)
+    except OSError as error:
+        control.send(json.dumps({"refused": str(error)}).encode())
+        return
+    control.send(json.dumps({"layers": layers.names}).encode())
+    serve(control, supervisor, blank, layers)
+
+
+if __name__ == "__main__":
+    main()
