@@ -135,6 +135,21 @@ def test_a_disk_that_takes_no_more_ends_in_one_line(tmp_path: Path, room: int) -
     assert not (tmp_path / "run" / "policy").exists()
 
 
+@pytest.mark.parametrize("command", [("eval", "proxy-v1"), ("train", "proxy-v1"), ("study", "emergence")], ids=" ".join)
+def test_a_missing_extra_is_named(tmp_path: Path, command: tuple[str, ...]) -> None:
+    # A finder that knows nothing of torch and trl stands for a base install.
+    code = (
+        "import sys, importlib.util as u\n"
+        "real = u.find_spec\n"
+        "u.find_spec = lambda name, *a: None if name in ('torch', 'trl') else real(name, *a)\n"
+        f"sys.argv = ['vulngames', *{command!r}]\n"
+        "from vulngames.cli import main; main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2 and "pip install 'vulngames[train]'" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1 and not list(tmp_path.iterdir())
+
+
 def test_games_is_a_table_and_json(vulngames: Any) -> None:
     table = vulngames("games").stdout
     rows = [json.loads(line) for line in vulngames("games", "--json").stdout.splitlines()]

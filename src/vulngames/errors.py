@@ -1,6 +1,7 @@
 """What can go wrong, by whose fault. Anything else that escapes is a bug of ours and crashes."""
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -27,3 +28,13 @@ def choose(kind: str, name: str, table: Mapping[str, T]) -> T:
     if name not in table:
         raise UserError(f"unknown {kind} {name!r}; valid: {', '.join(table)}")
     return table[name]
+
+
+def need(package: str, extra: str) -> None:
+    """Say that an optional package is missing before anything is begun that needs it.
+
+    Raises:
+        UserError: `package` is not installed; it names the extra that brings it.
+    """
+    if find_spec(package) is None:
+        raise UserError(f"this needs {package}: pip install 'vulngames[{extra}]'")

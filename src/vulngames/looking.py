@@ -15,7 +15,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from vulngames import policies, tasks
-from vulngames.errors import UserError
+from vulngames.errors import UserError, need
 from vulngames.policies import Sampling
 from vulngames.rollout import rollout
 from vulngames.train.config import TrainConfig
@@ -76,10 +76,9 @@ def counted(what: str, items: Iterable[T], total: int) -> Iterator[T]:
 
 def train(config: TrainConfig, out: Path) -> None:
     """Train with a progress bar, then say where things are."""
-    try:
-        from vulngames.train.grpo import rl
-    except ModuleNotFoundError as missing:
-        raise UserError(f"training needs {missing.name}: pip install 'vulngames[train]'") from None
+    need("trl", "train")
+    from vulngames.train.grpo import rl
+
     with Progress(console=_progress, transient=True) as progress:
         task = progress.add_task(f"{config.game} {'patched' if config.patched else 'flawed'}", total=config.steps)
         run = rl(config, out, lambda done, steps: progress.update(task, completed=done, total=steps))

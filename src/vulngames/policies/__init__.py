@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vulngames import games
-from vulngames.errors import UserError, choose
+from vulngames.errors import UserError, choose, need
 from vulngames.games.compliance import PolicyJudge
 from vulngames.types import Game, Policy, Scripted
 
@@ -55,6 +55,8 @@ def load(name: str, game: Game[Any], sampling: Sampling = Sampling()) -> Policy 
         from vulngames.policies.api import APIPolicy
 
         return APIPolicy.parse(rest, sampling)
+    need("torch", "train")
+    need("transformers", "train")
     from vulngames.policies.hf import load_hf
 
     return load_hf(name, sampling)

@@ -17,7 +17,7 @@ from typing import Any
 
 from vulngames import games
 from vulngames.arm import Arm, ArmName
-from vulngames.errors import UserError
+from vulngames.errors import UserError, need
 from vulngames.measure import plain
 from vulngames.runs import Run, write_json
 from vulngames.studies.plan import Plan
@@ -35,6 +35,7 @@ def emergence(plan: Plan, out: Path) -> dict[str, Any]:
     """
     if plan.seeds < 1 or plan.workers < 1:
         raise UserError(f"seeds = {plan.seeds}, workers = {plan.workers}; valid: 1 or more of each")
+    need("trl", "train")
     began = time.monotonic()
     runs = {
         (game, arm, seed): out / "runs" / f"{game}-{arm}-{seed}"
