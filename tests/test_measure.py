@@ -73,6 +73,18 @@ def test_the_mean_over_seeds_covers(spread: float) -> None:
     assert _covered(truth, [study() for _ in range(400)]) >= 0.93
 
 
+def test_the_mean_over_seeds_covers_when_they_share_their_tasks() -> None:
+    random = np.random.default_rng(seed("cover", "shared tasks"))
+    tasks = [str(i) for i in range(72) for _ in range(2)]
+
+    def study() -> Interval | None:
+        ease = np.repeat(random.beta(0.1, 0.1, 72), 2)
+        seeds = [rate(random.binomial(1, ease).tolist(), tasks) for _ in range(3)]
+        return across_seeds([s for s in seeds if s is not None])
+
+    assert _covered(0.5, [study() for _ in range(400)]) >= 0.92
+
+
 @pytest.mark.parametrize(("p", "q"), [(0.9, 0.2), (0.5, 0.5), (1.0, 0.95)])
 def test_a_difference_covers(p: float, q: float) -> None:
     random = np.random.default_rng(seed("cover", "difference", str(p), str(q)))

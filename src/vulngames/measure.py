@@ -175,15 +175,16 @@ def across_seeds(seeds: Sequence[Interval], bounds: tuple[float, float] = (-math
     """The mean over training seeds, accounting for seeds and for sampling; None if there are none.
 
     Two intervals are made and their envelope taken, as in modified Knapp-Hartung random-effects analysis: a t interval
-    over the seeds' estimates (whose spread holds both sources), and the sampling-only interval of their mean, so that
-    seeds that happen to agree never claim more than the samples can carry.
+    over the seeds' estimates, and the sampling interval. All seeds are evaluated on the same held-out tasks, so what
+    the tasks happen to be is an error they share: the sampling interval is as wide as that of one seed on average, and
+    more seeds do not narrow it.
     """
     if not seeds:
         return None
     means, n = np.array([s.mean for s in seeds]), len(seeds)
     mean = float(means.mean())
-    down = math.sqrt(sum((s.mean - s.lo) ** 2 for s in seeds)) / n
-    up = math.sqrt(sum((s.hi - s.mean) ** 2 for s in seeds)) / n
+    down = sum(s.mean - s.lo for s in seeds) / n
+    up = sum(s.hi - s.mean for s in seeds) / n
     if n > 1:
         half = _t(n - 1) * float(means.std(ddof=1)) / math.sqrt(n)
         down, up = max(down, half), max(up, half)

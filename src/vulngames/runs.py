@@ -169,7 +169,8 @@ def open_run(path: Path, config: Mapping[str, Any], device: str) -> Run:
                 f"{path} holds a run with {key} = {held.get(key)!r}, not {config.get(key)!r}; choose another directory"
             )
         return run
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    # A kill may have left run.json half-written, under its other name.
+    if path.exists() and (not path.is_dir() or any(file.suffix != ".part" for file in path.iterdir())):
         raise UserError(f"{path} exists and is not a run directory; choose another directory")
     path.mkdir(parents=True, exist_ok=True)
     write_json(path / "run.json", {"config": config, **provenance(device)})

@@ -182,8 +182,15 @@ def _rows(path: Path) -> list[dict[str, Json]]:
 
 
 def held_out(game_id: str, path: Path) -> list[Task]:
-    """The rows that no seed trains on: a tenth of the file, by a hash of the row's id."""
-    return [task for task in load(game_id, path) if _is_held_out(task)]
+    """The rows that no seed trains on: a tenth of the file, by a hash of the row's id.
+
+    Raises:
+        UserError: as `load`, or no row fell into that tenth.
+    """
+    rows = [task for task in load(game_id, path) if _is_held_out(task)]
+    if not rows:
+        raise UserError(f"{path} has no row to evaluate on: a tenth is held out by chance; valid: thirty rows or more")
+    return rows
 
 
 def lessons(game_id: str, path: Path, seed: int) -> Iterator[Task]:
