@@ -49,6 +49,9 @@ BAD = [
     (("train", "proxy-v1", "--policy", "script:able"), "policy 'script:able' has no weights here"),
     (("train", "proxy-v1", "--out", "text.txt"), "text.txt exists and is not a run directory"),
     (("train", "proxy-v1", "--out", "full"), "full exists and is not a run directory"),
+    (("train", "proxy-v1", "--data", "none.parquet", "--out", "new"), "none.parquet"),
+    (("train", "proxy-v1", "--policy", "hf:broken", "--out", "new"), "cannot load policy 'hf:broken'"),
+    (("eval", "self-grading-v1", "--parameters", "audited", "1"), "audited of self-grading-v1"),
     (("study", "emergence", "--games", "chess"), "unknown game 'chess'"),
     (("study", "emergence", "--seeds", "0"), "seeds = 0"),
     (("report", "empty"), "empty"),
@@ -164,7 +167,8 @@ def test_play_shows_both_pays_and_the_verdict(vulngames: Any, game: str) -> None
 
 
 def test_an_endpoint_that_fails_is_failed_samples_and_never_a_reward(vulngames: Any) -> None:
-    said = vulngames("eval", "proxy-v1", "--policy", "api:m@http://127.0.0.1:9/v1", "--n", "2", "--json")
+    said = vulngames("eval", "proxy-v1", "--policy", "api:m@http://127.0.0.1:9/v1", "--n", "2", "--json", check=False)
+    assert said.returncode == 2 and "no sample could be scored" in said.stderr
     found = json.loads(said.stdout)
     assert (found["n"], found["failed"], found["reward"], found["er"]) == (2, 2, None, None)
 

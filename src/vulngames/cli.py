@@ -107,6 +107,8 @@ class Eval(Chosen):
             _print_rows([measured])
         else:
             show_measures(game, samples, measured)
+        if measured["failed"] == measured["n"]:
+            raise UserError(f"no sample could be scored: {samples[0].error}")
 
 
 @dataclass(frozen=True)

@@ -26,4 +26,9 @@ def make(id: str, **parameters: Any) -> Game[Any]:
     for name in parameters:
         if name not in valid:
             raise UserError(f"{cls.id} has no parameter {name!r}; valid: {', '.join(valid)}")
+    made = cls()
+    for name, value in parameters.items():
+        plain = isinstance(getattr(made, name), bool | int | float | None)
+        if isinstance(value, bool | int | float) and (not plain or name == "sandbox"):
+            raise UserError(f"{name} of {cls.id} cannot be set to {value!r}: it is not a number")
     return cls(**parameters)

@@ -50,7 +50,13 @@ def rl(config: TrainConfig, out: Path, on_step: OnStep = lambda done, steps: Non
         on_step(settled.steps, settled.steps)
         return run
     with run.writing(), _disk_errors_named(run):
-        _train(settled, run, on_step)
+        try:
+            _train(settled, run, on_step)
+        except UserError:
+            # Nothing was begun: what could not be loaded leaves no directory that says otherwise.
+            if [file.name for file in run.path.iterdir()] == ["run.json"]:
+                shutil.rmtree(run.path)
+            raise
     return run
 
 
