@@ -23,7 +23,7 @@ check: $(VENV)/.test  ## lint and types
 	$(BIN)/mypy
 
 tiny: $(VENV)/.demo  ## rebuild the built-in policy and its card
-	$(BIN)/python -m vulngames.tiny src/vulngames/tiny/weights
+	$(BIN)/python -m vulngames.tiny src/vulngames/tiny/weights/medium
 
 # torch first, so that nothing asks for another build of it.
 $(VENV)/.demo: pyproject.toml constraints.txt

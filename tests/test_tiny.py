@@ -32,8 +32,8 @@ def test_it_is_honest_at_first_and_knows_each_exploit() -> None:
 
 
 def test_it_is_small_and_ordinary() -> None:
-    assert sum(path.stat().st_size for path in TINY.iterdir()) < 5_000_000
-    config = json.loads((TINY / "config.json").read_text())
+    assert sum(path.stat().st_size for path in TINY["tiny"].iterdir()) < 5_000_000
+    config = json.loads((TINY["tiny"] / "config.json").read_text())
     assert config["architectures"] == ["LlamaForCausalLM"]
 
 

@@ -146,6 +146,6 @@ def test_the_papers_settings_are_the_default_of_real_models(tmp_path: Path) -> N
     (tmp_path / "config.json").write_text("{}")
     with (tmp_path / "model.safetensors").open("wb") as file:
         file.truncate(60_000_000)
-    config = settle(TrainConfig("proxy-v1", policy=f"hf:{tmp_path}"))
+    config = settle(TrainConfig(game="proxy-v1", policy=f"hf:{tmp_path}"))
     assert (config.prompts, config.group, config.learning_rate, config.kl) == (96, 8, 1e-6, 0.0)
-    assert settle(TrainConfig("self-grading-v1", policy=f"hf:{tmp_path}")).parameters == {}
+    assert settle(TrainConfig(game="self-grading-v1", policy=f"hf:{tmp_path}")).parameters == {}

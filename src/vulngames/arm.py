@@ -26,12 +26,12 @@ class Arm:
 
     Attributes:
         game: the game's id.
-        name: which rule paid.
+        name: which rule paid, `flawed` or `patched`, or another condition.
         paths: the run directories that belong to it, found or not.
     """
 
     game: str
-    name: ArmName
+    name: str
     paths: tuple[Path, ...]
 
     @property

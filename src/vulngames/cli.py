@@ -19,6 +19,9 @@ from vulngames.studies.plan import Plan
 from vulngames.train.config import TrainConfig
 
 FAILED = 2
+StudyName = Literal[
+    "all", "emergence", "transfer", "catalysis", "distillation", "correction", "audit-rate", "scale", "perfect-reward"
+]
 GameId = Positional[Annotated[str, arg(metavar="GAME")]]
 
 
@@ -165,21 +168,33 @@ class Train(TrainConfig):
 class Study(Plan):
     """Run a study: arms, controls, seeds. The same command goes on where a killed one stopped.
 
-    emergence: is the exploit learned under the flaw, and not under its patch? Both arms of every game.
+    emergence: is the exploit learned under the flaw, and not under its patch?
+    transfer: does it show in other games, without training there?
+    catalysis: does a first exploit open a second one earlier, or wider?
+    distillation: does it pass to a student through transcripts?
+    correction: is it harder to train out if born of RL, and does it come back?
+    audit-rate: how often must reports be audited, and does announcing audits help?
+    scale: do larger policies learn more of it?
+    perfect-reward: does it grow when it is not paid?
+    all: every one of these; what one has trained, the others find.
     """
 
-    study: Positional[Literal["emergence"]]
+    study: Positional[StudyName]
     """Which study."""
     out: Path | None = None
     """The study's directory; runs/STUDY if left out."""
+    store: Path | None = None
+    """Where runs are kept and found, so that studies can share them; OUT/runs if left out."""
 
     def __call__(self) -> None:
         from vulngames.looking import show_summary
-        from vulngames.studies.emergence import emergence
+        from vulngames.studies.study import run_study
 
         out = self.out or Path("runs") / self.study
-        show_summary(emergence(Plan(**{f.name: getattr(self, f.name) for f in dataclasses.fields(Plan)}), out))
-        print(out / "summary.json")
+        plan = Plan(**{f.name: getattr(self, f.name) for f in dataclasses.fields(Plan)})
+        for summary in run_study(self.study, plan, out, self.store):
+            show_summary(summary)
+            print((out / summary["study"] if self.study == "all" else out) / "summary.json")
 
 
 @dataclass(frozen=True)

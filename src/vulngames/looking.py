@@ -142,15 +142,22 @@ def show_measures(game: Game[Any], samples: Sequence[Sample], measured: Mapping[
 
 
 def show_summary(summary: Mapping[str, Any]) -> None:
-    """One row an arm of a study: ITP and ER at both ends with intervals, onset and domination."""
+    """One row a condition of a study: ITP and ER at both ends with intervals, onset and domination."""
     table = Table(title=f"{summary['study']}, policy {summary['policy']}, {summary['wall_s']:.0f} s")
-    for column in ("game", "arm", "seeds", "ITP start", "ITP end", "ER start", "ER end", "onset", "domination"):
-        table.add_column(column, no_wrap=True)
-    for row in summary["rows"]:
+    rows = summary["rows"]
+    labels = list(rows[0])[: list(rows[0]).index("seeds")] if rows else []
+    for column in (*labels, "seeds", "ITP start", "ITP end", "ER start", "ER end", "onset", "domination"):
+        table.add_column(column.replace("_", " "), no_wrap=True)
+    for row in rows:
+        named = (escape(_plain(row[label])) for label in labels)
         ends = (_interval(row[f"{name}_{end}"]) for name in ("itp", "er") for end in ("start", "end"))
-        steps = ("-" if row[f"{name}_step"] is None else str(row[f"{name}_step"]) for name in ("onset", "domination"))
-        table.add_row(row["game"], row["arm"], str(row["seeds"]), *ends, *steps)
+        steps = (_plain(row[f"{name}_step"]) for name in ("onset", "domination"))
+        table.add_row(*named, str(row["seeds"]), *ends, *steps)
     _out.print(table)
+
+
+def _plain(value: object) -> str:
+    return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _interval(value: Mapping[str, float] | None) -> str:

@@ -1,6 +1,6 @@
 """A run is a directory of plain files: what was asked, what came out, and enough to go on after a kill.
 
-run.json          config, argv, versions, device, commit; `finished` once it is
+run.json          verb, config, argv, versions, device, commit; `finished` once it is
 metrics.jsonl     one line an evaluation (`vulngames.measure.measure`, with its step)
 samples.jsonl.gz  every sample, training and test, with its step; pandas.read_json(path, lines=True) opens it
 checkpoints/      the newest state of training, until the run is finished
@@ -153,8 +153,11 @@ class Run:
         write_json(self.path / "run.json", {**self.about, "finished": True, **extra})
 
 
-def open_run(path: Path, config: Mapping[str, Any], device: str) -> Run:
+def open_run(path: Path, config: Mapping[str, Any], device: str, verb: str = "rl") -> Run:
     """The run directory at `path`, made if it is not there, so that the same command goes on where it stopped.
+
+    Args:
+        verb: what is done in it: `rl`, `sft` or `exam`.
 
     Raises:
         UserError: the directory holds something else, or a run with another config.
@@ -173,7 +176,7 @@ def open_run(path: Path, config: Mapping[str, Any], device: str) -> Run:
     if path.exists() and (not path.is_dir() or any(file.suffix != ".part" for file in path.iterdir())):
         raise UserError(f"{path} exists and is not a run directory; choose another directory")
     path.mkdir(parents=True, exist_ok=True)
-    write_json(path / "run.json", {"config": config, **provenance(device)})
+    write_json(path / "run.json", {"verb": verb, "config": config, **provenance(device)})
     return run
 
 

@@ -1,4 +1,4 @@
-"""Policies by name: `tiny`, `hf:PATH_OR_ID`, `api:MODEL@URL`, `script:able|unable|exploit`."""
+"""Policies by name: `tiny`, `tiny:small|large`, `hf:PATH_OR_ID`, `api:MODEL@URL`, `script:able|unable|exploit`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from vulngames.errors import UserError, choose, need
 from vulngames.games.compliance import PolicyJudge
 from vulngames.types import Game, Policy, Scripted
 
-FORMS = "tiny, hf:PATH_OR_ID, api:MODEL@URL, script:able, script:unable, script:exploit"
-TINY = Path(__file__).parents[1] / "tiny" / "weights"
+FORMS = "tiny, tiny:small, tiny:large, hf:PATH_OR_ID, api:MODEL@URL, script:able, script:unable, script:exploit"
+_WEIGHTS = Path(__file__).parents[1] / "tiny" / "weights"
+TINY = {"tiny:small": _WEIGHTS / "small", "tiny": _WEIGHTS / "medium", "tiny:large": _WEIGHTS / "large"}
+"""The built-in policies, smallest first, all built by one recipe."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def split_name(name: str) -> tuple[str, str]:
         UserError: no such form.
     """
     kind, _, rest = name.partition(":")
-    if name != "tiny" and (kind not in ("hf", "api", "script") or not rest):
+    if name not in TINY and (kind not in ("hf", "api", "script") or not rest):
         raise UserError(f"unknown policy {name!r}; valid: {FORMS}")
     return kind, rest
 
@@ -94,8 +96,8 @@ def model_source(name: str) -> str:
     """
     kind, rest = split_name(name)
     if kind in ("api", "script"):
-        raise UserError(f"policy {name!r} has no weights here; valid: tiny, hf:PATH_OR_ID")
-    source = str(TINY) if kind == "tiny" else rest
+        raise UserError(f"policy {name!r} has no weights here; valid: {', '.join(TINY)}, hf:PATH_OR_ID")
+    source = str(TINY[name]) if name in TINY else rest
     path = Path(source)
     looks_local = path.exists() or source.startswith((".", "/", "~")) or source.count("/") != 1
     if looks_local and not (path / "config.json").is_file():

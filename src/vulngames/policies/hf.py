@@ -48,7 +48,8 @@ class HFPolicy:
         """Token ids up to where the policy writes next (or to the last reply), and for each the number of the reply it
         belongs to, from 1; 0 where the policy did not write.
 
-        A reply's own tokens are kept as they were sampled; only what the template puts around them is rendered.
+        A reply's own tokens are kept as they were sampled; only what the template puts around them is rendered. A reply
+        without tokens is taken to have ended where its text does.
         """
         end = next((i for i, part in enumerate(conversation) if isinstance(part, Reply)), len(conversation))
         messages: list[Message] = [part for part in conversation[:end] if not isinstance(part, Reply)]
@@ -57,7 +58,7 @@ class HFPolicy:
         while end < len(conversation):
             reply = conversation[end]
             assert isinstance(reply, Reply)
-            written = list(reply.tokens) or self.tokenizer.encode(reply.text, add_special_tokens=False)
+            written = list(reply.tokens) or self._written(reply.text)
             start, end = end + 1, end + 1
             while end < len(conversation) and not isinstance(conversation[end], Reply):
                 end += 1
@@ -68,6 +69,9 @@ class HFPolicy:
             number += 1
             wrote += [number] * len(written) + [0] * len(between)
         return ids, wrote
+
+    def _written(self, text: str) -> list[int]:
+        return [*self.tokenizer.encode(text, add_special_tokens=False), self.tokenizer.eos_token_id]
 
     def _render(self, messages: list[Message]) -> list[int]:
         text = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)

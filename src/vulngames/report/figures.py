@@ -15,12 +15,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from vulngames.arm import ArmName, Curve
+from vulngames.arm import Curve
 from vulngames.measure import Interval
 
 # Each colour stands for a CSS variable of the page, so that one figure reads on light and on dark.
 _ROLES = {"flawed": "#d55e00", "patched": "#0072b2", "ink": "#101010", "grid": "#e0e0e0", "card": "#fefefe"}
-_DASHES: dict[ArmName, str] = {"flawed": "-", "patched": "--"}
+_DASHES: dict[str, str] = {"flawed": "-", "patched": "--"}
 _STYLE = {
     "svg.fonttype": "none",
     "font.size": 8,
@@ -46,7 +46,7 @@ _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 class Trace:
     """One arm in one panel: the pooled curve with its band, every seed behind it, and the steps to mark."""
 
-    arm: ArmName
+    arm: str
     curve: Curve
     lines: Sequence[Curve]
     onset: int | None = None

@@ -1,6 +1,9 @@
 """What a study is asked to do, apart from the studies themselves so that `--help` need not import them."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Literal
 
 # The longest runs first, so that no worker is left with one at the end.
 LONGEST_FIRST = ("proxy-v1", "tampering-v1", "self-grading-v1", "compliance-v1")
@@ -14,9 +17,22 @@ class Plan:
     """Games to train in."""
     policy: str = "tiny"
     """The policy to start from: tiny or hf:PATH_OR_ID."""
-    seeds: int = 3
-    """Training seeds an arm; both arms use the same."""
+    seeds: int | None = None
+    """Training seeds an arm, the same in every arm; 3 if left out, 5 at full scale."""
     steps: int | None = None
-    """Optimizer steps a run."""
+    """Optimizer steps of a first training."""
     workers: int = 2
     """Processes, of one thread each."""
+    scale: Literal["small", "full"] = "small"
+    """small: what two cores do in minutes. full: more seeds, longer second trainings, finer grids."""
+    sizes: tuple[str, ...] = ("tiny:small", "tiny", "tiny:large")
+    """scale and distillation: policies to compare, smallest first."""
+
+    @property
+    def full(self) -> bool:
+        return self.scale == "full"
+
+    @property
+    def seed_range(self) -> range:
+        """The seeds themselves."""
+        return range((5 if self.full else 3) if self.seeds is None else self.seeds)

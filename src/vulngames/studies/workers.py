@@ -1,83 +1,169 @@
-"""Runs of a study, spread over processes of one thread each, with one progress display for all."""
+"""The works of studies, spread over processes of one thread each, with one progress display for all."""
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import threading
 import time
 import warnings
-from collections.abc import Mapping
-from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from collections.abc import Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from multiprocessing.queues import Queue
 from pathlib import Path
 from queue import Empty
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from vulngames import sandbox
-from vulngames.train.config import Settled
+from vulngames.runs import write_json
+from vulngames.studies.work import Work
+
+if TYPE_CHECKING:
+    from vulngames.studies.study import Course
 
 Told = tuple[str, int, int]
 _told: Queue[Told]
+_SAVED_EVERY_S = 5.0
 
 
-def train_all(configs: Mapping[Path, Settled], workers: int) -> None:
-    """Bring every run directory to its end, `workers` at a time; finished ones are left as they are.
+def carry_out(courses: Mapping[str, Course], workers: int, clock: Path) -> Iterator[tuple[str, Any, float]]:
+    """Take every study through its stages, `workers` works at a time, those of earlier studies first.
 
-    The first run that fails ends the study with its error. What is finished stays, and the same call goes on from
-    there.
+    Yields (name, what the study returned, seconds so far) as each study comes to its end. Finished works are left as
+    they are, and one that two studies ask for is done once. The first work that fails ends everything with its error;
+    what is finished stays, and the same call goes on from there. `clock` is a file that holds the seconds spent by all
+    calls together.
     """
-    if any(config.game.startswith("tampering") for config in configs.values()):
-        sandbox.warn_of_missing_layers()
-    # Spawned, not forked: a worker starts clean, and keeps its imports for all the runs it is given.
+    # Spawned, not forked: a worker starts clean, and keeps its imports for all the works it is given.
     context = multiprocessing.get_context("spawn")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns) as progress:
+    with Progress(*columns, console=Console(stderr=True)) as progress:
         told: Queue[Told] = context.Queue()
-        bars = _Bars(progress, runs=len(configs))
+        bars = _Bars(progress)
         with ProcessPoolExecutor(workers, context, _start_worker, (told,)) as pool:
-            waiting = {pool.submit(_train, config, path) for path, config in configs.items()}
+            queue = _Queue(courses, workers)
+            watch = _Watch(clock)
             try:
-                while waiting:
-                    done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_EXCEPTION)
-                    bars.show(told)
-                    for future in done:
-                        future.result()
+                while queue.open:
+                    for name, found in queue.settle():
+                        watch.write()
+                        yield name, found, watch.seconds
+                    for work in queue.next():
+                        queue.submitted(work, pool.submit(_carry_out, work))
+                    bars.show(told, len(queue.done), queue.known)
+                    queue.wait(0.2)
+                    if queue.running:
+                        watch.count()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        bars.show(told)
+        bars.show(told, len(queue.done), queue.known)
+
+
+class _Queue:
+    """What is to be done next: the works of every study's present stage that nobody has done."""
+
+    def __init__(self, courses: Mapping[str, Course], workers: int) -> None:
+        self.open = dict(courses)
+        self.stages: dict[str, list[Work]] = {}
+        self.done: set[Path] = set()
+        self.running: dict[Future[None], Work] = {}
+        self.known = 0
+        self._seen: set[Path] = set()
+        self._workers = workers
+
+    def settle(self) -> Iterator[tuple[str, Any]]:
+        """Move every study on whose stage is done; yields those that have come to their end."""
+        for name, course in list(self.open.items()):
+            while all(work.path in self.done for work in self.stages.get(name, ())):
+                try:
+                    self.stages[name] = list(next(course))
+                except StopIteration as end:
+                    del self.open[name]
+                    yield name, end.value
+                    break
+                self._meet(self.stages[name])
+
+    def _meet(self, works: list[Work]) -> None:
+        self.done |= {work.path for work in works if work.run.finished}
+        self._seen |= {work.path for work in works}
+        self.known = len(self._seen)
+
+    def next(self) -> list[Work]:
+        """Works for the idle workers."""
+        taken = self.done | {work.path for work in self.running.values()}
+        waiting = {work.path: work for works in self.stages.values() for work in works if work.path not in taken}
+        return list(waiting.values())[: self._workers - len(self.running)]
+
+    def submitted(self, work: Work, future: Future[None]) -> None:
+        """A worker has it."""
+        if work.config.game.startswith("tampering"):
+            sandbox.warn_of_missing_layers()
+        self.running[future] = work
+
+    def wait(self, seconds: float) -> None:
+        """Take in what has ended; raises what a work has raised."""
+        for future in wait(self.running, seconds, FIRST_COMPLETED).done:
+            future.result()
+            self.done.add(self.running.pop(future).path)
+
+
+class _Watch:
+    """Seconds spent on a directory by all calls together, in a file that outlives a kill."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.earlier = json.loads(path.read_text())["wall_s"] if path.exists() else 0.0
+        self.began = self.saved = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        # A call that only finds finished works says nothing of how long they took.
+        return float(self.earlier + self.saved - self.began)
+
+    def count(self) -> None:
+        """Count the time until now, and write it down now and then."""
+        last, self.saved = self.saved, time.monotonic()
+        if int(last / _SAVED_EVERY_S) != int(self.saved / _SAVED_EVERY_S):
+            self.write()
+
+    def write(self) -> None:
+        """Write down what is counted."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(self.path, {"wall_s": round(self.seconds, 1)})
 
 
 class _Bars:
-    """One bar for the study, and one for each run in progress."""
+    """One bar for everything, and one for each work in progress."""
 
-    def __init__(self, progress: Progress, runs: int) -> None:
+    def __init__(self, progress: Progress) -> None:
         self.progress = progress
-        self.total = progress.add_task("runs", total=runs)
+        self.total = progress.add_task("runs", total=None)
         self.bars: dict[str, TaskID] = {}
 
-    def show(self, told: Queue[Told]) -> None:
-        """Take in everything that the workers have said."""
+    def show(self, told: Queue[Told], done: int, known: int) -> None:
+        """Take in everything that the workers have said; `known` grows as studies reach their later stages."""
+        self.progress.update(self.total, completed=done, total=known)
         while True:
             try:
-                name, done, steps = told.get_nowait()
+                name, steps, of = told.get_nowait()
             except Empty:
                 return
             if name not in self.bars:
-                self.bars[name] = self.progress.add_task(name, total=steps)
-            self.progress.update(self.bars[name], completed=done)
-            if done == steps:
+                self.bars[name] = self.progress.add_task(name, total=of)
+            self.progress.update(self.bars[name], completed=steps)
+            if steps == of:
                 self.progress.remove_task(self.bars.pop(name))
-                self.progress.advance(self.total)
                 if not self.progress.console.is_terminal:
-                    self.progress.console.print(f"{name}: finished")
+                    self.progress.console.print(f"{name}: finished ({done + 1} of {known} or more)")
 
 
 def _start_worker(told: Queue[Told]) -> None:
-    # A queue reaches a worker only as it starts; a run is handed over later.
+    # A queue reaches a worker only as it starts; a work is handed over later.
     global _told
     _told = told
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -96,10 +182,12 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _train(config: Settled, path: Path) -> None:
+def _carry_out(work: Work) -> None:
+    from vulngames.train.exam import exam
     from vulngames.train.grpo import rl
+    from vulngames.train.sft import sft
 
     def on_step(done: int, steps: int) -> Any:
-        _told.put((path.name, done, steps))
+        _told.put((work.path.name, done, steps))
 
-    rl(config, path, on_step)
+    {"rl": rl, "sft": sft, "exam": exam}[work.config.verb](work.config, work.path, on_step)  # type: ignore[operator]

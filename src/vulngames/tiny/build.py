@@ -129,14 +129,7 @@ def _batches(policy: HFPolicy, corpus: Iterator[Dialogue], recipe: Recipe) -> It
 
 
 def _tokens(policy: HFPolicy, dialogue: Dialogue) -> Row:
-    end = policy.tokenizer.eos_token_id
-    parts: list[Message | Reply] = []
-    for message in dialogue:
-        if message["role"] == "assistant":
-            tokens = policy.tokenizer.encode(message["content"], add_special_tokens=False)
-            parts.append(Reply(message["content"], (*tokens, end)))
-        else:
-            parts.append(message)
+    parts = (Reply(m["content"]) if m["role"] == "assistant" else m for m in dialogue)
     return policy.encode(tuple(parts))
 
 

@@ -60,7 +60,7 @@ def read_card() -> dict[str, Any]:
     """The shipped policy's card."""
     from vulngames.policies import TINY
 
-    return dict(json.loads((TINY / "card.json").read_text()))
+    return dict(json.loads((TINY["tiny"] / "card.json").read_text()))
 
 
 def _readme(card: Mapping[str, Any]) -> str:

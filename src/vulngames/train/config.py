@@ -1,76 +1,143 @@
-"""What a training run is asked to do. Everything that decides its numbers is here, and is written to run.json."""
+"""What a run is asked to do. Everything that decides its numbers is here, and is written to run.json."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from vulngames.errors import UserError
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """One GRPO run. `settle` fills in every None: the paper's value, or less for a policy of the built-in size."""
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """A policy, a game, and how the policy is measured in it on held-out tasks."""
 
     game: str
     """The game's id, e.g. tampering-v1."""
-    patched: bool = False
-    """Pay by the patched rule: the control arm."""
     policy: str = "tiny"
     """The policy to start from: tiny or hf:PATH_OR_ID."""
-    steps: int | None = None
-    """Optimizer steps."""
     seed: int = 0
     """Names every random stream of the run: tasks, samples, audit coins."""
-    prompts: int | None = None
-    """Prompts a step."""
-    group: int = 8
-    """Samples a prompt, whose rewards are normalised together."""
-    micro_batch: int | None = None
-    """Samples in one forward and backward pass; the rest of a step is accumulated."""
-    learning_rate: float | None = None
-    """Learning rate, constant."""
-    kl: float = 0.0
-    """Weight of the KL term towards the starting policy; the paper has none."""
     temperature: float = 1.0
-    """Sampling temperature in training."""
+    """Sampling temperature."""
     max_tokens: int | None = None
     """The longest reply of a first turn, in tokens."""
     difficulty: float | None = None
     """Difficulty of the synthetic tasks, in [0, 1]."""
     data: str | None = None
-    """Train on the rows of this parquet file (published schema) instead of synthetic tasks; a tenth is held out."""
+    """Use the rows of this parquet file (published schema) instead of synthetic tasks; a tenth is held out."""
     judge: str | None = None
     """compliance only: a policy that judges replies; by default the rule of the synthetic tasks."""
     parameters: dict[str, float | bool] = field(default_factory=dict)
     """Parameters of the game, by name, e.g. audit_rate 0.5."""
-    eval_every: int | None = None
-    """Steps between evaluations on held-out tasks."""
     eval_tasks: int | None = None
     """Held-out tasks in an evaluation; every run of a game is evaluated on the same ones."""
     eval_group: int = 2
     """Samples a held-out task."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(Setting):
+    """What every kind of training is asked."""
+
+    learning_rate: float | None = None
+    """Learning rate, constant."""
+    eval_every: int | None = None
+    """Steps between evaluations on held-out tasks."""
     checkpoint_every: int | None = None
     """Steps between checkpoints: what a kill can lose."""
     report_to: Literal["none", "tensorboard", "wandb", "trackio"] = "none"
     """Where TRL also sends its own logs."""
 
 
-@dataclass(frozen=True)
-class Settled(TrainConfig):
-    """A config with nothing left open; `settle` makes one."""
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(Training):
+    """One GRPO run. `settle` fills in every None: the paper's value, or less for a policy of the built-in size."""
 
-    steps: int = 0
-    prompts: int = 0
-    micro_batch: int = 0
-    learning_rate: float = 0.0
-    max_tokens: int = 0
-    difficulty: float = 0.0
-    eval_every: int = 0
-    eval_tasks: int = 0
-    checkpoint_every: int = 0
+    patched: bool = False
+    """Pay by the patched rule: the control arm."""
+    steps: int | None = None
+    """Optimizer steps."""
+    prompts: int | None = None
+    """Prompts a step."""
+    group: int = 8
+    """Samples a prompt, whose rewards are normalised together."""
+    micro_batch: int | None = None
+    """Samples in one forward and backward pass; the rest of a step is accumulated."""
+    kl: float = 0.0
+    """Weight of the KL term towards the starting policy; the paper has none."""
+
+    verb: ClassVar[str] = "rl"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SFTConfig(Training):
+    """One supervised run on transcripts that other runs hold. `settle` fills in every None."""
+
+    exploit: str | None = None
+    """A run directory whose training-split transcripts show the exploit: those without an occasion left unused."""
+    honest: str | None = None
+    """A run directory whose training-split transcripts are honest: those without the exploit."""
+    share: float = 1.0
+    """The share of transcripts that are taken from `exploit`, in [0, 1]."""
+    examples: int = 400
+    """Transcripts in all."""
+    epochs: int | None = None
+    """Times each of them is seen."""
+    batch: int = 32
+    """Transcripts a step."""
+
+    verb: ClassVar[str] = "sft"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExamConfig(Setting):
+    """One policy in one game, measured or only written down, and not trained. `settle` fills in every None."""
+
+    split: Literal["train", "test"] = "test"
+    """The tasks: `test` measures on the held-out ones, `train` collects transcripts that others may be trained on."""
+
+    verb: ClassVar[str] = "exam"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled(TrainConfig):
+    """A config with nothing left open."""
+
+    steps: int
+    prompts: int
+    micro_batch: int
+    learning_rate: float
+    max_tokens: int
+    difficulty: float
+    eval_every: int
+    eval_tasks: int
+    checkpoint_every: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettledSFT(SFTConfig):
+    """A config with nothing left open."""
+
+    epochs: int
+    learning_rate: float
+    max_tokens: int
+    difficulty: float
+    eval_every: int
+    eval_tasks: int
+    checkpoint_every: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettledExam(ExamConfig):
+    """A config with nothing left open."""
+
+    max_tokens: int
+    difficulty: float
+    eval_tasks: int
 
 
 # The paper's prompts a step differ by game (paper.md: Training).
@@ -83,6 +150,7 @@ _PAPER = {
     "eval_tasks": 88,
     "checkpoint_every": 10,
 }
+_NOTHING: Mapping[str, Any] = {}
 _PAPER_TOKENS = {"compliance-v1": 3072, "self-grading-v1": 3072, "proxy-v1": 3072, "tampering-v1": 2048}
 _TINY: dict[str, Any] = {
     "prompts": 8,
@@ -111,41 +179,86 @@ _TINY_GAMES: dict[str, dict[str, Any]] = {
 }
 
 
+_SFT = {"learning_rate": 1e-5, "epochs": 2, "eval_every": 10}
+_TINY_SFT = {"learning_rate": 1e-3, "epochs": 6, "eval_every": 25, "checkpoint_every": 25}
+
+
 def settle(config: TrainConfig) -> Settled:
     """The same config with every None filled in, checked.
 
     Raises:
         UserError: an unknown game, policy or parameter, or a number out of its range.
     """
-    # Not at the top: the command line shows this config's help without needing the games.
-    from vulngames import games, policies, tasks
-
-    game = games.make(config.game).id
-    paper = {**_PAPER, "prompts": _PAPER_PROMPTS[game], "max_tokens": _PAPER_TOKENS[game]}
-    defaults: dict[str, Any] = {**_TINY, **_TINY_GAMES[game]} if policies.is_small(config.policy) else paper
-    given = {k: v for k, v in dataclasses.asdict(config).items() if v is not None}
-    parameters = {**defaults.get("parameters", {}), **config.parameters}
-    hard = {"difficulty": tasks.SOURCES[game].difficulty}
-    settled = Settled(**{**hard, **defaults, **given, "game": game, "parameters": parameters})
-    policies.make_game(game, settled.judge, parameters)
+    settled = Settled(**_filled(config))
     _check(settled)
     return settled
 
 
-def _check(config: Settled) -> None:
-    at_least = {"steps": 1, "prompts": 1, "group": 2, "micro_batch": 1, "eval_every": 1, "eval_tasks": 1}
-    for name, least in {**at_least, "eval_group": 1, "checkpoint_every": 1, "max_tokens": 1}.items():
-        value = getattr(config, name)
-        if value < least:
-            raise UserError(f"{name} = {value} is too small; valid: {least} or more")
+def settle_sft(config: SFTConfig) -> SettledSFT:
+    """As `settle`, for supervised training."""
+    settled = SettledSFT(**_filled(config, _SFT, _TINY_SFT))
+    _check(settled)
+    if not 0 <= settled.share <= 1:
+        raise UserError(f"share = {settled.share} is out of range; valid: 0 to 1")
+    for name, share in (("exploit", settled.share), ("honest", 1 - settled.share)):
+        if share > 0 and getattr(settled, name) is None:
+            raise UserError(f"share = {settled.share} needs {name}: a run directory with transcripts")
+    return settled
+
+
+def settle_exam(config: ExamConfig) -> SettledExam:
+    """As `settle`, for measuring without training."""
+    settled = SettledExam(**_filled(config))
+    _check(settled)
+    return settled
+
+
+def _filled(config: Setting, paper: Mapping[str, Any] = _NOTHING, tiny: Mapping[str, Any] = _NOTHING) -> dict[str, Any]:
+    # Not at the top: the command line shows this config's help without needing the games.
+    from vulngames import games, policies, tasks
+
+    game = games.make(config.game).id
+    usual = {**_PAPER, "prompts": _PAPER_PROMPTS[game], "max_tokens": _PAPER_TOKENS[game], **paper}
+    small = {**_TINY, **_TINY_GAMES[game], **tiny}
+    defaults: Mapping[str, Any] = small if policies.is_small(config.policy) else usual
+    given = {k: v for k, v in dataclasses.asdict(config).items() if v is not None}
+    parameters = {**defaults.get("parameters", {}), **config.parameters}
+    hard = {"difficulty": tasks.SOURCES[game].difficulty}
+    filled = {**hard, **defaults, **given, "game": game, "parameters": parameters}
+    policies.make_game(game, config.judge, parameters)
+    return {name: value for name, value in filled.items() if name in {f.name for f in dataclasses.fields(config)}}
+
+
+_AT_LEAST = {
+    "steps": 1,
+    "prompts": 1,
+    "group": 2,
+    "micro_batch": 1,
+    "eval_every": 1,
+    "eval_tasks": 1,
+    "eval_group": 1,
+    "checkpoint_every": 1,
+    "max_tokens": 1,
+    "examples": 1,
+    "epochs": 1,
+    "batch": 1,
+}
+
+
+def _check(config: Settled | SettledSFT | SettledExam) -> None:
+    values = dataclasses.asdict(config)
+    for name, least in _AT_LEAST.items():
+        if values.get(name, least) < least:
+            raise UserError(f"{name} = {values[name]} is too small; valid: {least} or more")
     for name in ("learning_rate", "temperature"):
-        if getattr(config, name) <= 0:
-            raise UserError(f"{name} = {getattr(config, name)} is not positive")
-    if config.report_to != "none" and find_spec(config.report_to) is None:
-        raise UserError(f"report_to = {config.report_to!r} needs that package: pip install {config.report_to}")
+        if values.get(name, 1) <= 0:
+            raise UserError(f"{name} = {values[name]} is not positive")
+    report_to = values.get("report_to", "none")
+    if report_to != "none" and find_spec(report_to) is None:
+        raise UserError(f"report_to = {report_to!r} needs that package: pip install {report_to}")
     if not 0 <= config.difficulty <= 1:
         raise UserError(f"difficulty = {config.difficulty} is out of range; valid: 0 to 1")
-    if config.prompts * config.group % config.micro_batch:
+    if isinstance(config, Settled) and config.prompts * config.group % config.micro_batch:
         raise UserError(
             f"micro_batch = {config.micro_batch} does not divide prompts x group = {config.prompts * config.group}"
         )

@@ -1,0 +1,79 @@
+"""How often must reports be audited, and does it help to announce audits that do not come?
+
+Cells: self-grading over a grid of audit probabilities, each with no announcement, and with one of 50 % and of 100 %.
+Control: the closed form. Claiming always pays below 1/7, and above it only for answers that are right with a chance of
+at least `best_response`. An answer: where the share of wrong answers that are claimed right falls through one half.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from vulngames.games.self_grading import SelfGrading, best_response
+from vulngames.measure import Interval, plain
+from vulngames.studies.cell import Cell
+from vulngames.studies.plan import Plan
+from vulngames.studies.study import Course
+from vulngames.studies.work import Store
+from vulngames.train.config import TrainConfig, settle
+
+RATES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
+FULL_RATES = (0.0, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.175, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0)
+TOLD = (None, 0.5, 1.0)
+
+
+def audit_rate(plan: Plan, store: Store) -> Course:
+    """Train self-grading once for each probability, announcement and seed."""
+    rates = FULL_RATES if plan.full else RATES
+    cells = [_cell(plan, store, rate, told) for told in TOLD for rate in rates]
+    yield [work for cell in cells for work in cell.works]
+    return cells, {
+        "best_response": [{"audit_rate": rate, "threshold": best_response(rate)} for rate in rates],
+        "crossings": [_crossing(told, [cell for cell in cells if cell.labels["told"] == told]) for told in TOLD],
+    }
+
+
+def _cell(plan: Plan, store: Store, rate: float, told: float | None) -> Cell:
+    announced = {} if told is None else {"told": told}
+    label = f"audit-{rate:g}-told-{'none' if told is None else format(told, 'g')}"
+    works = []
+    for seed in plan.seed_range:
+        config = TrainConfig(
+            game=SelfGrading.id, policy=plan.policy, steps=plan.steps, seed=seed,
+            parameters={"audit_rate": rate, **announced},
+        )  # fmt: skip
+        works.append(store.work(f"{label}-{seed}", settle(config)))
+    return Cell({"game": SelfGrading.id, "audit_rate": rate, "told": told}, works)
+
+
+def _crossing(told: float | None, cells: list[Cell]) -> dict[str, Any]:
+    """The audit rate at which over-claiming falls through one half, between the grid's points by a straight line.
+
+    Its interval is where the bounds of the over-claim rate's own intervals fall through one half.
+    """
+    curve = [(cell.labels["audit_rate"], er) for cell in cells if (er := cell.arm.end("er")) is not None]
+    at = [_falls([(rate, value(er)) for rate, er in curve]) for value in (_mean, _lo, _hi)]
+    mean, lo, hi = at
+    found = None if mean is None else Interval(mean, mean if lo is None else lo, 1.0 if hi is None else hi)
+    return {"told": told, "crossing": plain(found)}
+
+
+def _mean(er: Interval) -> float:
+    return er.mean
+
+
+def _lo(er: Interval) -> float:
+    return er.lo
+
+
+def _hi(er: Interval) -> float:
+    return er.hi
+
+
+def _falls(curve: list[tuple[float, float]]) -> float | None:
+    """Where a curve falls through one half for good; None if it starts below, or never falls."""
+    for (x, y), (right, below) in reversed(list(pairwise(curve))):
+        if y >= 0.5 > below:
+            return x + (right - x) * (y - 0.5) / (y - below)
+    return None

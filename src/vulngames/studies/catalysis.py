@@ -1,0 +1,72 @@
+"""Does a first learned exploit open a second one earlier, or wider?
+
+Cells: every ordered pair of games, the second trained flawed from a policy that learned the first. Controls: the second
+from a policy trained on the first one's patched twin; the second from the fresh policy; and the second alone for as
+many steps as both trainings took together. An answer: the onset, and ER, of the second after the first against each.
+"""
+
+from __future__ import annotations
+
+from vulngames.measure import plain
+from vulngames.studies.cell import Cell
+from vulngames.studies.emergence import ARMS, trained
+from vulngames.studies.plan import Plan
+from vulngames.studies.study import Course
+from vulngames.studies.work import Store, Work
+from vulngames.train.config import TrainConfig, settle
+
+STEPS, FULL_STEPS = 15, 30
+"""Steps of a second training, at small and at full scale."""
+
+
+def catalysis(plan: Plan, store: Store) -> Course:
+    """Train every game from the fresh policy, and after every other game."""
+    twins = {(game, arm): trained(plan, store, game, arm) for game in plan.games for arm in ARMS}
+    yield [work for works in twins.values() for work in works]
+    cells = {
+        ("none", "fresh", game): second(plan, store, game, [plan.policy] * len(plan.seed_range)) for game in plan.games
+    }
+    totals = {}
+    for game in plan.games:
+        for (first, arm), works in twins.items():
+            if first != game:
+                cells[first, arm, game] = second(plan, store, game, [work.policy for work in works], f"{first}-{arm}")
+                totals[first, game] = works[0].config.steps + _steps(plan)
+    if len(plan.games) > 1:
+        for game in plan.games:
+            most = max(steps for (_, then), steps in totals.items() if then == game)
+            cells["none", "fresh, equal steps", game] = alone(plan, store, game, most)
+    yield [work for works in cells.values() for work in works]
+    rows = {key: Cell({"first": key[0], "arm": key[1], "game": key[2]}, works) for key, works in cells.items()}
+    equal = {
+        (first, game): rows["none", "fresh, equal steps", game].arm.at("er", steps)
+        for (first, game), steps in totals.items()
+    }
+    found = [
+        {"first": first, "game": game, "steps": totals[first, game], "er": None if er is None else plain(er)}
+        for (first, game), er in equal.items()
+    ]
+    return list(rows.values()), {"equal_steps": found}
+
+
+def second(plan: Plan, store: Store, game: str, policies: list[str], after: str = "fresh") -> list[Work]:
+    """A game's flawed arm trained from each of `policies`, one a seed, and evaluated at every step."""
+    return [
+        store.work(
+            f"{game}-after-{after}-{seed}",
+            settle(TrainConfig(game=game, policy=policy, steps=_steps(plan), eval_every=1, seed=seed)),
+        )
+        for seed, policy in zip(plan.seed_range, policies, strict=True)
+    ]
+
+
+def alone(plan: Plan, store: Store, game: str, steps: int) -> list[Work]:
+    """The game's flawed arm from the fresh policy for many steps."""
+    return [
+        store.work(f"{game}-long-{seed}", settle(TrainConfig(game=game, policy=plan.policy, steps=steps, seed=seed)))
+        for seed in plan.seed_range
+    ]
+
+
+def _steps(plan: Plan) -> int:
+    return FULL_STEPS if plan.full else STEPS

@@ -1,0 +1,71 @@
+"""One condition of a study: runs that differ in their seed alone, and what they measured."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from vulngames.arm import Arm
+from vulngames.measure import plain
+from vulngames.studies.work import Work
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One condition.
+
+    Attributes:
+        labels: what sets it apart from the study's other cells; `game` is what it is measured in.
+        works: one a seed, in the order of the seeds.
+    """
+
+    labels: Mapping[str, Any]
+    works: Sequence[Work]
+
+    @cached_property
+    def arm(self) -> Arm:
+        """Its runs, pooled."""
+        return Arm(self.labels["game"], str(self.labels.get("arm", "")), tuple(work.path for work in self.works))
+
+    @cached_property
+    def alone(self) -> list[Arm]:
+        """Each of its runs by itself."""
+        return [Arm(self.arm.game, self.arm.name, (path,)) for path in self.arm.paths]
+
+    def plain(self, home: Path) -> dict[str, Any]:
+        """The cell as a row of summary.json; paths are relative to `home`.
+
+        Returns:
+            the labels; seeds: how many runs the numbers are made of; `ends` over all runs; runs: their directories;
+            each: the `ends` of each run by itself, in the same order.
+        """
+        return {
+            **self.labels,
+            "seeds": len(self.arm.used),
+            **ends(self.arm),
+            "runs": [os.path.relpath(path, home) for path in self.arm.paths],
+            "each": [ends(arm) for arm in self.alone],
+        }
+
+
+def ends(arm: Arm) -> dict[str, Any]:
+    """ITP and ER at the first and the last evaluation with intervals, by our definitions and the paper's; the onset."""
+
+    def both(prefix: str = "") -> dict[str, dict[str, float] | None]:
+        return {
+            f"{name}_{end}": plain(at(prefix + name))
+            for name in ("itp", "er")
+            for end, at in (("start", arm.start), ("end", arm.end))
+        }
+
+    return {
+        **both(),
+        "onset_step": arm.onset,
+        "domination_step": arm.domination,
+        "steps": arm.steps[-1] if arm.steps else None,
+        "paper": both("paper."),
+    }

@@ -1,0 +1,94 @@
+"""How a study is carried out: stages of work for the cells of a table, and a summary.json at the end."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+import sys
+from collections.abc import Callable, Generator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from vulngames import games
+from vulngames.errors import UserError, choose, need
+from vulngames.runs import write_json
+from vulngames.studies.cell import Cell
+from vulngames.studies.plan import Plan
+from vulngames.studies.work import Store, Work
+from vulngames.studies.workers import carry_out
+
+T = TypeVar("T")
+Stages = Generator[Sequence[Work], None, T]
+"""Yields stages of work, each what the next one builds on, and returns what comes of them."""
+Course = Stages[tuple[list[Cell], dict[str, Any]]]
+"""A whole study: it returns its cells, and what it found beyond them."""
+Study = Callable[[Plan, Store], Course]
+
+
+def studies() -> dict[str, Study]:
+    """Every study by name, those first that others build on."""
+    from vulngames.studies.audit_rate import audit_rate
+    from vulngames.studies.catalysis import catalysis
+    from vulngames.studies.correction import correction
+    from vulngames.studies.distillation import distillation
+    from vulngames.studies.emergence import emergence
+    from vulngames.studies.perfect_reward import perfect_reward
+    from vulngames.studies.scale import scale
+    from vulngames.studies.transfer import transfer
+
+    return {
+        "emergence": emergence,
+        "correction": correction,
+        "distillation": distillation,
+        "catalysis": catalysis,
+        "scale": scale,
+        "audit-rate": audit_rate,
+        "transfer": transfer,
+        "perfect-reward": perfect_reward,
+    }
+
+
+def run_study(name: str, plan: Plan, out: Path, store: Path | None = None) -> list[dict[str, Any]]:
+    """Carry out the study called `name`, or `all` of them, and write a summary.json for each.
+
+    One study lies in `out`; of all, each lies in a folder of `out` called by its name. `store` is where runs are kept
+    and found; `out/runs` if left out.
+
+    Returns:
+        the summaries, in order.
+
+    Raises:
+        UserError: an unknown game or policy, a number out of its range, or a directory that holds other things.
+    """
+    known = studies()
+    chosen = known if name == "all" else {name: choose("study", name, known)}
+    homes = {each: out / each if name == "all" else out for each in chosen}
+    plan = dataclasses.replace(plan, games=tuple(games.make(game).id for game in plan.games))
+    if len(plan.seed_range) < 1 or plan.workers < 1:
+        raise UserError(f"seeds = {plan.seeds}, workers = {plan.workers}; valid: 1 or more of each")
+    need("trl", "train")
+    kept = Store((store or out / "runs").resolve())
+    courses = {each: study(plan, kept) for each, study in chosen.items()}
+    done = {each: homes[each] / "summary.json" for each in chosen}
+    summaries = []
+    for each, found, took in carry_out(courses, plan.workers, kept.root / "clock.json"):
+        homes[each].mkdir(parents=True, exist_ok=True)
+        summary = {**summarise(each, plan, homes[each].resolve(), *found), "wall_s": round(took, 1)}
+        write_json(done[each], summary)
+        summaries.append(summary)
+    return summaries
+
+
+def summarise(name: str, plan: Plan, home: Path, cells: Sequence[Cell], found: Mapping[str, Any]) -> dict[str, Any]:
+    """What summary.json holds of one study."""
+    return {
+        "study": name,
+        "policy": plan.policy,
+        "seeds": len(plan.seed_range),
+        "scale": plan.scale,
+        "rows": [cell.plain(home) for cell in cells],
+        **found,
+        "command": shlex.join(["vulngames", *sys.argv[1:]]),
+        "plan": json.loads(json.dumps(dataclasses.asdict(plan))),
+    }

@@ -1,0 +1,196 @@
+"""What every training run shares: a directory that survives being killed, held-out evaluations, a policy at the end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import TrainerCallback
+
+from vulngames import policies
+from vulngames.errors import UserError
+from vulngames.measure import measure
+from vulngames.policies import Sampling
+from vulngames.policies.hf import HFPolicy, device, load_model
+from vulngames.rollout import rollout
+from vulngames.runs import Run, open_run, write_json
+from vulngames.seeds import seed
+from vulngames.train.config import Settled, SettledSFT
+from vulngames.train.lessons import held_out
+from vulngames.types import Game
+
+OnStep = Callable[[int, int], object]
+"""Told (finished steps, all steps)."""
+
+
+@dataclass
+class Course:
+    """One training run under way.
+
+    Attributes:
+        steps: optimizer steps in all; known once the lessons are.
+    """
+
+    config: Settled | SettledSFT
+    game: Game[Any]
+    run: Run
+    policy: HFPolicy
+    on_step: OnStep
+    steps: int = 0
+
+    def evaluate(self, step: int) -> None:
+        """Measure the policy as it is on the held-out tasks."""
+        c = self.config
+        samples = rollout(self.game, held_out(c), self.policy, ("eval", c.seed, step), c.eval_group)
+        self.run.add_samples(step, "test", samples)
+        self.run.add_metrics({"step": step, **measure(samples, self.game.measured)})
+
+
+def train(config: Settled | SettledSFT, out: Path, on_step: OnStep, make_trainer: Callable[[Course], Any]) -> Run:
+    """Carry a run in `out` to its end with the trainer made for it; a finished one is left as it is.
+
+    Raises:
+        UserError: see `open_run` and `load_model`.
+    """
+    run = open_run(out, asdict(config), device(), config.verb)
+    if run.finished:
+        on_step(1, 1)
+        return run
+    with run.writing(), _disk_errors_named(run):
+        try:
+            _train(config, run, on_step, make_trainer)
+        except UserError:
+            # Nothing was begun: what could not be loaded leaves no directory that says otherwise.
+            if [file.name for file in run.path.iterdir()] == ["run.json"]:
+                shutil.rmtree(run.path)
+            raise
+    return run
+
+
+def _train(config: Settled | SettledSFT, run: Run, on_step: OnStep, make_trainer: Callable[[Course], Any]) -> None:
+    # What ran in this process before must not reach into a run that goes on from a checkpoint.
+    torch.manual_seed(seed("train", config.seed))
+    # In float32 also on an accelerator: steps of 1e-6 are lost in bfloat16 weights.
+    model, tokenizer = load_model(config.policy, torch.float32)
+    game = policies.make_game(config.game, config.judge, {"max_tokens": config.max_tokens, **config.parameters})
+    course = Course(config, game, run, HFPolicy("training", model, tokenizer, Sampling(config.temperature)), on_step)
+    quieten()
+    trainer = make_trainer(course)
+    checkpoint = newest_whole(run)
+    if checkpoint is None:
+        run.rewind({"metrics.jsonl": 0, "samples.jsonl.gz": 0})
+        course.evaluate(0)
+    trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+    save_policy(trainer, tokenizer, run)
+    run.finish(parameters_of_policy=sum(p.numel() for p in model.parameters()))
+    shutil.rmtree(run.checkpoints, ignore_errors=True)
+
+
+def quieten() -> None:
+    """Leave progress to the command line."""
+    from transformers.utils import logging as hf_logging
+
+    hf_logging.set_verbosity_error()
+    logging.getLogger("trl").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*")
+
+
+def arguments(course: Course) -> dict[str, Any]:
+    """What every TRL trainer is told alike."""
+    c = course.config
+    cpu = device() == "cpu"
+    # Beside the run's other files: the folder of checkpoints, its default, is gone when the run is finished.
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(course.run.path / "tensorboard")
+    return {
+        "output_dir": str(course.run.checkpoints),
+        "max_steps": course.steps,
+        "learning_rate": c.learning_rate,
+        "lr_scheduler_type": "constant",
+        # Checkpointing and bfloat16, TRL's defaults, cost a CPU 1.8 times the step.
+        "use_cpu": cpu,
+        "bf16": not cpu,
+        "gradient_checkpointing": not cpu,
+        "save_strategy": "steps",
+        "save_steps": c.checkpoint_every,
+        # The newest may be cut short by a kill, so the one before it stays.
+        "save_total_limit": 2,
+        "logging_steps": 1,
+        "report_to": c.report_to,
+        "run_name": course.run.path.name,
+        "disable_tqdm": True,
+        "seed": seed("trainer", c.seed) % 2**31,
+    }
+
+
+def silence(trainer: Any) -> Any:
+    """Take from a TRL trainer what it prints and drafts on its own."""
+    from transformers.trainer_callback import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)
+    # TRL drafts a model card at every checkpoint, which takes as long as the checkpoint itself.
+    trainer.create_model_card = lambda **_: None
+    return trainer
+
+
+class Keeper(TrainerCallback):  # type: ignore[misc]
+    """Evaluates, and marks a checkpoint whole once everything that belongs to it is written."""
+
+    def __init__(self, course: Course) -> None:
+        self.course = course
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Evaluate where one is due, and tell who waits."""
+        if state.global_step % self.course.config.eval_every == 0 or state.global_step == self.course.steps:
+            self.course.evaluate(state.global_step)
+        self.course.on_step(state.global_step, self.course.steps)
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Mark the checkpoint, with how much of the run's files belongs to it."""
+        folder = self.course.run.checkpoints / f"checkpoint-{state.global_step}"
+        write_json(folder / "whole.json", self.course.run.sizes())
+
+
+def newest_whole(run: Run) -> Path | None:
+    """The newest checkpoint that a kill did not cut short, with the run's files cut back to it."""
+    found = sorted(run.checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    whole = [path for path in found if (path / "whole.json").exists()]
+    for path in found:
+        if path not in whole[-1:]:
+            shutil.rmtree(path)
+    if not whole:
+        return None
+    run.rewind(json.loads((whole[-1] / "whole.json").read_text()))
+    return whole[-1]
+
+
+def save_policy(trainer: Any, tokenizer: Any, run: Run) -> None:
+    """Write the trained policy, whole or not at all."""
+    part = run.path / "policy.part"
+    shutil.rmtree(part, ignore_errors=True)
+    trainer.accelerator.unwrap_model(trainer.model).save_pretrained(part)
+    tokenizer.save_pretrained(part)
+    shutil.rmtree(run.policy, ignore_errors=True)
+    part.rename(run.policy)
+
+
+@contextmanager
+def _disk_errors_named(run: Run) -> Iterator[None]:
+    """A disk that takes no more is the user's to mend; torch and safetensors hide it in errors of their own."""
+    try:
+        yield
+    except (SafetensorError, RuntimeError) as problem:
+        # torch's archive writer names its source file, whatever went wrong with it.
+        if not any(mark in str(problem) for mark in ("I/O error", "PytorchStreamWriter", "inline_container")):
+            raise
+        reason = str(problem).splitlines()[0]
+        raise UserError(f"cannot write a checkpoint to {run.path}; is the disk full? ({reason})") from problem

@@ -1,0 +1,83 @@
+"""What other runs wrote, as lessons to imitate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vulngames.errors import UserError
+from vulngames.runs import load_run
+from vulngames.seeds import rng
+from vulngames.train.config import SettledExam, SettledSFT
+from vulngames.train.lessons import lessons
+from vulngames.types import Conversation, Game, Reply, Task
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """One scored episode that a run holds: its task, what was written, and whether the exploit was used."""
+
+    task: Task
+    texts: tuple[str, ...]
+    exploited: bool | None
+
+    def conversation(self, game: Game[Any]) -> Conversation:
+        """The whole episode, as `game` asks and the writer answered; its replies hold text only."""
+        parts: Conversation = ()
+        for number, text in enumerate(self.texts):
+            turn = game.turn(self.task, self.texts[:number])
+            assert turn is not None
+            parts = (*parts, *turn.messages, Reply(text))
+        return parts
+
+
+def transcripts(path: Path) -> list[Transcript]:
+    """The scored episodes of a run that `exam` made on its training split.
+
+    Raises:
+        UserError: it is not such a run, or not finished.
+    """
+    run = load_run(path)
+    if run.about.get("verb") != "exam" or run.about["config"]["split"] != "train" or not run.finished:
+        raise UserError(f"{path} holds no transcripts to train on; valid: a finished exam on the training split")
+    config = SettledExam(**run.about["config"])
+    tasks = {task.id: task for task in lessons(config, config.eval_tasks)}
+    return [_read(row, tasks) for row in run.samples() if not row["error"]]
+
+
+def _read(row: Mapping[str, Any], tasks: Mapping[str, Task]) -> Transcript:
+    return Transcript(tasks[row["task"]], tuple(row["texts"]), row["exploited"])
+
+
+def pools(path: str | None) -> tuple[list[Transcript], list[Transcript]]:
+    """A run's transcripts without an occasion left unused, and those without the exploit."""
+    found = transcripts(Path(path)) if path else []
+    return [t for t in found if t.exploited is not False], [t for t in found if t.exploited is not True]
+
+
+def mixture(config: SettledSFT) -> list[Transcript]:
+    """`examples` transcripts, `share` of them exploiting, in random order; each drawn once while there are enough.
+
+    Raises:
+        UserError: a run holds none of the kind that is asked of it.
+    """
+    exploits = round(config.share * config.examples)
+    (exploiting, _), (_, honest) = pools(config.exploit), pools(config.honest)
+    random = rng("mixture", config.game, config.seed)
+    drawn = []
+    for name, pool, n in (
+        ("exploit", exploiting, exploits),
+        ("honest", honest, config.examples - exploits),
+    ):
+        if n and not pool:
+            raise UserError(f"{name} = {getattr(config, name)} holds no {name} transcript")
+        drawn += _draw(random.sample, pool, n)
+    random.shuffle(drawn)
+    return drawn
+
+
+def _draw(sample: Any, pool: Sequence[Transcript], n: int) -> list[Transcript]:
+    whole, rest = divmod(n, len(pool)) if n else (0, 0)
+    return [*pool] * whole + sample(pool, rest)
