@@ -8,7 +8,7 @@ import sys
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
 from tyro.conf import Positional, arg, subcommand
@@ -16,9 +16,10 @@ from tyro.conf import Positional, arg, subcommand
 from vulngames.errors import UserError
 from vulngames.policies import Sampling
 from vulngames.studies.plan import Plan
-from vulngames.train.config import TrainConfig
+from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig
 
 FAILED = 2
+T = TypeVar("T")
 StudyName = Literal[
     "all", "emergence", "transfer", "catalysis", "distillation", "correction", "audit-rate", "scale", "perfect-reward"
 ]
@@ -144,7 +145,7 @@ class Score:
         print(self.out)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Train(TrainConfig):
     """Train a policy in a game by GRPO. The same command goes on where a killed run stopped.
 
@@ -158,25 +159,54 @@ class Train(TrainConfig):
     """The run directory."""
 
     def __call__(self) -> None:
-        from vulngames.looking import train
+        from vulngames.looking import carry_out
 
-        config = TrainConfig(**{f.name: getattr(self, f.name) for f in dataclasses.fields(TrainConfig)})
-        train(config, self.out)
+        carry_out(_as(TrainConfig, self), self.out, "policy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sft(SFTConfig):
+    """Train a policy on transcripts that `exam --split train` has collected: distillation, or repair by example."""
+
+    game: GameId
+    """The game's id, e.g. tampering-v1."""
+    out: Path = Path("runs/sft")
+    """The run directory."""
+
+    def __call__(self) -> None:
+        from vulngames.looking import carry_out
+
+        carry_out(_as(SFTConfig, self), self.out, "policy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exam(ExamConfig):
+    """Measure a policy as a run in training would, or collect its transcripts, into a run directory."""
+
+    game: GameId
+    """The game's id, e.g. tampering-v1."""
+    out: Path = Path("runs/exam")
+    """The run directory."""
+
+    def __call__(self) -> None:
+        from vulngames.looking import carry_out
+
+        carry_out(_as(ExamConfig, self), self.out, "metrics.jsonl")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Study(Plan):
     """Run a study: arms, controls, seeds. The same command goes on where a killed one stopped.
 
-    emergence: is the exploit learned under the flaw, and not under its patch?
-    transfer: does it show in other games, without training there?
-    catalysis: does a first exploit open a second one earlier, or wider?
-    distillation: does it pass to a student through transcripts?
-    correction: is it harder to train out if born of RL, and does it come back?
-    audit-rate: how often must reports be audited, and does announcing audits help?
-    scale: do larger policies learn more of it?
-    perfect-reward: does it grow when it is not paid?
-    all: every one of these; what one has trained, the others find.
+    - emergence: is the exploit learned under the flaw, and not under its patch?
+    - transfer: does it show in other games, without training there?
+    - catalysis: does a first exploit open a second one earlier, or wider?
+    - distillation: does it pass to a student through transcripts?
+    - correction: is it harder to train out if born of RL, and does it come back?
+    - audit-rate: how often must reports be audited, and does announcing audits help?
+    - scale: do larger policies learn more of it?
+    - perfect-reward: does it grow when it is not paid?
+    - all: every one of these; what one has trained, the others find.
     """
 
     study: Positional[StudyName]
@@ -191,8 +221,7 @@ class Study(Plan):
         from vulngames.studies.study import run_study
 
         out = self.out or Path("runs") / self.study
-        plan = Plan(**{f.name: getattr(self, f.name) for f in dataclasses.fields(Plan)})
-        for summary in run_study(self.study, plan, out, self.store):
+        for summary in run_study(self.study, _as(Plan, self), out, self.store):
             show_summary(summary)
             print((out / summary["study"] if self.study == "all" else out) / "summary.json")
 
@@ -237,10 +266,17 @@ Command = (
     | Annotated[Eval, subcommand("eval")]
     | Annotated[Score, subcommand("score")]
     | Annotated[Train, subcommand("train")]
+    | Annotated[Sft, subcommand("sft")]
+    | Annotated[Exam, subcommand("exam")]
     | Annotated[Study, subcommand("study")]
     | Annotated[Report, subcommand("report")]
     | Annotated[Sandbox, subcommand("sandbox")]
 )
+
+
+def _as(cls: type[T], command: Any) -> T:
+    """The part of a command that is a config of its own."""
+    return cls(**{f.name: getattr(command, f.name) for f in dataclasses.fields(cls)})  # type: ignore[arg-type]
 
 
 def _print_rows(rows: list[dict[str, Any]]) -> None:

@@ -14,11 +14,11 @@ from rich.panel import Panel
 from rich.progress import Progress
 from rich.table import Table
 
-from vulngames import policies, tasks
+from vulngames import policies, tasks, train
 from vulngames.errors import UserError, need
 from vulngames.policies import Sampling
 from vulngames.rollout import rollout
-from vulngames.train.config import TrainConfig
+from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig
 from vulngames.types import Game, Sample, Task
 
 T = TypeVar("T")
@@ -74,15 +74,13 @@ def counted(what: str, items: Iterable[T], total: int) -> Iterator[T]:
             advance(1)
 
 
-def train(config: TrainConfig, out: Path) -> None:
-    """Train with a progress bar, then say where things are."""
+def carry_out(config: TrainConfig | SFTConfig | ExamConfig, out: Path, result: str) -> None:
+    """Carry out a run with a progress bar, then say where its `result` is."""
     need("trl", "train")
-    from vulngames.train.grpo import rl
-
     with Progress(console=_progress, transient=True) as progress:
-        task = progress.add_task(f"{config.game} {'patched' if config.patched else 'flawed'}", total=config.steps)
-        run = rl(config, out, lambda done, steps: progress.update(task, completed=done, total=steps))
-    print(run.policy)
+        task = progress.add_task(f"{config.game} {config.verb}", total=None)
+        run = train.carry_out(config, out, lambda done, steps: progress.update(task, completed=done, total=steps))
+    print(run.path / result)
 
 
 def games_table(rows: Sequence[Mapping[str, str]]) -> None:

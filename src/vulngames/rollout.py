@@ -114,7 +114,7 @@ def judge(
     verdict = game.verdict(facts)
     return dataclasses.replace(
         sample,
-        facts=dataclasses.asdict(facts),
+        facts=dict(vars(facts)),
         reward=game.reward(facts),
         patched=game.patched(facts),
         intended=verdict.intended,

@@ -18,7 +18,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -120,7 +120,8 @@ class Run:
 
     def add_samples(self, step: int, split: str, samples: Sequence[Sample]) -> None:
         """Append samples drawn at `step` (in finished optimizer steps)."""
-        rows = "".join(json.dumps({"step": step, "split": split, **asdict(sample)}) + "\n" for sample in samples)
+        named = ({"step": step, "split": split, **vars(sample)} for sample in samples)
+        rows = "".join(json.dumps(row, default=vars) + "\n" for row in named)
         # One gzip member a call: members concatenate into a valid file, and a cut between two leaves one too.
         _append(self.path / "samples.jsonl.gz", gzip.compress(rows.encode(), compresslevel=5, mtime=0))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -14,6 +14,8 @@ from vulngames.types import Conversation, Message, Reply, Turn
 
 # Stands where a reply will stand when a chat template is asked what it writes around one.
 _REPLY = "\u241f"
+# Prompts whose tokens are kept.
+_KEPT = 1024
 
 
 @dataclass
@@ -32,6 +34,7 @@ class HFPolicy:
     tokenizer: Any
     sampling: Sampling = Sampling()
     batch_size: int = 256
+    _rendered: dict[tuple[tuple[str, str], ...], list[int]] = field(default_factory=dict, repr=False)
 
     def write(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
         """One reply a conversation. Equal seeds and equal batches give equal replies on one device."""
@@ -74,8 +77,14 @@ class HFPolicy:
         return [*self.tokenizer.encode(text, add_special_tokens=False), self.tokenizer.eos_token_id]
 
     def _render(self, messages: list[Message]) -> list[int]:
-        text = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        return list(self.tokenizer.encode(text, add_special_tokens=False))
+        # A group shares its prompt, and every evaluation its tasks.
+        key = tuple((message["role"], message["content"]) for message in messages)
+        if key not in self._rendered:
+            text = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+            if len(self._rendered) >= _KEPT:
+                self._rendered.clear()
+            self._rendered[key] = list(self.tokenizer.encode(text, add_special_tokens=False))
+        return list(self._rendered[key])
 
     def _between(self, messages: list[Message]) -> list[int]:
         if not messages:

@@ -31,7 +31,7 @@ def catalysis(plan: Plan, store: Store) -> Course:
         for (first, arm), works in twins.items():
             if first != game:
                 cells[first, arm, game] = second(plan, store, game, [work.policy for work in works], f"{first}-{arm}")
-                totals[first, game] = works[0].config.steps + _steps(plan)
+                totals[first, game] = works[0].config.steps + (FULL_STEPS if plan.full else STEPS)
     if len(plan.games) > 1:
         for game in plan.games:
             most = max(steps for (_, then), steps in totals.items() if then == game)
@@ -50,14 +50,14 @@ def catalysis(plan: Plan, store: Store) -> Course:
 
 
 def second(plan: Plan, store: Store, game: str, policies: list[str], after: str = "fresh") -> list[Work]:
-    """A game's flawed arm trained from each of `policies`, one a seed, and evaluated at every step."""
-    return [
-        store.work(
-            f"{game}-after-{after}-{seed}",
-            settle(TrainConfig(game=game, policy=policy, steps=_steps(plan), eval_every=1, seed=seed)),
-        )
-        for seed, policy in zip(plan.seed_range, policies, strict=True)
-    ]
+    """A game's flawed arm trained from each of `policies`, one a seed, evaluated at every step on half the tasks."""
+    tasks = settle(TrainConfig(game=game, policy=plan.policy)).eval_tasks // 2
+    steps = FULL_STEPS if plan.full else STEPS
+    works = []
+    for seed, policy in zip(plan.seed_range, policies, strict=True):
+        config = TrainConfig(game=game, policy=policy, steps=steps, eval_every=1, eval_tasks=tasks, seed=seed)
+        works.append(store.work(f"{game}-after-{after}-{seed}", settle(config)))
+    return works
 
 
 def alone(plan: Plan, store: Store, game: str, steps: int) -> list[Work]:
@@ -66,7 +66,3 @@ def alone(plan: Plan, store: Store, game: str, steps: int) -> list[Work]:
         store.work(f"{game}-long-{seed}", settle(TrainConfig(game=game, policy=plan.policy, steps=steps, seed=seed)))
         for seed in plan.seed_range
     ]
-
-
-def _steps(plan: Plan) -> int:
-    return FULL_STEPS if plan.full else STEPS

@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from vulngames import sandbox
 from vulngames.runs import write_json
 from vulngames.studies.work import Work
+from vulngames.train import carry_out as carry_out_one
 
 if TYPE_CHECKING:
     from vulngames.studies.study import Course
@@ -183,11 +184,7 @@ def _end_with(parent: int) -> None:
 
 
 def _carry_out(work: Work) -> None:
-    from vulngames.train.exam import exam
-    from vulngames.train.grpo import rl
-    from vulngames.train.sft import sft
-
     def on_step(done: int, steps: int) -> Any:
         _told.put((work.path.name, done, steps))
 
-    {"rl": rl, "sft": sft, "exam": exam}[work.config.verb](work.config, work.path, on_step)  # type: ignore[operator]
+    carry_out_one(work.config, work.path, on_step)

@@ -1,0 +1,29 @@
+"""Three verbs, each from a config to a run directory: `rl`, `sft` and `exam`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from vulngames.runs import Run
+from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig
+
+
+def carry_out(config: TrainConfig | SFTConfig | ExamConfig, out: Path, on_step: Callable[[int, int], object]) -> Run:
+    """Do what `config` asks into `out`, or go on where it stopped; `on_step` is told (finished steps, all steps).
+
+    Raises:
+        UserError: see `rl`, `sft` and `exam`.
+    """
+    # None at the top: they need torch, and the command line's help does not.
+    if isinstance(config, TrainConfig):
+        from vulngames.train.grpo import rl
+
+        return rl(config, out, on_step)
+    if isinstance(config, SFTConfig):
+        from vulngames.train.sft import sft
+
+        return sft(config, out, on_step)
+    from vulngames.train.exam import exam
+
+    return exam(config, out, on_step)

@@ -158,7 +158,7 @@ _TINY: dict[str, Any] = {
     "learning_rate": 5e-4,
     "eval_every": 5,
     "eval_tasks": 72,
-    "checkpoint_every": 1,
+    "checkpoint_every": 5,
 }
 # What the built-in policy needs to differ in; docs/log.md has the measurements.
 _TINY_GAMES: dict[str, dict[str, Any]] = {
