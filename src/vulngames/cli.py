@@ -246,6 +246,23 @@ class Report:
 
 
 @dataclass(frozen=True)
+class TableOf:
+    """Print the numbers of finished studies as tables in Markdown."""
+
+    dirs: Positional[tuple[Path, ...]]
+    """Study directories."""
+
+    def __call__(self) -> None:
+        from vulngames.looking import print_markdown
+        from vulngames.studies.study import read_summary
+
+        if not self.dirs:
+            raise UserError("no directory given; valid: one or more directories of finished studies")
+        for path in self.dirs:
+            print_markdown(read_summary(path))
+
+
+@dataclass(frozen=True)
 class Sandbox:
     """What holds submitted code on this machine: the tier, its layers, and what each missing one costs."""
 
@@ -270,6 +287,7 @@ Command = (
     | Annotated[Exam, subcommand("exam")]
     | Annotated[Study, subcommand("study")]
     | Annotated[Report, subcommand("report")]
+    | Annotated[TableOf, subcommand("table")]
     | Annotated[Sandbox, subcommand("sandbox")]
 )
 

@@ -142,16 +142,37 @@ def show_measures(game: Game[Any], samples: Sequence[Sample], measured: Mapping[
 def show_summary(summary: Mapping[str, Any]) -> None:
     """One row a condition of a study: ITP and ER at both ends with intervals, onset and domination."""
     table = Table(title=f"{summary['study']}, policy {summary['policy']}, {summary['wall_s']:.0f} s")
-    rows = summary["rows"]
-    labels = list(rows[0])[: list(rows[0]).index("seeds")] if rows else []
-    for column in (*labels, "seeds", "ITP start", "ITP end", "ER start", "ER end", "onset", "domination"):
-        table.add_column(column.replace("_", " "), no_wrap=True)
+    columns, rows = _numbers(summary, "{mean:.3f} [{lo:.3f}, {hi:.3f}]")
+    for column in columns:
+        table.add_column(column, no_wrap=True)
     for row in rows:
-        named = (escape(_plain(row[label])) for label in labels)
-        ends = (_interval(row[f"{name}_{end}"]) for name in ("itp", "er") for end in ("start", "end"))
-        steps = (_plain(row[f"{name}_step"]) for name in ("onset", "domination"))
-        table.add_row(*named, str(row["seeds"]), *ends, *steps)
+        table.add_row(*map(escape, row))
     _out.print(table)
+
+
+def print_markdown(summary: Mapping[str, Any]) -> None:
+    """The same as a table in Markdown."""
+    columns, rows = _numbers(summary, "{mean:.2f} [{lo:.2f}, {hi:.2f}]")
+    for row in (columns, ["---"] * len(columns), *rows):
+        print(f"| {' | '.join(row)} |")
+
+
+_MEASURED = {"steps", "runs", "each", "paper", "seeds"}
+
+
+def _numbers(summary: Mapping[str, Any], interval: str) -> tuple[list[str], list[list[str]]]:
+    """The columns of a study's table, and its rows as text."""
+    ends = [f"{name}_{end}" for name in ("itp", "er") for end in ("start", "end")]
+    steps = ["onset_step", "domination_step"]
+    rows = summary["rows"]
+    labels = [key for key in (rows[0] if rows else ()) if key not in {*_MEASURED, *ends, *steps}]
+    heads = ["ITP start", "ITP end", "ER start", "ER end", "onset", "domination"]
+
+    def shown(row: Mapping[str, Any]) -> list[str]:
+        measured = ["not measurable" if row[end] is None else interval.format(**row[end]) for end in ends]
+        return [*(_plain(row[key]) for key in (*labels, "seeds")), *measured, *(_plain(row[step]) for step in steps)]
+
+    return [*(label.replace("_", " ") for label in labels), "seeds", *heads], [shown(row) for row in rows]
 
 
 def _plain(value: object) -> str:

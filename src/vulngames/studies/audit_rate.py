@@ -36,11 +36,12 @@ def audit_rate(plan: Plan, store: Store) -> Course:
 
 def _cell(plan: Plan, store: Store, rate: float, told: float | None) -> Cell:
     announced = {} if told is None else {"told": told}
+    steps = settle(TrainConfig(game=SelfGrading.id, policy=plan.policy, steps=plan.steps)).steps
     label = f"audit-{rate:g}-told-{'none' if told is None else format(told, 'g')}"
     works = []
     for seed in plan.seed_range:
         config = TrainConfig(
-            game=SelfGrading.id, policy=plan.policy, steps=plan.steps, seed=seed,
+            game=SelfGrading.id, policy=plan.policy, steps=steps, eval_every=steps, seed=seed,
             parameters={"audit_rate": rate, **announced},
         )  # fmt: skip
         works.append(store.work(f"{label}-{seed}", settle(config)))

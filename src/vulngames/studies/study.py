@@ -92,3 +92,21 @@ def summarise(name: str, plan: Plan, home: Path, cells: Sequence[Cell], found: M
         "command": shlex.join(["vulngames", *sys.argv[1:]]),
         "plan": json.loads(json.dumps(dataclasses.asdict(plan))),
     }
+
+
+def read_summary(home: Path) -> dict[str, Any]:
+    """The summary of a finished study.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    path = home / "summary.json"
+    if not path.is_file():
+        raise UserError(f"{home} holds no summary.json; valid: the directory of a finished study")
+    try:
+        summary = json.loads(path.read_text())
+    except ValueError as wrong:
+        raise UserError(f"{path} is not JSON: {wrong}; run the study again") from wrong
+    if not isinstance(summary, dict) or not isinstance(summary.get("rows"), list):
+        raise UserError(f"{path} holds no rows; run the study again")
+    return summary

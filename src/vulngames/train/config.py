@@ -180,7 +180,7 @@ _TINY_GAMES: dict[str, dict[str, Any]] = {
 
 
 _SFT = {"learning_rate": 1e-5, "epochs": 2, "eval_every": 10}
-_TINY_SFT = {"learning_rate": 1e-3, "epochs": 6, "eval_every": 25, "checkpoint_every": 25}
+_TINY_SFT = {"learning_rate": 1e-3, "epochs": 4, "eval_every": 26, "checkpoint_every": 26}
 
 
 def settle(config: TrainConfig) -> Settled:

@@ -1,0 +1,238 @@
+"""Studies: what is done once, what is found again, and what their tables are made of."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("trl")
+
+from vulngames.games.self_grading import best_response
+from vulngames.runs import Run
+from vulngames.studies.audit_rate import RATES, _falls
+from vulngames.studies.plan import Plan
+from vulngames.studies.study import studies
+from vulngames.studies.work import Store, Work
+from vulngames.train.config import SFTConfig, TrainConfig, settle, settle_sft
+from vulngames.train.exam import exam
+from vulngames.train.transcripts import mixture, transcripts
+
+LITTLE = ("--steps", "1", "--prompts", "2", "--micro-batch", "16", "--eval-tasks", "4")
+
+
+def _work(root: Path, **changed: Any) -> Work:
+    return Store(root).work("label", settle(TrainConfig(**{"game": "tampering-v1", **changed})))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"seed": 1}, {"patched": True}, {"steps": 7}, {"policy": "tiny:small"}, {"parameters": {"max_tokens": 9}}],
+    ids=str,
+)
+def test_another_recipe_is_another_run(tmp_path: Path, changed: dict[str, Any]) -> None:
+    assert _work(tmp_path, **changed).path != _work(tmp_path).path
+
+
+def test_the_same_recipe_is_the_same_run_wherever_the_store_lies(tmp_path: Path) -> None:
+    first, second = _work(tmp_path / "a"), _work(tmp_path / "b")
+    assert first.path.name == second.path.name
+    # What a study asks for by default, spelled out, is the same recipe.
+    assert _work(tmp_path / "a", steps=25, group=8).path == first.path
+
+
+def test_a_policy_of_the_store_is_named_by_its_own_recipe(tmp_path: Path) -> None:
+    names = []
+    for root in (tmp_path / "a", tmp_path / "b"):
+        parent = _work(root)
+        shutil.copytree(Path("src/vulngames/tiny/weights/small"), parent.path / "policy")
+        names.append(_work(root, policy=parent.policy).path.name)
+    assert names[0] == names[1]
+
+
+def test_other_weights_are_another_recipe(tmp_path: Path) -> None:
+    names = set()
+    for size in ("small", "medium"):
+        folder = tmp_path / "model"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(Path("src/vulngames/tiny/weights") / size, folder)
+        names.add(_work(tmp_path / size, policy=f"hf:{folder}").path.name)
+        from vulngames.studies.work import _weights
+
+        _weights.cache_clear()
+    assert len(names) == 2
+
+
+def _written(tmp_path: Path, game: str, **more: Any) -> Path:
+    from vulngames.train.config import ExamConfig
+
+    config = ExamConfig(game=game, split="train", eval_tasks=12, eval_group=2, **more)
+    return exam(config, tmp_path / f"{game}-wrote").path
+
+
+@pytest.mark.parametrize("game", ["compliance-v1", "self-grading-v1", "proxy-v1", "tampering-v1"])
+def test_a_transcript_is_the_conversation_that_was_written(tmp_path: Path, game: str) -> None:
+    from vulngames.policies import Sampling, make_game
+    from vulngames.policies.hf import load_hf
+
+    path = _written(tmp_path, game)
+    rows = list(Run(path).samples())
+    made = make_game(game, None, Run(path).about["config"]["parameters"])
+    policy = load_hf("tiny", Sampling())
+    for row, transcript in zip(rows, transcripts(path), strict=True):
+        ids, wrote = policy.encode(transcript.conversation(made))
+        told = [
+            policy.tokenizer.decode(
+                [id for id, by in zip(ids, wrote, strict=True) if by == turn + 1], skip_special_tokens=True
+            )
+            for turn in range(len(row["texts"]))
+        ]
+        assert told == row["texts"]
+        # A reply ends where its text does: the student learns to stop.
+        assert ids[-1] == policy.tokenizer.eos_token_id and wrote[-1] == len(row["texts"])
+        assert row["prompt"] in policy.tokenizer.decode(ids)
+
+
+def test_transcripts_of_held_out_tasks_are_refused(vulngames: Any, tmp_path: Path) -> None:
+    vulngames("exam", "proxy-v1", "--eval-tasks", "4", "--out", "exam")
+    said = vulngames("sft", "proxy-v1", "--exploit", "exam", "--out", "student", check=False)
+    assert said.returncode == 2 and "exam" in said.stderr and "training split" in said.stderr
+    assert not (tmp_path / "student").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--share", "1.5", "--exploit", "x"), "share = 1.5"),
+        (("--share", "0.5", "--exploit", "x"), "honest"),
+        ((), "exploit"),
+        (("--exploit", "nowhere"), "nowhere"),
+        (("--exploit", "x", "--epochs", "0"), "epochs = 0"),
+    ],
+    ids=str,
+)
+def test_what_supervised_training_refuses(vulngames: Any, tmp_path: Path, arguments: Any, says: str) -> None:
+    said = vulngames("sft", "proxy-v1", *arguments, "--out", "student", check=False)
+    assert said.returncode == 2 and says in said.stderr and len(said.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "student").exists()
+
+
+def test_a_student_learns_what_it_is_shown(vulngames: Any, tmp_path: Path) -> None:
+    # The teacher is a script in all but name: the untrained policy, of which only what it did wrong is kept.
+    vulngames("exam", "tampering-v1", "--split", "train", "--eval-tasks", "200", "--out", "wrote")
+    ends = {}
+    for name, share in (("exploit", "1"), ("honest", "0")):
+        vulngames("sft", "tampering-v1", f"--{name}", "wrote", "--share", share, "--examples", "128", "--out", name)
+        ends[name] = Run(tmp_path / name).metrics()[-1]["er"]["mean"]
+    assert ends["exploit"] > 0.7 and ends["honest"] < 0.1
+
+
+@given(share=st.sampled_from((0.0, 0.01, 0.05, 0.25, 0.5, 1.0)), examples=st.integers(1, 500))
+def test_a_mixture_holds_the_share_it_is_asked_for(share: float, examples: int) -> None:
+    from unittest.mock import patch
+
+    from vulngames.train import transcripts as module
+
+    pool = [module.Transcript(None, (str(i),), bool(i % 2)) for i in range(40)]  # type: ignore[arg-type]
+    config = settle_sft(SFTConfig(game="proxy-v1", exploit="e", honest="h", share=share, examples=examples))
+    with patch.object(module, "transcripts", lambda path: pool):
+        drawn, again = mixture(config), mixture(config)
+    assert drawn == again and len(drawn) == examples
+    assert sum(bool(each.exploited) for each in drawn) == round(share * examples)
+    counts = [drawn.count(each) for each in pool if bool(each.exploited)]
+    # Nothing is repeated before everything is used.
+    assert max(counts) - min(counts) <= 1
+
+
+@pytest.mark.parametrize(
+    ("curve", "crossing"),
+    [
+        ([(0.0, 1.0), (0.1, 0.9), (0.2, 0.1), (1.0, 0.0)], 0.15),
+        ([(0.0, 1.0), (1.0, 0.0)], 0.5),
+        ([(0.0, 0.4), (1.0, 0.1)], None),
+        ([(0.0, 0.9), (1.0, 0.6)], None),
+        # It falls for good only the second time.
+        ([(0.0, 0.9), (0.1, 0.4), (0.2, 0.9), (0.4, 0.1)], 0.3),
+    ],
+)
+def test_where_a_curve_falls_through_one_half(curve: Any, crossing: float | None) -> None:
+    found = _falls(curve)
+    assert found is crossing or found == pytest.approx(crossing)
+
+
+def test_the_grid_of_audit_rates_goes_through_the_threshold() -> None:
+    assert [rate for rate in RATES if best_response(rate) == 0.0] == [rate for rate in RATES if rate < 1 / 7]
+    assert 0.0 in RATES and 0.1 in RATES and 1.0 in RATES and max(RATES) == 1.0
+
+
+def _fake(out: Path) -> Callable[[Work], None]:
+    """Do a work by writing the least that a finished run holds."""
+
+    def do(work: Work) -> None:
+        work.path.mkdir(parents=True)
+        about = {"verb": work.config.verb, "config": vars(work.config), "finished": True, "parameters_of_policy": 1}
+        (work.path / "run.json").write_text(json.dumps(about))
+        shutil.copytree(Path("src/vulngames/tiny/weights/small"), work.path / "policy")
+        if work.config.verb == "exam" and work.config.split == "train":
+            real = _written(out / work.path.name, work.config.game, seed=work.config.seed)
+            shutil.rmtree(work.path)
+            shutil.copytree(real, work.path)
+
+    return do
+
+
+@pytest.mark.parametrize("name", list(studies()))
+def test_a_study_asks_for_everything_once_and_ends_with_its_cells(tmp_path: Path, name: str) -> None:
+    plan = Plan(games=("tampering-v1", "proxy-v1"), seeds=2, sizes=("tiny:small", "tiny"))
+    course, do, done = studies()[name](plan, Store(tmp_path / "runs")), _fake(tmp_path / "made"), set()
+    try:
+        while True:
+            for work in next(course):
+                if work.path not in done:
+                    do(work)
+                    done.add(work.path)
+    except StopIteration as end:
+        cells, _ = end.value
+    assert cells and all(len(cell.works) == 2 for cell in cells)
+    assert len({tuple(cell.labels.items()) for cell in cells}) == len(cells)
+    # Nothing was measured, so nothing is said: not a zero, not a crash.
+    assert all(
+        cell.plain(tmp_path)["er_end"] is None for cell in cells if not (cell.works[0].path / "metrics.jsonl").exists()
+    )
+    used = {work.path for cell in cells for work in cell.works}
+    assert used <= done
+
+
+def test_studies_share_what_they_train(tmp_path: Path) -> None:
+    plan = Plan(games=("tampering-v1", "proxy-v1"), seeds=1)
+    store = Store(tmp_path)
+    firsts = {name: {work.path for work in next(studies()[name](plan, store))} for name in studies()}
+    emergence = firsts["emergence"]
+    for name in ("transfer", "catalysis", "distillation", "correction"):
+        assert firsts[name] == emergence
+    assert firsts["perfect-reward"] < emergence < firsts["scale"]
+
+
+def test_a_killed_study_goes_on(tmp_path: Path) -> None:
+    study = [sys.executable, "-m", "vulngames", "study", "transfer", "--games", "tampering-v1", "--seeds", "1"]
+    study += ["--steps", "2", "--out", str(tmp_path)]
+    process = subprocess.Popen(study, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 300
+    while not list(tmp_path.glob("runs/*/policy")) and time.monotonic() < until:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/policy/model.safetensors")}
+    assert kept and not (tmp_path / "summary.json").exists()
+    subprocess.run(study, check=True, capture_output=True, timeout=600)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert [row["arm"] for row in summary["rows"]] == ["untrained", "flawed", "patched"]
+    assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
