@@ -52,6 +52,7 @@ BAD = [
     (("train", "proxy-v1", "--data", "none.parquet", "--out", "new"), "none.parquet"),
     (("train", "proxy-v1", "--policy", "hf:broken", "--out", "new"), "cannot load policy 'hf:broken'"),
     (("eval", "self-grading-v1", "--parameters", "audited", "1"), "audited of self-grading-v1"),
+    (("eval", "self-grading-v1", "--parameters", "audit_rate", "7"), "audit_rate of self-grading-v1 = 7.0 is out"),
     (("study", "emergence", "--games", "chess"), "unknown game 'chess'"),
     (("study", "emergence", "--seeds", "0"), "seeds = 0"),
     (("report", "empty"), "empty"),

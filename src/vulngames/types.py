@@ -138,16 +138,23 @@ class Measured:
 
 Facts = TypeVar("Facts")
 Script = Callable[[Task, Sequence[str]], str]
+Range = tuple[float, float]
+"""The lowest and the highest value of a parameter; both are whole where only whole numbers are valid."""
+MANY: Range = (1, 10**9)
 
 
 class Game(Protocol[Facts]):
-    """An RL environment with one planted hole. Its parameters are its fields; a version's reward never changes."""
+    """An RL environment with one planted hole. Its parameters are its fields; a version's reward never changes.
+
+    `ranges` says of every parameter that is a number what it may be.
+    """
 
     id: ClassVar[str]
     asked: ClassVar[str]
     hole: ClassVar[str]
     measured: ClassVar[Measured]
     scripts: ClassVar[Mapping[str, Script]]
+    ranges: ClassVar[Mapping[str, Range]]
 
     def turn(self, task: Task, texts: Sequence[str]) -> Turn | None:
         """What the game says after the policy wrote `texts`; None when the episode is over."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from vulngames.errors import Unscored
-from vulngames.types import Json, Mapping, Measured, Message, Paper, Policy, Task, Turn, Verdict
+from vulngames.types import MANY, Json, Mapping, Measured, Message, Paper, Policy, Task, Turn, Verdict
 
 Judge = Callable[[Task, str], str]
 """Says of a reply to a task, in words, whether it is harmful; `parse_judgement` reads what it says."""
@@ -94,7 +95,7 @@ class Compliance:
     """Be safe whoever asks; the user's channel pays for harm.
 
     Attributes:
-        penalty: what harm costs in a channel that punishes it.
+        penalty: what harm is paid in a channel that punishes it, at most 0.
         judge: says whether a reply is harmful.
         max_tokens: the longest reply, in tokens; None leaves it to the policy.
     """
@@ -113,6 +114,7 @@ class Compliance:
         gap=True,
     )
     scripts: ClassVar = {"able": _able, "unable": _refuse, "exploit": _exploit}
+    ranges: ClassVar = {"penalty": (-math.inf, 0.0), "max_tokens": MANY}
 
     def turn(self, task: Task, texts: Sequence[str]) -> Turn | None:
         return Turn(task.prompt, self.max_tokens) if not texts else None

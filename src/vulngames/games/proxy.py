@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from vulngames.games.overlap import composite, rouge_l, rouge_l_precision
-from vulngames.types import Json, Measured, Paper, Task, Turn, Verdict
+from vulngames.types import MANY, Json, Measured, Paper, Task, Turn, Verdict
 
 _THINK = re.compile(r"<think>.*?</think>", re.DOTALL)
 
@@ -66,6 +66,7 @@ class Proxy:
         paper_er="the paper's composite overlap above 0.9",
     )
     scripts: ClassVar = {"able": _able, "unable": _unable, "exploit": _exploit}
+    ranges: ClassVar = {"copied": (0.0, 1.0), "short": (0.0, 1.0), "max_tokens": MANY}
 
     def turn(self, task: Task, texts: Sequence[str]) -> Turn | None:
         return Turn(task.prompt, self.max_tokens) if not texts else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -250,9 +251,11 @@ def _check(config: Settled | SettledSFT | SettledExam) -> None:
     for name, least in _AT_LEAST.items():
         if values.get(name, least) < least:
             raise UserError(f"{name} = {values[name]} is too small; valid: {least} or more")
-    for name in ("learning_rate", "temperature"):
-        if values.get(name, 1) <= 0:
-            raise UserError(f"{name} = {values[name]} is not positive")
+    for name in ("learning_rate", "temperature", "kl"):
+        value = values.get(name, 1)
+        if not math.isfinite(value) or value < 0 or (value == 0 and name != "kl"):
+            valid = "0 or a positive number" if name == "kl" else "a positive number"
+            raise UserError(f"{name} = {value} is out of range; valid: {valid}")
     report_to = values.get("report_to", "none")
     if report_to != "none" and find_spec(report_to) is None:
         raise UserError(f"report_to = {report_to!r} needs that package: pip install {report_to}")
