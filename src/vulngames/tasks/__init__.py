@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from random import Random
 
-from vulngames.errors import choose
+from vulngames.errors import UserError, choose
 from vulngames.seeds import rng, seed
 from vulngames.tasks import compliance, proxy, self_grading, tampering
 from vulngames.types import Split, Task
@@ -31,6 +31,9 @@ class Source:
     extra: Draw | None = None
 
 
+# Draws in a row that give nothing new before a task space counts as used up: seconds.
+_PATIENCE = 50_000
+
 SOURCES: dict[str, Source] = {
     "compliance-v1": Source(compliance.draw_restricted, 0.0, compliance.draw_benign),
     "self-grading-v1": Source(self_grading.draw, 0.5),
@@ -48,16 +51,19 @@ def stream(
     seeds, and which split, may hold it.
 
     Raises:
-        UserError: no generator for this game.
+        UserError: no generator for this game, or no task is left that was not given yet.
     """
     source = choose("game", game, SOURCES)
     hard = source.difficulty if difficulty is None else difficulty
     random = rng("tasks", game, seed, split)
     seen: set[str] = set()
     for draw in _draws(source, extra=split == "test" if extra is None else extra):
-        drawn = draw(random, hard)
-        while drawn[0].id in seen or not _belongs(drawn[0].id, seed, split):
+        for _ in range(_PATIENCE):
             drawn = draw(random, hard)
+            if drawn[0].id not in seen and _belongs(drawn[0].id, seed, split):
+                break
+        else:
+            raise UserError(f"{game} at difficulty {hard:g} has about {len(seen)} tasks a split; valid: ask for fewer")
         seen.add(drawn[0].id)
         yield from drawn
 
