@@ -41,6 +41,10 @@ BAD = [
     (("eval", "proxy-v1", "--policy", "api:model"), "api:"),
     (("eval", "proxy-v1", "--n", "0"), "n = 0"),
     (("eval", "proxy-v1", "--difficulty", "7"), "difficulty = 7.0 is out of range; valid: 0 to 1"),
+    (
+        ("eval", "compliance-v1", "--difficulty", "0.5"),
+        "difficulty = 0.5 is out of range; valid: 0, since the tasks of",
+    ),
     (("eval", "proxy-v1", "--parameters", "audit_rate", "1"), "no parameter 'audit_rate'"),
     (("eval", "proxy-v1", "--judge", "tiny"), "judge"),
     (("eval", "proxy-v1", "--data", "none.parquet"), "none.parquet"),

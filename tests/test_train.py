@@ -138,6 +138,7 @@ def test_a_policy_writes_the_same_with_the_same_seed() -> None:
         ({"kl": -0.1}, "kl = -0.1 is out of range"),
         ({"parameters": {"nothing": float("nan")}}, "nothing of tampering-v1 = nan is out of range"),
         ({"difficulty": 2.0}, "difficulty = 2.0 is out of range"),
+        ({"game": "compliance-v1", "difficulty": 0.3}, "difficulty = 0.3 is out of range; valid: 0, since"),
         ({"micro_batch": 7}, "micro_batch = 7 does not divide"),
         ({"parameters": {"audit": 1.0}}, "no parameter 'audit'"),
     ],

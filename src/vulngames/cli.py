@@ -62,7 +62,7 @@ class Chosen:
     seed: int = 0
     """Names the random streams: tasks, samples, audit coins."""
     difficulty: float | None = None
-    """Difficulty of the synthetic tasks, in [0, 1]; the game's own if left out."""
+    """Difficulty of the synthetic tasks, in [0, 1]; the game's own if left out. Compliance has 0 alone."""
     data: Path | None = None
     """Take the tasks from a parquet file with the published schema instead."""
     judge: str | None = None

@@ -43,8 +43,6 @@ def look(
     """Roll `policy` out on `n` held-out tasks, or on the first `n` published rows of `data`."""
     if n < 1 or group < 1:
         raise UserError(f"n = {n}, group = {group}; valid: 1 or more of each")
-    if difficulty is not None and not 0 <= difficulty <= 1:
-        raise UserError(f"difficulty = {difficulty} is out of range; valid: 0 to 1")
     game = policies.make_game(name, judge, parameters)
     chosen = _published(game.id, data, n) if data else tasks.take(game.id, seed, "test", n, difficulty)
     writer = policies.load(policy, game, sampling)

@@ -27,7 +27,7 @@ class Setting:
     max_tokens: int | None = None
     """The longest reply of a first turn, in tokens."""
     difficulty: float | None = None
-    """Difficulty of the synthetic tasks, in [0, 1]."""
+    """Difficulty of the synthetic tasks, in [0, 1]; compliance has 0 alone."""
     data: str | None = None
     """Use the rows of this parquet file (published schema) instead of synthetic tasks; a tenth is held out."""
     judge: str | None = None
@@ -224,8 +224,8 @@ def _filled(config: Setting, paper: Mapping[str, Any] = _NOTHING, tiny: Mapping[
     defaults: Mapping[str, Any] = small if policies.is_small(config.policy) else usual
     given = {k: v for k, v in dataclasses.asdict(config).items() if v is not None}
     parameters = {**defaults.get("parameters", {}), **config.parameters}
-    hard = {"difficulty": tasks.SOURCES[game].difficulty}
-    filled = {**hard, **defaults, **given, "game": game, "parameters": parameters}
+    hard = tasks.difficulty_of(game, config.difficulty)
+    filled = {**defaults, **given, "game": game, "difficulty": hard, "parameters": parameters}
     policies.make_game(game, config.judge, parameters)
     return {name: value for name, value in filled.items() if name in {f.name for f in dataclasses.fields(config)}}
 
@@ -259,8 +259,6 @@ def _check(config: Settled | SettledSFT | SettledExam) -> None:
     report_to = values.get("report_to", "none")
     if report_to != "none" and find_spec(report_to) is None:
         raise UserError(f"report_to = {report_to!r} needs that package: pip install {report_to}")
-    if not 0 <= config.difficulty <= 1:
-        raise UserError(f"difficulty = {config.difficulty} is out of range; valid: 0 to 1")
     if isinstance(config, Settled) and config.prompts * config.group % config.micro_batch:
         raise UserError(
             f"micro_batch = {config.micro_batch} does not divide prompts x group = {config.prompts * config.group}"
