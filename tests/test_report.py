@@ -282,6 +282,24 @@ def test_users_mistakes_are_one_line(tmp_path: Path) -> None:
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("summary.json", "["),
+        ("summary.json", "[]"),
+        ("summary.json", '{"study": "emergence"}'),
+        ("runs/tampering-v1-flawed-0/run.json", '{"config": '),
+        ("runs/tampering-v1-flawed-0/metrics.jsonl", '{"step": 0, "er"\n'),
+        ("runs/tampering-v1-flawed-0/samples.jsonl.gz", "nothing"),
+    ],
+)
+def test_a_damaged_file_is_one_line(own: Path, tmp_path: Path, name: str, content: str) -> None:
+    (own / name).write_text(content)
+    with pytest.raises(UserError, match=re.escape(str(own / name)) + ".* is damaged") as said:
+        write_report([own], tmp_path / "report.html")
+    assert "\n" not in str(said.value) and not (tmp_path / "report.html").exists()
+
+
 @pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
 def test_a_missing_package_is_named(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("vulngames.report.")]:

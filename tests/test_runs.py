@@ -108,6 +108,29 @@ def test_what_a_kill_has_cut_short_is_left_out(run: Run, samples: list[Sample]) 
     assert [row["step"] for row in run.samples()][:4] == [0] * 4
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("run.json", b"{", "run.json is damaged: it is not JSON"),
+        ("run.json", b"", "run.json is damaged: it is not JSON"),
+        ("run.json", b"\xff\x00", "run.json is damaged: it is not JSON"),
+        ("run.json", b"[]", "run.json is damaged: it holds no JSON object"),
+        ("run.json", b"{}", "run.json is damaged: it holds no config"),
+        ("metrics.jsonl", b'{"step": 0}\n{"ste\n', "metrics.jsonl line 2 is damaged: it is not JSON"),
+        ("metrics.jsonl", b"7\n", "metrics.jsonl line 1 is damaged: it holds no JSON object"),
+        ("metrics.jsonl", b"{}\n", "metrics.jsonl line 1 is damaged: it holds no step"),
+        ("samples.jsonl.gz", b"no archive", "samples.jsonl.gz is damaged: Not a gzipped file"),
+        ("samples.jsonl.gz", gzip.compress(b"{}", mtime=0)[:10] + b"\xff" * 40, "samples.jsonl.gz is damaged"),
+        ("samples.jsonl.gz", gzip.compress(b"{\n", mtime=0), "samples.jsonl.gz line 1 is damaged"),
+    ],
+)
+def test_a_damaged_file_is_named(run: Run, name: str, content: bytes, said: str) -> None:
+    (run.path / name).write_bytes(content)
+    with pytest.raises(UserError, match=said) as found:
+        _ = run.about, run.metrics(), list(run.samples())
+    assert "\n" not in str(found.value)
+
+
 def test_another_config_is_refused_by_name_and_value(run: Run) -> None:
     with pytest.raises(UserError, match="seed = 0, not 1"):
         open_run(run.path, {**CONFIG, "seed": 1}, "cpu")

@@ -16,6 +16,7 @@ import os
 import platform
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -39,6 +40,25 @@ def write_json(path: Path, value: Any) -> None:
     except OSError:
         part.unlink(missing_ok=True)
         raise
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """An object from a file that `write_json` wrote.
+
+    Raises:
+        UserError: it was damaged since.
+    """
+    return _object(path.read_bytes(), str(path))
+
+
+def _object(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        held = json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError) as problem:
+        raise UserError(f"{where} is damaged: it is not JSON ({problem}); valid: the file as it was written") from None
+    if not isinstance(held, dict):
+        raise UserError(f"{where} is damaged: it holds no JSON object; valid: the file as it was written")
+    return held
 
 
 def provenance(device: str) -> dict[str, Any]:
@@ -84,8 +104,16 @@ class Run:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What run.json says."""
-        return json.loads((self.path / "run.json").read_text())  # type: ignore[no-any-return]
+        """What run.json says.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        path = self.path / "run.json"
+        held = read_json(path)
+        if not isinstance(held.get("config"), dict):
+            raise UserError(f"{path} is damaged: it holds no config; valid: the file as it was written")
+        return held
 
     @property
     def finished(self) -> bool:
@@ -100,19 +128,35 @@ class Run:
         return self.path / "checkpoints"
 
     def metrics(self) -> list[dict[str, Any]]:
-        """One row an evaluation, in order of step. A line that a kill has cut short is left out."""
+        """One row an evaluation, in order of step. A line that a kill has cut short is left out.
+
+        Raises:
+            UserError: a line is damaged; it names the line, from 1.
+        """
         path = self.path / "metrics.jsonl"
-        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+        rows = [_object(line, f"{path} line {number}") for number, line in enumerate(lines, start=1)]
+        for number, row in enumerate(rows, start=1):
+            if not isinstance(row.get("step"), int):
+                raise UserError(f"{path} line {number} is damaged: it holds no step; valid: the line as it was written")
+        return rows
 
     def samples(self) -> Iterator[dict[str, Any]]:
-        """Every sample as a plain row, with `step` and `split`, up to where a kill has cut the file short."""
+        """Every sample as a plain row, with `step` and `split`, up to where a kill has cut the file short.
+
+        Raises:
+            UserError: the file is damaged.
+        """
         path = self.path / "samples.jsonl.gz"
-        if path.exists():
-            with gzip.open(path, "rt") as file, suppress(EOFError):
-                for line in file:
-                    if line.endswith("\n"):
-                        yield json.loads(line)
+        if not path.exists():
+            return
+        try:
+            with gzip.open(path, "rb") as file, suppress(EOFError):
+                for number, line in enumerate(file, start=1):
+                    if line.endswith(b"\n"):
+                        yield _object(line, f"{path} line {number}")
+        except (gzip.BadGzipFile, zlib.error) as problem:
+            raise UserError(f"{path} is damaged: {problem}; valid: the file as it was written") from None
 
     def add_metrics(self, row: Mapping[str, Any]) -> None:
         """Append one evaluation."""

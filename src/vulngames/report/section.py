@@ -16,7 +16,7 @@ from vulngames.errors import UserError, choose
 from vulngames.games import GAMES
 from vulngames.report.match import Match
 from vulngames.report.provenance import Provenance, provenance
-from vulngames.runs import Run
+from vulngames.runs import Run, read_json
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def sections(dirs: Sequence[Path]) -> list[Section]:
     for path in dirs:
         anchor = f"s{len(found)}"
         if (path / "summary.json").is_file():
-            summary = _load(path / "summary.json")
+            summary = read_json(path / "summary.json")
             found.append(choose("study", str(summary.get("study")), STUDIES)(path, summary, anchor))
         elif (path / "run.json").is_file():
             single[path.resolve()] = path
@@ -73,14 +73,9 @@ def sections(dirs: Sequence[Path]) -> list[Section]:
     return found
 
 
-def _load(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text())
-    except json.JSONDecodeError as wrong:
-        raise UserError(f"{path} is not JSON: {wrong}; run the study again, or remove it") from wrong
-
-
 def _emergence(path: Path, summary: Mapping[str, Any], anchor: str) -> Section:
+    if not isinstance(summary.get("rows"), list):
+        raise UserError(f"{path / 'summary.json'} is damaged: it holds no rows; run the study again, or remove it")
     rows = {(row["game"], row["arm"]): row for row in summary["rows"]}
 
     def arm(game: str, name: ArmName) -> Arm:
