@@ -148,9 +148,10 @@ def test_a_config_that_cannot_be_run_says_what_is_wrong(changed: dict[str, Any],
         settle(TrainConfig(**{"game": "tampering-v1", **changed}))
 
 
-def test_the_papers_settings_are_the_default_of_real_models(tmp_path: Path) -> None:
+@pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])
+def test_the_papers_settings_are_the_default_of_real_models(tmp_path: Path, weights: str) -> None:
     (tmp_path / "config.json").write_text("{}")
-    with (tmp_path / "model.safetensors").open("wb") as file:
+    with (tmp_path / weights).open("wb") as file:
         file.truncate(60_000_000)
     config = settle(TrainConfig(game="proxy-v1", policy=f"hf:{tmp_path}"))
     assert (config.prompts, config.group, config.learning_rate, config.kl) == (96, 8, 1e-6, 0.0)

@@ -71,7 +71,8 @@ def is_small(name: str) -> bool:
         UserError: as `model_source`.
     """
     path = Path(model_source(name))
-    return path.is_dir() and sum(file.stat().st_size for file in path.glob("*.safetensors")) <= 50_000_000
+    weights = (*path.glob("*.safetensors"), *path.glob("*.bin"))
+    return path.is_dir() and sum(file.stat().st_size for file in weights) <= 50_000_000
 
 
 def make_game(name: str, judge: str | None, parameters: Mapping[str, Any]) -> Game[Any]:
