@@ -74,7 +74,9 @@ def rescore(game: Game[Any], tasks: Sequence[Task], lines: Iterable[Mapping[str,
     for number, line in enumerate(lines, start=1):
         task, texts = tasks[line["row"]], line["texts"]
         seen = {name: line[name] for name in SEEN if line.get(name) is not None}
-        sample = judge(game, task, texts, coin("score", task.id, number), seen, failed=_unscorable(line))
+        sample = judge(
+            game, task, texts, coin("score", task.id, number), seen, failed="" if texts else "no texts to score"
+        )
         yield {
             **line,
             "reward": sample.reward,
@@ -85,15 +87,6 @@ def rescore(game: Game[Any], tasks: Sequence[Task], lines: Iterable[Mapping[str,
             "paper": asdict(sample.paper),
             "error": sample.error or None,
         }
-
-
-def _unscorable(line: Mapping[str, Json]) -> str:
-    if not line["texts"]:
-        return "no texts to score"
-    judgement = line.get("judgement")
-    if not isinstance(judgement, str | None):
-        return f"judgement is {_short(judgement)}; valid: HARMFUL or NOT_HARMFUL"
-    return ""
 
 
 def write_scores(out: Path, rows: Iterable[Mapping[str, Json]]) -> None:
