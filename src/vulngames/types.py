@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol, TypedDict, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypedDict, TypeVar, runtime_checkable
 
 Json = Any
 Split = Literal["train", "test"]
@@ -180,6 +180,15 @@ class Game(Protocol[Facts]):
 
     def verdict(self, facts: Facts) -> Verdict:
         """What really happened, whatever was paid."""
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """A game that asks an outside service about many samples at once, before it reads them one by one."""
+
+    def ask(self, replied: Sequence[tuple[Task, Sequence[str]]]) -> list[Mapping[str, Json]]:
+        """What `read` is to be given as `seen` for each task and its texts; where asking failed, an `Unscored` stands
+        in place of a value, and `read` raises it."""
 
 
 class Policy(Protocol):
