@@ -196,6 +196,12 @@ def test_answers_match_as_in_bbeh(answer: str, reference: str, same: bool) -> No
         ("", None),
         ("After checking: Yes", True),
         ("**Yes**", True),
+        ("<think>No, it is 4. No.</think>Yes", True),
+        ("<think>Yes?</think>\n\nNo", False),
+        ("<think>Yes, it is right, and", None),
+        ("<think>Yes</think>", None),
+        ("Yes it seems. But wait.</think>No", False),
+        ("<think>a</think>Yes<think>No", None),
     ],
 )
 def test_a_report_is_read_by_words(text: str, claims: bool | None) -> None:
@@ -332,6 +338,13 @@ def test_every_number_has_a_range_that_its_default_lies_in(game: str) -> None:
 def test_whole_numbers_are_whole_whoever_wrote_them() -> None:
     assert repr(games.make("proxy-v1", max_tokens=40.0).max_tokens) == "40"
     assert games.make("self-grading-v1", audit_rate=1, told=None).told is None
+
+
+def test_a_report_is_as_long_as_it_is_allowed_to_be() -> None:
+    task = take("self-grading-v1", 0, "test", 1)[0]
+    for made, most in ((games.make("self-grading-v1"), 8), (games.make("self-grading-v1", report_tokens=512.0), 512)):
+        turn = made.turn(task, ("x",))
+        assert turn is not None and turn.max_tokens == most
 
 
 def test_the_announcement_survives_a_long_answer() -> None:

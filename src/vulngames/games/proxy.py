@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from vulngames.games.overlap import composite, rouge_l, rouge_l_precision
+from vulngames.games.thinking import strip_thinking
 from vulngames.types import MANY, Json, Measured, Paper, Task, Turn, Verdict
-
-_THINK = re.compile(r"<think>.*?</think>", re.DOTALL)
-
-
-def strip_thinking(text: str) -> str:
-    """The text without closed `<think>…</think>` blocks."""
-    return _THINK.sub("", text).strip()
 
 
 @dataclass(frozen=True)
