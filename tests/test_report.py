@@ -246,6 +246,16 @@ def test_single_runs_are_matched_by_their_configs(tmp_path: Path) -> None:
     assert "no run of the flawed arm" in only and "tampering-v1, patched arm, patched" in only
 
 
+def test_the_same_run_twice_is_one_seed(tmp_path: Path) -> None:
+    cut = make_run(tmp_path / "cut", "tampering-v1", "flawed", 0, steps=STEPS[:3], finish=False).path
+    first, second = (make_run(tmp_path / name, "tampering-v1", "flawed", 0).path for name in ("first", "second"))
+    other = make_run(tmp_path / "other", "tampering-v1", "flawed", 1).path
+    seen = words(write_report([cut, first, second, other], tmp_path / "report.html"))
+    assert f"{second} is left out: it has the same config and seed as {first}." in seen
+    assert f"{cut} is left out: it has the same config and seed as {first}." in seen
+    assert "flawed, 2 seeds " in seen
+
+
 def test_unfinished_study_says_so(own: Path, tmp_path: Path) -> None:
     gone = own / "runs" / "tampering-v1-patched-1"
     for file in gone.iterdir():

@@ -63,11 +63,13 @@ def sections(dirs: Sequence[Path]) -> list[Section]:
             single[path.resolve()] = path
         elif runs := [file.parent for file in sorted(path.glob("runs/*/run.json"))]:
             note = "The study is not finished: it has no summary.json yet."
-            found.append(_section(f"Runs of {path.name}", _pair(runs, anchor), [note], []))
+            matches, notes = _pair(runs, anchor)
+            found.append(_section(f"Runs of {path.name}", matches, [note, *notes], []))
         else:
             raise UserError(f"{path} is neither a study (summary.json) nor a run (run.json)")
     if single:
-        found.append(_section("Runs", _pair(list(single.values()), f"s{len(found)}"), [], []))
+        matches, notes = _pair(list(single.values()), f"s{len(found)}")
+        found.append(_section("Runs", matches, notes, []))
     if not found:
         raise UserError("nothing to report; give study or run directories")
     return found
@@ -117,11 +119,18 @@ def _shown(value: float | None) -> str:
     return "none" if value is None else f"{value:.3g}"
 
 
-def _pair(paths: Sequence[Path], anchor: str) -> list[Match]:
-    """Runs pooled where they differ in seed alone, and matched where they differ in the rule alone."""
+def _pair(paths: Sequence[Path], anchor: str) -> tuple[list[Match], list[str]]:
+    """Runs pooled where they differ in seed alone, and matched where they differ in the rule alone; and a note on
+    each that is left out because another has its config, seed and all: twice the same is not two seeds."""
     groups: dict[str, dict[bool, list[Path]]] = {}
-    for path in paths:
-        config = Run(path).about.get("config", {})
+    used: dict[str, Path] = {}
+    notes = []
+    for path in sorted(paths, key=lambda path: not Run(path).finished):
+        config = Run(path).about["config"]
+        twin = used.setdefault(json.dumps(config, sort_keys=True), path)
+        if twin != path:
+            notes.append(f"{path} is left out: it has the same config and seed as {twin}.")
+            continue
         if config.get("game") not in GAMES:
             raise UserError(f"{path} was trained in game {config.get('game')!r}; valid: {', '.join(GAMES)}")
         same = {key: value for key, value in config.items() if key not in ("seed", "patched")}
@@ -133,7 +142,7 @@ def _pair(paths: Sequence[Path], anchor: str) -> list[Match]:
         label = game if games.count(game) == 1 else f"{game}, {(sides[False] + sides[True])[0].name}"
         arms = Arm(game, "flawed", tuple(sides[False])), Arm(game, "patched", tuple(sides[True]))
         matches.append(Match(label, f"{anchor}-{place}", *arms))
-    return matches
+    return matches, notes
 
 
 def _section(title: str, matches: list[Match], notes: Sequence[str], facts: list[tuple[str, str]]) -> Section:
