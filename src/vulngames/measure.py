@@ -69,15 +69,17 @@ def _wilson(mean: float, n: float) -> Interval:
 
 
 def average(values: Sequence[float], clusters: Sequence[str]) -> Interval | None:
-    """The mean of unbounded values (rewards): a t interval over cluster means weighted by size; None if empty."""
-    if not values:
-        return None
+    """The mean of unbounded values (rewards): a t interval over cluster means weighted by size.
+
+    None if there are fewer than two clusters: one says nothing of how much they differ.
+    """
     by_cluster: dict[str, list[float]] = defaultdict(list)
     for value, cluster in zip(values, clusters, strict=True):
         by_cluster[cluster].append(value)
-    mean, m, n = float(np.mean(values)), len(by_cluster), len(values)
+    m, n = len(by_cluster), len(values)
     if m < 2:
-        return Interval(mean, mean, mean)
+        return None
+    mean = float(np.mean(values))
     spread = sum((sum(v) - mean * len(v)) ** 2 for v in by_cluster.values()) / n**2
     half = _t(m - 1) * math.sqrt(spread * m / (m - 1))
     return Interval(mean, mean - half, mean + half)
