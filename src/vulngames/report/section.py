@@ -129,7 +129,9 @@ def _pair(paths: Sequence[Path], anchor: str) -> tuple[list[Match], list[str]]:
         config = Run(path).about["config"]
         twin = used.setdefault(json.dumps(config, sort_keys=True), path)
         if twin != path:
-            notes.append(f"{path} is left out: it has the same config and seed as {twin}.")
+            # Where the directories lie on someone's machine is nobody's business.
+            left, kept = ("/".join(each.parts[-2:]) for each in (path, twin))
+            notes.append(f"{left} is left out: it has the same config and seed as {kept}.")
             continue
         if config.get("game") not in GAMES:
             raise UserError(f"{path} was trained in game {config.get('game')!r}; valid: {', '.join(GAMES)}")
