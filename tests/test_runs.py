@@ -153,7 +153,17 @@ def test_a_run_is_written_by_one_process_at_a_time(run: Run) -> None:
     with run.writing(), pytest.raises(UserError, match="written by another process"), Run(run.path).writing():
         pass
     with run.writing():
+        run.finish()
+        with pytest.raises(UserError, match="written by another process"), Run(run.path).writing():
+            pass
+    with run.writing():
         pass
+    assert open_run(run.path, CONFIG, "cpu").finished
+
+
+def test_a_lock_alone_is_no_run_and_in_no_runs_way(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    assert open_run(tmp_path, CONFIG, "cpu").about["config"] == CONFIG
 
 
 def test_loading_what_is_not_a_run(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """Training as a user runs it: the exploit is learned, its twin stays clean, and a kill costs a step at most."""
 
+import fcntl
 import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,9 @@ from vulngames.policies.hf import load_hf
 from vulngames.runs import Run, load_run
 from vulngames.seeds import rng
 from vulngames.tasks import take
-from vulngames.train.config import TrainConfig, settle
+from vulngames.train.config import ExamConfig, TrainConfig, settle
+from vulngames.train.exam import exam
+from vulngames.train.grpo import rl
 from vulngames.types import Reply, Turn
 
 SHORT = ("--steps", "6", "--eval-every", "2", "--eval-tasks", "8", "--prompts", "2", "--micro-batch", "16")
@@ -83,6 +87,26 @@ def test_a_killed_run_resumes_to_the_same_numbers(tmp_path: Path) -> None:
     assert (broken / weights).read_bytes() == (whole / weights).read_bytes()
     assert not (broken / "checkpoints").exists()
     assert load_run(broken).finished
+
+
+@pytest.mark.parametrize(
+    "make", [lambda *args: rl(TrainConfig(game="proxy-v1"), *args), lambda *args: exam(ExamConfig(game="proxy-v1"), *args)]
+)
+def test_a_run_that_another_process_finished_meanwhile_is_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[..., Run]
+) -> None:
+    real = fcntl.flock
+
+    def finished_first(*held: Any) -> None:
+        Run(tmp_path / "run").finish()
+        real(*held)
+
+    monkeypatch.setattr("fcntl.flock", finished_first)
+    monkeypatch.setattr("vulngames.train.course.load_model", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr("vulngames.policies.load", lambda *_: pytest.fail("made again"))
+    told: list[tuple[int, int]] = []
+    run = make(tmp_path / "run", lambda done, steps: told.append((done, steps)))
+    assert run.finished and told == [(1, 1)]
 
 
 def test_a_killed_study_goes_on_and_leaves_no_worker_behind(vulngames: Any, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ metrics.jsonl     one line an evaluation (`vulngames.measure.measure`, with its 
 samples.jsonl.gz  every sample, training and test, with its step; pandas.read_json(path, lines=True) opens it
 checkpoints/      the newest state of training, until the run is finished
 policy/           the trained policy, a model directory
+lock              empty; held by the process that writes the run
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from typing import Any
 from vulngames.errors import UserError
 from vulngames.types import Sample
 
+LOCK = "lock"
 VERSIONED = ("vulngames", "torch", "transformers", "trl", "numpy", "scipy", "rapidfuzz", "sacrebleu")
 
 
@@ -180,18 +182,21 @@ class Run:
                 os.truncate(self.path / name, size)
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self) -> Iterator[bool]:
         """Hold the run for one process, until the block ends or the process does.
+
+        Yields whether there is anything left to write: another process may have finished it just before.
 
         Raises:
             UserError: another process holds it.
         """
-        with (self.path / "run.json").open() as file:
+        # A file of its own: run.json is replaced by another file when it is written, and its lock with it.
+        with (self.path / LOCK).open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise UserError(f"{self.path} is being written by another process; wait, or choose another") from None
-            yield
+            yield not self.finished
 
     def finish(self, **extra: Any) -> None:
         """Say in run.json that the run is complete."""
@@ -217,8 +222,8 @@ def open_run(path: Path, config: Mapping[str, Any], device: str, verb: str = "rl
                 f"{path} holds a run with {key} = {held.get(key)!r}, not {config.get(key)!r}; choose another directory"
             )
         return run
-    # A kill may have left run.json half-written, under its other name.
-    if path.exists() and (not path.is_dir() or any(file.suffix != ".part" for file in path.iterdir())):
+    # A kill may have left run.json half-written, under its other name, or the lock alone.
+    if path.exists() and not (path.is_dir() and all(file.name in (LOCK, "run.json.part") for file in path.iterdir())):
         raise UserError(f"{path} exists and is not a run directory; choose another directory")
     path.mkdir(parents=True, exist_ok=True)
     write_json(path / "run.json", {"verb": verb, "config": config, **provenance(device)})
