@@ -163,13 +163,23 @@ def test_a_policy_writes_the_same_with_the_same_seed() -> None:
         ({"parameters": {"nothing": float("nan")}}, "nothing of tampering-v1 = nan is out of range"),
         ({"difficulty": 2.0}, "difficulty = 2.0 is out of range"),
         ({"game": "compliance-v1", "difficulty": 0.3}, "difficulty = 0.3 is out of range; valid: 0, since"),
-        ({"micro_batch": 7}, "micro_batch = 7 does not divide"),
+        ({"micro_batch": 7}, "micro_batch = 7 does not divide prompts x group = 64"),
+        ({"prompts": 4, "micro_batch": 64}, "micro_batch = 64 does not divide prompts x group = 32"),
+        ({"prompts": 0}, "prompts = 0 is too small"),
         ({"parameters": {"audit": 1.0}}, "no parameter 'audit'"),
     ],
 )
 def test_a_config_that_cannot_be_run_says_what_is_wrong(changed: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said.replace(".", r"\.")):
         settle(TrainConfig(**{"game": "tampering-v1", **changed}))
+
+
+@pytest.mark.parametrize(
+    ("prompts", "group", "micro_batch"), [(None, 8, 64), (4, 8, 32), (5, 6, 30), (16, 8, 64), (13, 7, 13), (67, 2, 2)]
+)
+def test_the_default_micro_batch_divides_every_step(prompts: int | None, group: int, micro_batch: int) -> None:
+    config = settle(TrainConfig("tampering-v1", prompts=prompts, group=group))
+    assert config.micro_batch == micro_batch and config.prompts * config.group % micro_batch == 0
 
 
 @pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])

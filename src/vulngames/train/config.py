@@ -67,7 +67,8 @@ class TrainConfig(Training):
     group: int = 8
     """Samples a prompt, whose rewards are normalised together."""
     micro_batch: int | None = None
-    """Samples in one forward and backward pass; the rest of a step is accumulated."""
+    """Samples in one forward and backward pass; the rest of a step is accumulated. Must divide
+    prompts x group."""
     kl: float = 0.0
     """Weight of the KL term towards the starting policy; the paper has none."""
 
@@ -191,6 +192,10 @@ def settle(config: TrainConfig) -> Settled:
         UserError: an unknown game, policy or parameter, or a number out of its range.
     """
     settled = Settled(**_filled(config))
+    if config.micro_batch is None:
+        samples = settled.prompts * settled.group
+        fitting = next(size for size in range(settled.micro_batch, 0, -1) if samples % size == 0)
+        settled = dataclasses.replace(settled, micro_batch=fitting)
     _check(settled)
     return settled
 
