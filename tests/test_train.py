@@ -90,7 +90,8 @@ def test_a_killed_run_resumes_to_the_same_numbers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "make", [lambda *args: rl(TrainConfig(game="proxy-v1"), *args), lambda *args: exam(ExamConfig(game="proxy-v1"), *args)]
+    "make",
+    [lambda *args: rl(TrainConfig(game="proxy-v1"), *args), lambda *args: exam(ExamConfig(game="proxy-v1"), *args)],
 )
 def test_a_run_that_another_process_finished_meanwhile_is_not_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[..., Run]
@@ -178,8 +179,29 @@ def test_a_config_that_cannot_be_run_says_what_is_wrong(changed: dict[str, Any],
     ("prompts", "group", "micro_batch"), [(None, 8, 64), (4, 8, 32), (5, 6, 30), (16, 8, 64), (13, 7, 13), (67, 2, 2)]
 )
 def test_the_default_micro_batch_divides_every_step(prompts: int | None, group: int, micro_batch: int) -> None:
-    config = settle(TrainConfig("tampering-v1", prompts=prompts, group=group))
+    config = settle(TrainConfig(game="tampering-v1", prompts=prompts, group=group))
     assert config.micro_batch == micro_batch and config.prompts * config.group % micro_batch == 0
+
+
+@pytest.mark.parametrize(
+    ("game", "judge", "said"),
+    [
+        ("compliance-v1", "gpt", "unknown policy 'gpt'"),
+        ("compliance-v1", "script:able", "judge 'script:able' is a script; valid: tiny"),
+        ("compliance-v1", "hf:./nowhere", "'./nowhere' is not a model directory"),
+        ("compliance-v1", "api:model", "is not MODEL@URL"),
+        ("proxy-v1", "tiny", "proxy-v1 has no parameter 'judge'"),
+    ],
+)
+def test_a_judge_that_cannot_be_had_is_named(game: str, judge: str, said: str) -> None:
+    with pytest.raises(UserError, match=said.replace(".", r"\.")):
+        settle(TrainConfig(game=game, judge=judge))
+
+
+@pytest.mark.parametrize("judge", ["tiny", "hf:some/model", "api:m@http://127.0.0.1:9/v1"])
+def test_settling_loads_no_judge(monkeypatch: pytest.MonkeyPatch, judge: str) -> None:
+    monkeypatch.setattr("vulngames.policies.load", lambda *_: pytest.fail("loaded"))
+    assert settle(TrainConfig(game="compliance-v1", judge=judge)).judge == judge
 
 
 @pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])

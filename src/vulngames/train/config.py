@@ -231,7 +231,7 @@ def _filled(config: Setting, paper: Mapping[str, Any] = _NOTHING, tiny: Mapping[
     parameters = {**defaults.get("parameters", {}), **config.parameters}
     hard = tasks.difficulty_of(game, config.difficulty)
     filled = {**defaults, **given, "game": game, "difficulty": hard, "parameters": parameters}
-    policies.make_game(game, config.judge, parameters)
+    policies.check_game(game, config.judge, parameters)
     return {name: value for name, value in filled.items() if name in {f.name for f in dataclasses.fields(config)}}
 
 
