@@ -163,7 +163,7 @@ _TINY: dict[str, Any] = {
     "checkpoint_every": 5,
 }
 # What the built-in policy needs to differ in; docs/log.md has the measurements.
-_TINY_GAMES: dict[str, dict[str, Any]] = {
+TINY_GAMES: dict[str, dict[str, Any]] = {
     # Half the prompts are an auditor's: with eight a step the users' exploit may die out before it is first paid.
     "compliance-v1": {"steps": 35, "prompts": 16, "max_tokens": 24},
     # A larger learning rate teaches the same claims and costs the answers; and its answers hold no reasoning through
@@ -225,7 +225,7 @@ def _filled(config: Setting, paper: Mapping[str, Any] = _NOTHING, tiny: Mapping[
 
     game = games.make(config.game).id
     usual = {**_PAPER, "prompts": _PAPER_PROMPTS[game], "max_tokens": _PAPER_TOKENS[game], **paper}
-    small = {**_TINY, **_TINY_GAMES[game], **tiny}
+    small = {**_TINY, **TINY_GAMES[game], **tiny}
     defaults: Mapping[str, Any] = small if policies.is_small(config.policy) else usual
     given = {k: v for k, v in dataclasses.asdict(config).items() if v is not None}
     parameters = {**defaults.get("parameters", {}), **config.parameters}
