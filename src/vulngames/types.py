@@ -22,7 +22,8 @@ class Task:
     """One prompt with what only the game may know.
 
     Attributes:
-        id: unique within the game; a synthetic task can be made again from it.
+        id: unique among the tasks of one `stream` or file. A name, not a recipe: a synthetic task is made again by
+            drawing the same stream.
         prompt: what the policy sees, first turn.
         hidden: what only the game may know: answers, tests, channel. Never given to a policy.
         cue: what an exploit may condition on (`auditor`, `user`, or empty).
