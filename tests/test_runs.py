@@ -3,6 +3,7 @@
 import errno
 import gzip
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from vulngames import games
 from vulngames.errors import UserError
 from vulngames.rollout import rollout
-from vulngames.runs import Run, load_run, open_run, write_json
+from vulngames.runs import Run, load_run, open_run, provenance, write_json
 from vulngames.tasks import take
 from vulngames.types import Sample, Scripted
 
@@ -35,6 +36,25 @@ def test_provenance_names_what_the_sandbox_does_not_hold(run: Run) -> None:
     assert about["config"] == CONFIG and about["device"] == "cpu" and not run.finished
     assert about["sandbox"]["tier"] and "missing" in about["sandbox"]
     assert about["versions"]["vulngames"] and about["argv"]
+
+
+def test_a_foreign_repository_says_nothing_of_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def git(*arguments: str) -> None:
+        who = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+        subprocess.run(["git", *who, "-C", str(tmp_path), *arguments], check=True, capture_output=True)
+
+    installed = tmp_path / ".venv" / "runs.py"
+    installed.parent.mkdir()
+    installed.touch()
+    (tmp_path / "thesis.tex").touch()
+    git("init")
+    git("add", "thesis.tex")
+    git("commit", "-m", "mine")
+    monkeypatch.setattr("vulngames.runs.__file__", str(installed))
+    assert provenance("cpu")["commit"] is None
+    git("add", "--force", ".venv/runs.py")
+    git("commit", "-m", "the package's own")
+    assert len(provenance("cpu")["commit"] or "") == 12
 
 
 def test_samples_open_in_pandas(run: Run, samples: list[Sample]) -> None:

@@ -88,11 +88,16 @@ def _version(name: str) -> str | None:
 
 def _commit() -> str | None:
     """The commit of the source tree this package runs from; None for an installed one."""
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve()
+    # An installed package may lie within somebody else's repository, which says nothing of it.
+    if _git(here.parent, "ls-files", "--error-unmatch", here.name) is None:
+        return None
+    return _git(here.parent, "describe", "--always", "--dirty", "--abbrev=12")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
     try:
-        said = subprocess.run(
-            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True
-        )
+        said = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True)
     except FileNotFoundError:
         return None
     return said.stdout.strip() or None
