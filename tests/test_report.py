@@ -14,7 +14,7 @@ import pytest
 
 from vulngames.errors import UserError
 from vulngames.games import GAMES
-from vulngames.measure import across_seeds, interval, measure
+from vulngames.measure import Interval, across_seeds, interval, measure
 from vulngames.report import write_report
 from vulngames.runs import Run, open_run, write_json
 from vulngames.seeds import rng
@@ -308,6 +308,19 @@ def test_a_damaged_file_is_one_line(own: Path, tmp_path: Path, name: str, conten
     with pytest.raises(UserError, match=re.escape(str(own / name)) + ".* is damaged") as said:
         write_report([own], tmp_path / "report.html")
     assert "\n" not in str(said.value) and not (tmp_path / "report.html").exists()
+
+
+def test_a_picture_holds_every_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vulngames.report.figures import Figure, Trace, overview
+
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    curve = [(0, Interval(0.0, -0.75, 0.75)), (5, Interval(0.1, 0.0, 0.2))]
+    seed = [(0, Interval(-0.9, -1.0, -0.5)), (5, Interval(0.1, 0.0, 0.2))]
+    overview([("a", [Trace("flawed", curve, [])]), ("b", [Trace("flawed", curve, [seed])])], tmp_path / "er.png")
+    overview([("none yet", [Trace("flawed", [], [])])], tmp_path / "er.png")
+    assert [axes.get_ylim()[0] < -0.9 for axes in drawn[0].axes] == [True, True]
+    assert -0.1 < drawn[1].axes[0].get_ylim()[0] <= 0
 
 
 @pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
