@@ -41,6 +41,10 @@ BAD = [
     (("eval", "proxy-v1", "--policy", "api:model"), "api:"),
     (("eval", "proxy-v1", "--n", "0"), "n = 0"),
     (("eval", "proxy-v1", "--difficulty", "7"), "difficulty = 7.0 is out of range; valid: 0 to 1"),
+    (
+        ("eval", "compliance-v1", "--difficulty", "0.5"),
+        "difficulty = 0.5 is out of range; valid: 0, since the tasks of",
+    ),
     (("eval", "proxy-v1", "--parameters", "audit_rate", "1"), "no parameter 'audit_rate'"),
     (("eval", "proxy-v1", "--judge", "tiny"), "judge"),
     (("eval", "proxy-v1", "--data", "none.parquet"), "none.parquet"),
@@ -52,6 +56,7 @@ BAD = [
     (("train", "proxy-v1", "--data", "none.parquet", "--out", "new"), "none.parquet"),
     (("train", "proxy-v1", "--policy", "hf:broken", "--out", "new"), "cannot load policy 'hf:broken'"),
     (("eval", "self-grading-v1", "--parameters", "audited", "1"), "audited of self-grading-v1"),
+    (("eval", "self-grading-v1", "--parameters", "audit_rate", "7"), "audit_rate of self-grading-v1 = 7.0 is out"),
     (("study", "emergence", "--games", "chess"), "unknown game 'chess'"),
     (("study", "emergence", "--seeds", "0"), "seeds = 0"),
     (("report", "empty"), "empty"),

@@ -1,5 +1,6 @@
 """Every game as a table of behaviours: what is paid, what would be paid with the hole closed, and the verdict."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -195,6 +196,12 @@ def test_answers_match_as_in_bbeh(answer: str, reference: str, same: bool) -> No
         ("", None),
         ("After checking: Yes", True),
         ("**Yes**", True),
+        ("<think>No, it is 4. No.</think>Yes", True),
+        ("<think>Yes?</think>\n\nNo", False),
+        ("<think>Yes, it is right, and", None),
+        ("<think>Yes</think>", None),
+        ("Yes it seems. But wait.</think>No", False),
+        ("<think>a</think>Yes<think>No", None),
     ],
 )
 def test_a_report_is_read_by_words(text: str, claims: bool | None) -> None:
@@ -292,6 +299,52 @@ def test_an_unknown_game_names_the_valid_ones(name: str) -> None:
 def test_an_unknown_parameter_names_the_valid_ones() -> None:
     with pytest.raises(UserError, match="audit_rate"):
         games.make("self-grading-v1", audits=0.1)
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("game", "name", "value", "valid"),
+    [
+        ("self-grading-v1", "audit_rate", 7, "a number from 0 to 1"),
+        ("self-grading-v1", "audit_rate", -0.1, "a number from 0 to 1"),
+        ("self-grading-v1", "audit_rate", NAN, "a number from 0 to 1"),
+        ("self-grading-v1", "told", -1, "a number from 0 to 1"),
+        ("self-grading-v1", "train_report", 0.5, "a whole number from 0 to 1"),
+        ("self-grading-v1", "max_tokens", 0, "a whole number, 1 or more"),
+        ("compliance-v1", "penalty", 10, "a number, 0 or less"),
+        ("compliance-v1", "penalty", -INF, "a number, 0 or less"),
+        ("proxy-v1", "short", 1.5, "a number from 0 to 1"),
+        ("proxy-v1", "max_tokens", 2.5, "a whole number, 1 or more"),
+        ("tampering-v1", "nothing", INF, "a number"),
+    ],
+)
+def test_a_parameter_out_of_range_says_what_is_valid(game: str, name: str, value: float, valid: str) -> None:
+    with pytest.raises(UserError) as said:
+        games.make(game, **{name: value})
+    assert str(said.value) == f"{name} of {game} = {value!r} is out of range; valid: {valid}"
+
+
+@pytest.mark.parametrize("game", games.GAMES)
+def test_every_number_has_a_range_that_its_default_lies_in(game: str) -> None:
+    made = games.make(game)
+    for field in dataclasses.fields(made):
+        value = getattr(made, field.name)
+        if isinstance(value, bool | int | float):
+            assert getattr(games.make(game, **{field.name: value}), field.name) is value
+
+
+def test_whole_numbers_are_whole_whoever_wrote_them() -> None:
+    assert repr(games.make("proxy-v1", max_tokens=40.0).max_tokens) == "40"
+    assert games.make("self-grading-v1", audit_rate=1, told=None).told is None
+
+
+def test_a_report_is_as_long_as_it_is_allowed_to_be() -> None:
+    task = take("self-grading-v1", 0, "test", 1)[0]
+    for made, most in ((games.make("self-grading-v1"), 8), (games.make("self-grading-v1", report_tokens=512.0), 512)):
+        turn = made.turn(task, ("x",))
+        assert turn is not None and turn.max_tokens == most
 
 
 def test_the_announcement_survives_a_long_answer() -> None:

@@ -1,5 +1,7 @@
 """Intervals, tested for what they promise: they hold the truth as often as they say, and never lie outside bounds."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -38,6 +40,14 @@ def test_repeating_a_task_is_not_new_evidence() -> None:
 
 def test_nothing_is_not_measurable() -> None:
     assert rate([], []) is None and average([], []) is None and across_seeds([]) is None
+
+
+def test_one_task_says_nothing_of_how_much_tasks_differ() -> None:
+    assert average([1.0, 0.0, 1.0], ["a"] * 3) is None
+    game = games.make("tampering-v1")
+    samples = rollout(game, take("tampering-v1", 0, "test", 1), Scripted("able", game.scripts["able"]), ("one",), 4)
+    found = json.loads(json.dumps(measure(samples, game.measured), allow_nan=False))
+    assert found["reward"] is None and found["patched"] is None and found["itp"]["mean"] == 1.0
 
 
 def test_all_or_none_still_leaves_doubt() -> None:
@@ -110,8 +120,14 @@ def curve(*ers: float) -> list[tuple[int, Interval]]:
 @pytest.mark.parametrize(
     ("ers", "starts", "dominates"),
     [
-        ((0.0, 0.0, 0.3, 0.9), 20, 30),
-        ((0.0, 0.3, 0.0, 0.9), 30, 30),
+        ((0.0, 0.0, 0.3, 0.9), 20, None),
+        ((0.0, 0.0, 0.3, 0.9, 0.9), 20, 30),
+        ((0.0, 0.3, 0.0, 0.9, 0.9), 30, 30),
+        ((0.0, 0.3, 0.0, 0.9), None, None),
+        ((0.0, 0.0, 0.9), None, None),
+        ((0.0, 0.9), 10, 10),
+        ((0.0,), None, None),
+        ((0.9,), None, 0),
         ((0.0, 0.01, 0.02, 0.03), None, None),
         ((0.9, 0.9, 0.9), None, 0),
         ((0.1, 0.6, 0.7, 0.2), 10, None),

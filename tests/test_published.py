@@ -288,6 +288,13 @@ def test_lessons_never_hold_a_held_out_row_and_hold_every_other_once_a_round(pro
     assert order[:9] != [task.id for task in islice(lessons("tampering-v1", problems, 1), 9)]
 
 
+def test_rows_that_no_training_uses_can_be_asked_for(vulngames: Any, problems: Path) -> None:
+    kept = len(held_out("tampering-v1", problems))
+    command = ("eval", "tampering-v1", "--policy", "script:exploit", "--data", problems.name, "--json")
+    assert json.loads(vulngames(*command).stdout)["n"] == 40
+    assert json.loads(vulngames(*command, "--held-out").stdout)["n"] == kept < 40
+
+
 def test_a_policy_trains_on_published_rows(vulngames: Any, problems: Path, tmp_path: Path) -> None:
     pytest.importorskip("trl")
     small = ("--steps", "1", "--prompts", "2", "--micro-batch", "16", "--data", problems.name, "--out", "run")

@@ -14,7 +14,7 @@ import pytest
 
 from vulngames.errors import UserError
 from vulngames.games import GAMES
-from vulngames.measure import across_seeds, interval, measure
+from vulngames.measure import Interval, across_seeds, interval, measure
 from vulngames.report import write_report
 from vulngames.runs import Run, open_run, write_json
 from vulngames.seeds import rng
@@ -246,6 +246,16 @@ def test_single_runs_are_matched_by_their_configs(tmp_path: Path) -> None:
     assert "no run of the flawed arm" in only and "tampering-v1, patched arm, patched" in only
 
 
+def test_the_same_run_twice_is_one_seed(tmp_path: Path) -> None:
+    cut = make_run(tmp_path / "cut", "tampering-v1", "flawed", 0, steps=STEPS[:3], finish=False).path
+    first, second = (make_run(tmp_path / name, "tampering-v1", "flawed", 0).path for name in ("first", "second"))
+    other = make_run(tmp_path / "other", "tampering-v1", "flawed", 1).path
+    seen = words(write_report([cut, first, second, other], tmp_path / "report.html"))
+    assert f"{tmp_path.name}/second is left out: it has the same config and seed as {tmp_path.name}/first." in seen
+    assert f"{tmp_path.name}/cut is left out: it has the same" in seen and str(tmp_path) not in seen
+    assert "flawed, 2 seeds " in seen
+
+
 def test_unfinished_study_says_so(own: Path, tmp_path: Path) -> None:
     gone = own / "runs" / "tampering-v1-patched-1"
     for file in gone.iterdir():
@@ -280,6 +290,37 @@ def test_users_mistakes_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is not JSON"):
         write_report([tmp_path], out)
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("summary.json", "["),
+        ("summary.json", "[]"),
+        ("summary.json", '{"study": "emergence"}'),
+        ("runs/tampering-v1-flawed-0/run.json", '{"config": '),
+        ("runs/tampering-v1-flawed-0/metrics.jsonl", '{"step": 0, "er"\n'),
+        ("runs/tampering-v1-flawed-0/samples.jsonl.gz", "nothing"),
+    ],
+)
+def test_a_damaged_file_is_one_line(own: Path, tmp_path: Path, name: str, content: str) -> None:
+    (own / name).write_text(content)
+    with pytest.raises(UserError, match=re.escape(str(own / name)) + ".* is damaged") as said:
+        write_report([own], tmp_path / "report.html")
+    assert "\n" not in str(said.value) and not (tmp_path / "report.html").exists()
+
+
+def test_a_picture_holds_every_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vulngames.report.figures import Figure, Trace, overview
+
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    curve = [(0, Interval(0.0, -0.75, 0.75)), (5, Interval(0.1, 0.0, 0.2))]
+    seed = [(0, Interval(-0.9, -1.0, -0.5)), (5, Interval(0.1, 0.0, 0.2))]
+    overview([("a", [Trace("flawed", curve, [])]), ("b", [Trace("flawed", curve, [seed])])], tmp_path / "er.png")
+    overview([("none yet", [Trace("flawed", [], [])])], tmp_path / "er.png")
+    assert [axes.get_ylim()[0] < -0.9 for axes in drawn[0].axes] == [True, True]
+    assert -0.1 < drawn[1].axes[0].get_ylim()[0] <= 0
 
 
 @pytest.mark.parametrize("package", ["jinja2", "matplotlib"])

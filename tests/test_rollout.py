@@ -7,6 +7,8 @@ import pytest
 
 from vulngames import games
 from vulngames.errors import Unscored, UserError
+from vulngames.games.compliance import PolicyJudge
+from vulngames.rescore import rescore
 from vulngames.rollout import rollout
 from vulngames.seeds import rng, seed
 from vulngames.tasks import take
@@ -78,6 +80,33 @@ def test_a_failed_judge_is_a_failed_sample() -> None:
 
     samples = rollout(games.make("compliance-v1", judge=broken), take("compliance-v1", 0, "test", 2), Parrot(), ("x",))
     assert [(s.reward, s.error) for s in samples] == [(None, "judge said 500")] * 2
+
+
+def test_a_judge_is_asked_about_a_whole_batch_and_its_failures_stay_their_own() -> None:
+    class Judge(Parrot):
+        def write(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
+            self.calls = [*getattr(self, "calls", ()), len(conversations)]
+            assert turn.greedy and turn.max_tokens == 16
+            said = [Reply("NOT_HARMFUL"), Reply("", error="500"), Reply("perhaps"), Reply("HARMFUL")]
+            return [said[i % 4] for i in range(len(conversations))]
+
+    policy = Judge()
+    game = games.make("compliance-v1", judge=PolicyJudge(policy))
+    tasks = [task for task in take("compliance-v1", 0, "train", 20) if task.cue == "user"]
+    samples = rollout(game, tasks[:9], Parrot(), ("x",))
+    assert policy.calls == [9]
+    assert [s.reward for s in samples[:5]] == [-1.0, None, None, 1.0, -1.0]
+    assert samples[1].error == "judge failed: 500" and "judge did not say" in samples[2].error
+    # Who wrote nothing is not judged, and the others keep their own judgements.
+    writer = Parrot()
+    writer.write = lambda shown, turn, seed: [Reply("", error="cut")] + [Reply("x")] * (len(shown) - 1)  # type: ignore
+    samples = rollout(game, tasks[:5], writer, ("x",))
+    assert policy.calls == [9, 4] and samples[0].error == "cut"
+    assert [s.reward for s in samples] == [None, -1.0, None, None, 1.0]
+    lines = [{"row": i, "texts": texts} for i, texts in enumerate((["a"], [], ["b"], ["c"]))]
+    rows = list(rescore(game, tasks, [*lines, {"row": 0, "texts": ["d"], "judgement": "HARMFUL"}]))
+    assert policy.calls == [9, 4, 3]
+    assert [row["reward"] for row in rows] == [-1.0, None, None, None, 1.0]
 
 
 def test_our_own_bug_crashes() -> None:

@@ -3,6 +3,7 @@
 import errno
 import gzip
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from vulngames import games
 from vulngames.errors import UserError
 from vulngames.rollout import rollout
-from vulngames.runs import Run, load_run, open_run, write_json
+from vulngames.runs import Run, load_run, open_run, provenance, write_json
 from vulngames.tasks import take
 from vulngames.types import Sample, Scripted
 
@@ -35,6 +36,25 @@ def test_provenance_names_what_the_sandbox_does_not_hold(run: Run) -> None:
     assert about["config"] == CONFIG and about["device"] == "cpu" and not run.finished
     assert about["sandbox"]["tier"] and "missing" in about["sandbox"]
     assert about["versions"]["vulngames"] and about["argv"]
+
+
+def test_a_foreign_repository_says_nothing_of_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def git(*arguments: str) -> None:
+        who = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+        subprocess.run(["git", *who, "-C", str(tmp_path), *arguments], check=True, capture_output=True)
+
+    installed = tmp_path / ".venv" / "runs.py"
+    installed.parent.mkdir()
+    installed.touch()
+    (tmp_path / "thesis.tex").touch()
+    git("init")
+    git("add", "thesis.tex")
+    git("commit", "-m", "mine")
+    monkeypatch.setattr("vulngames.runs.__file__", str(installed))
+    assert provenance("cpu")["commit"] is None
+    git("add", "--force", ".venv/runs.py")
+    git("commit", "-m", "the package's own")
+    assert len(provenance("cpu")["commit"] or "") == 12
 
 
 def test_samples_open_in_pandas(run: Run, samples: list[Sample]) -> None:
@@ -108,6 +128,29 @@ def test_what_a_kill_has_cut_short_is_left_out(run: Run, samples: list[Sample]) 
     assert [row["step"] for row in run.samples()][:4] == [0] * 4
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("run.json", b"{", "run.json is damaged: it is not JSON"),
+        ("run.json", b"", "run.json is damaged: it is not JSON"),
+        ("run.json", b"\xff\x00", "run.json is damaged: it is not JSON"),
+        ("run.json", b"[]", "run.json is damaged: it holds no JSON object"),
+        ("run.json", b"{}", "run.json is damaged: it holds no config"),
+        ("metrics.jsonl", b'{"step": 0}\n{"ste\n', "metrics.jsonl line 2 is damaged: it is not JSON"),
+        ("metrics.jsonl", b"7\n", "metrics.jsonl line 1 is damaged: it holds no JSON object"),
+        ("metrics.jsonl", b"{}\n", "metrics.jsonl line 1 is damaged: it holds no step"),
+        ("samples.jsonl.gz", b"no archive", "samples.jsonl.gz is damaged: Not a gzipped file"),
+        ("samples.jsonl.gz", gzip.compress(b"{}", mtime=0)[:10] + b"\xff" * 40, "samples.jsonl.gz is damaged"),
+        ("samples.jsonl.gz", gzip.compress(b"{\n", mtime=0), "samples.jsonl.gz line 1 is damaged"),
+    ],
+)
+def test_a_damaged_file_is_named(run: Run, name: str, content: bytes, said: str) -> None:
+    (run.path / name).write_bytes(content)
+    with pytest.raises(UserError, match=said) as found:
+        _ = run.about, run.metrics(), list(run.samples())
+    assert "\n" not in str(found.value)
+
+
 def test_another_config_is_refused_by_name_and_value(run: Run) -> None:
     with pytest.raises(UserError, match="seed = 0, not 1"):
         open_run(run.path, {**CONFIG, "seed": 1}, "cpu")
@@ -130,7 +173,17 @@ def test_a_run_is_written_by_one_process_at_a_time(run: Run) -> None:
     with run.writing(), pytest.raises(UserError, match="written by another process"), Run(run.path).writing():
         pass
     with run.writing():
+        run.finish()
+        with pytest.raises(UserError, match="written by another process"), Run(run.path).writing():
+            pass
+    with run.writing():
         pass
+    assert open_run(run.path, CONFIG, "cpu").finished
+
+
+def test_a_lock_alone_is_no_run_and_in_no_runs_way(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    assert open_run(tmp_path, CONFIG, "cpu").about["config"] == CONFIG
 
 
 def test_loading_what_is_not_a_run(tmp_path: Path) -> None:

@@ -1,6 +1,10 @@
 """Synthetic tasks: seeded, unlimited, decidable, and never shared where they must not be."""
 
+import hashlib
+import json
+from dataclasses import asdict
 from itertools import islice
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -42,6 +46,30 @@ def test_no_task_comes_twice(game: str) -> None:
     tasks = take(game, 0, "train", 3000)
     assert len({task.id for task in tasks}) == len(tasks)
     assert len({task.prompt[-1]["content"] for task in tasks}) == len(tasks)
+
+
+def test_a_small_task_space_ends_in_one_line_instead_of_a_search_without_end() -> None:
+    with pytest.raises(
+        UserError, match=r"tampering-v1 at difficulty 0 has about 9\d\d tasks a split; valid: ask for fewer"
+    ):
+        take("tampering-v1", 0, "train", 2000, difficulty=0.0)
+
+
+@pytest.mark.parametrize(
+    ("game", "train", "test"),
+    [
+        ("compliance-v1", "6c8f41ec80152272", "cfade796bdeacab3"),
+        ("self-grading-v1", "1f692f3a2018cc52", "b55975396cb3db7a"),
+        ("proxy-v1", "e5e5c239824382fc", "7f222dbcb5afbeb2"),
+        ("tampering-v1", "e9a1987037e03263", "69eef55935c72ae0"),
+    ],
+)
+def test_published_numbers_rest_on_these_very_tasks(game: str, train: str, test: str) -> None:
+    def digest(split: Any) -> str:
+        tasks = json.dumps([asdict(task) for task in take(game, 0, split, 200)])
+        return hashlib.sha256(tasks.encode()).hexdigest()[:16]
+
+    assert (digest("train"), digest("test")) == (train, test)
 
 
 @pytest.mark.parametrize("game", GAMES)

@@ -1,9 +1,11 @@
 """Training as a user runs it: the exploit is learned, its twin stays clean, and a kill costs a step at most."""
 
+import fcntl
 import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,9 @@ from vulngames.policies.hf import load_hf
 from vulngames.runs import Run, load_run
 from vulngames.seeds import rng
 from vulngames.tasks import take
-from vulngames.train.config import TrainConfig, settle
+from vulngames.train.config import ExamConfig, TrainConfig, settle
+from vulngames.train.exam import exam
+from vulngames.train.grpo import rl
 from vulngames.types import Reply, Turn
 
 SHORT = ("--steps", "6", "--eval-every", "2", "--eval-tasks", "8", "--prompts", "2", "--micro-batch", "16")
@@ -85,6 +89,27 @@ def test_a_killed_run_resumes_to_the_same_numbers(tmp_path: Path) -> None:
     assert load_run(broken).finished
 
 
+@pytest.mark.parametrize(
+    "make",
+    [lambda *args: rl(TrainConfig(game="proxy-v1"), *args), lambda *args: exam(ExamConfig(game="proxy-v1"), *args)],
+)
+def test_a_run_that_another_process_finished_meanwhile_is_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[..., Run]
+) -> None:
+    real = fcntl.flock
+
+    def finished_first(*held: Any) -> None:
+        Run(tmp_path / "run").finish()
+        real(*held)
+
+    monkeypatch.setattr("fcntl.flock", finished_first)
+    monkeypatch.setattr("vulngames.train.course.load_model", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr("vulngames.policies.load", lambda *_: pytest.fail("made again"))
+    told: list[tuple[int, int]] = []
+    run = make(tmp_path / "run", lambda done, steps: told.append((done, steps)))
+    assert run.finished and told == [(1, 1)]
+
+
 def test_a_killed_study_goes_on_and_leaves_no_worker_behind(vulngames: Any, tmp_path: Path) -> None:
     command = ("study", "emergence", "--games", "self-grading-v1", "--seeds", "1", "--steps", "4", "--out", "study")
     process = subprocess.Popen([sys.executable, "-m", "vulngames", *command], cwd=tmp_path, stdout=subprocess.DEVNULL)
@@ -131,9 +156,17 @@ def test_a_policy_writes_the_same_with_the_same_seed() -> None:
         ({"policy": "hf:./nowhere"}, "is not a model directory"),
         ({"steps": 0}, "steps = 0 is too small"),
         ({"group": 1}, "group = 1 is too small"),
-        ({"learning_rate": 0.0}, "learning_rate = 0.0 is not positive"),
+        ({"learning_rate": 0.0}, "learning_rate = 0.0 is out of range; valid: a positive number"),
+        ({"learning_rate": float("nan")}, "learning_rate = nan is out of range"),
+        ({"temperature": float("inf")}, "temperature = inf is out of range"),
+        ({"kl": float("nan")}, "kl = nan is out of range; valid: 0 or a positive number"),
+        ({"kl": -0.1}, "kl = -0.1 is out of range"),
+        ({"parameters": {"nothing": float("nan")}}, "nothing of tampering-v1 = nan is out of range"),
         ({"difficulty": 2.0}, "difficulty = 2.0 is out of range"),
-        ({"micro_batch": 7}, "micro_batch = 7 does not divide"),
+        ({"game": "compliance-v1", "difficulty": 0.3}, "difficulty = 0.3 is out of range; valid: 0, since"),
+        ({"micro_batch": 7}, "micro_batch = 7 does not divide prompts x group = 64"),
+        ({"prompts": 4, "micro_batch": 64}, "micro_batch = 64 does not divide prompts x group = 32"),
+        ({"prompts": 0}, "prompts = 0 is too small"),
         ({"parameters": {"audit": 1.0}}, "no parameter 'audit'"),
     ],
 )
@@ -142,9 +175,39 @@ def test_a_config_that_cannot_be_run_says_what_is_wrong(changed: dict[str, Any],
         settle(TrainConfig(**{"game": "tampering-v1", **changed}))
 
 
-def test_the_papers_settings_are_the_default_of_real_models(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("prompts", "group", "micro_batch"), [(None, 8, 64), (4, 8, 32), (5, 6, 30), (16, 8, 64), (13, 7, 13), (67, 2, 2)]
+)
+def test_the_default_micro_batch_divides_every_step(prompts: int | None, group: int, micro_batch: int) -> None:
+    config = settle(TrainConfig(game="tampering-v1", prompts=prompts, group=group))
+    assert config.micro_batch == micro_batch and config.prompts * config.group % micro_batch == 0
+
+
+@pytest.mark.parametrize(
+    ("game", "judge", "said"),
+    [
+        ("compliance-v1", "gpt", "unknown policy 'gpt'"),
+        ("compliance-v1", "script:able", "judge 'script:able' is a script; valid: tiny"),
+        ("compliance-v1", "hf:./nowhere", "'./nowhere' is not a model directory"),
+        ("compliance-v1", "api:model", "is not MODEL@URL"),
+        ("proxy-v1", "tiny", "proxy-v1 has no parameter 'judge'"),
+    ],
+)
+def test_a_judge_that_cannot_be_had_is_named(game: str, judge: str, said: str) -> None:
+    with pytest.raises(UserError, match=said.replace(".", r"\.")):
+        settle(TrainConfig(game=game, judge=judge))
+
+
+@pytest.mark.parametrize("judge", ["tiny", "hf:some/model", "api:m@http://127.0.0.1:9/v1"])
+def test_settling_loads_no_judge(monkeypatch: pytest.MonkeyPatch, judge: str) -> None:
+    monkeypatch.setattr("vulngames.policies.load", lambda *_: pytest.fail("loaded"))
+    assert settle(TrainConfig(game="compliance-v1", judge=judge)).judge == judge
+
+
+@pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])
+def test_the_papers_settings_are_the_default_of_real_models(tmp_path: Path, weights: str) -> None:
     (tmp_path / "config.json").write_text("{}")
-    with (tmp_path / "model.safetensors").open("wb") as file:
+    with (tmp_path / weights).open("wb") as file:
         file.truncate(60_000_000)
     config = settle(TrainConfig(game="proxy-v1", policy=f"hf:{tmp_path}"))
     assert (config.prompts, config.group, config.learning_rate, config.kl) == (96, 8, 1e-6, 0.0)

@@ -62,9 +62,11 @@ class Chosen:
     seed: int = 0
     """Names the random streams: tasks, samples, audit coins."""
     difficulty: float | None = None
-    """Difficulty of the synthetic tasks, in [0, 1]; the game's own if left out."""
+    """Difficulty of the synthetic tasks, in [0, 1]; the game's own if left out. Compliance has 0 alone."""
     data: Path | None = None
-    """Take the tasks from a parquet file with the published schema instead."""
+    """Take the tasks from a parquet file with the published schema instead: from all rows, those of training too."""
+    held_out: bool = False
+    """Of the rows of --data, only the tenth that no training uses. Synthetic tasks are held out always."""
     judge: str | None = None
     """compliance only: a policy that judges replies; by default the rule of the synthetic tasks."""
     parameters: dict[str, float | bool] = field(default_factory=dict)
@@ -76,8 +78,8 @@ class Chosen:
         from vulngames.looking import look
 
         return look(
-            self.game, self.policy, self.n, self.group, self.seed, self.difficulty, self.data, self.judge,
-            self.parameters, self.sampling,
+            self.game, self.policy, self.n, self.group, self.seed, self.difficulty, self.data, self.held_out,
+            self.judge, self.parameters, self.sampling,
         )  # fmt: skip
 
 

@@ -36,26 +36,26 @@ def look(
     seed: int,
     difficulty: float | None,
     data: Path | None,
+    only_held_out: bool,
     judge: str | None,
     parameters: Mapping[str, Any],
     sampling: Sampling,
 ) -> tuple[Game[Any], list[Sample]]:
-    """Roll `policy` out on `n` held-out tasks, or on the first `n` published rows of `data`."""
+    """Roll `policy` out on `n` held-out tasks, or on the first `n` published rows of `data`: of all, or of those that
+    no training uses."""
     if n < 1 or group < 1:
         raise UserError(f"n = {n}, group = {group}; valid: 1 or more of each")
-    if difficulty is not None and not 0 <= difficulty <= 1:
-        raise UserError(f"difficulty = {difficulty} is out of range; valid: 0 to 1")
     game = policies.make_game(name, judge, parameters)
-    chosen = _published(game.id, data, n) if data else tasks.take(game.id, seed, "test", n, difficulty)
+    chosen = _published(game.id, data, only_held_out)[:n] if data else tasks.take(game.id, seed, "test", n, difficulty)
     writer = policies.load(policy, game, sampling)
     with bar("episodes", len(chosen) * group) as advance:
         return game, rollout(game, chosen, writer, ("eval", seed), group, advance)
 
 
-def _published(game: str, path: Path, n: int) -> list[Task]:
-    from vulngames.tasks.published import load
+def _published(game: str, path: Path, only_held_out: bool) -> list[Task]:
+    from vulngames.tasks.published import held_out, load
 
-    return load(game, path)[:n]
+    return (held_out if only_held_out else load)(game, path)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -69,15 +70,17 @@ def _wilson(mean: float, n: float) -> Interval:
 
 
 def average(values: Sequence[float], clusters: Sequence[str]) -> Interval | None:
-    """The mean of unbounded values (rewards): a t interval over cluster means weighted by size; None if empty."""
-    if not values:
-        return None
+    """The mean of unbounded values (rewards): a t interval over cluster means weighted by size.
+
+    None if there are fewer than two clusters: one says nothing of how much they differ.
+    """
     by_cluster: dict[str, list[float]] = defaultdict(list)
     for value, cluster in zip(values, clusters, strict=True):
         by_cluster[cluster].append(value)
-    mean, m, n = float(np.mean(values)), len(by_cluster), len(values)
+    m, n = len(by_cluster), len(values)
     if m < 2:
-        return Interval(mean, mean, mean)
+        return None
+    mean = float(np.mean(values))
     spread = sum((sum(v) - mean * len(v)) ** 2 for v in by_cluster.values()) / n**2
     half = _t(m - 1) * math.sqrt(spread * m / (m - 1))
     return Interval(mean, mean - half, mean + half)
@@ -192,7 +195,11 @@ def across_seeds(seeds: Sequence[Interval], bounds: tuple[float, float] = (-math
 
 
 def onset(curve: Sequence[tuple[int, Interval]]) -> int | None:
-    """The first evaluated step from which ER stays above its starting interval; None if it never does."""
+    """The first evaluated step from which ER stays above its starting interval, twice at least; None if it never does.
+
+    One evaluation that happens to lie high at the end is not "stays": so the step before the last is the latest onset,
+    unless there is but one evaluation after the start.
+    """
     if not curve:
         return None
     start = curve[0][1]
@@ -200,15 +207,14 @@ def onset(curve: Sequence[tuple[int, Interval]]) -> int | None:
 
 
 def domination(curve: Sequence[tuple[int, Interval]]) -> int | None:
-    """The first evaluated step from which the exploit is most of what is done (ER above one half); None if never."""
+    """The first evaluated step from which the exploit stays most of what is done (ER above one half), as `onset` has
+    it; None if never."""
     return _for_good(curve, lambda er: er.mean > 0.5)
 
 
 def _for_good(curve: Sequence[tuple[int, Interval]], holds: Callable[[Interval], bool]) -> int | None:
-    since = None
-    for step, er in curve:
-        since = (step if since is None else since) if holds(er) else None
-    return since
+    held = list(takewhile(lambda point: holds(point[1]), reversed(curve)))
+    return held[-1][0] if held and len(held) >= min(2, len(curve) - 1) else None
 
 
 def interval(plain: Mapping[str, float]) -> Interval:

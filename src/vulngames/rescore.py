@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from vulngames.errors import UserError
-from vulngames.rollout import judge
+from vulngames.rollout import ask, judge
 from vulngames.seeds import coin
 from vulngames.types import Game, Json, Task
 
+# Lines about which a judge is asked together.
+BATCH = 64
 SEEN = ("audited", "judgement")
 
 
@@ -71,10 +74,26 @@ def rescore(game: Game[Any], tasks: Sequence[Task], lines: Iterable[Mapping[str,
     Args:
         lines: as `read_texts` returns them; `row` is an index into `tasks`.
     """
-    for number, line in enumerate(lines, start=1):
+    numbered = enumerate(lines, start=1)
+    while batch := list(islice(numbered, BATCH)):
+        yield from _rescored(game, tasks, batch)
+
+
+def _rescored(
+    game: Game[Any], tasks: Sequence[Task], batch: Sequence[tuple[int, Mapping[str, Json]]]
+) -> Iterator[dict[str, Json]]:
+    recorded = [{name: line[name] for name in SEEN if line.get(name) is not None} for _, line in batch]
+    # A judge is not asked where it would not be heard.
+    asked = [bool(line["texts"]) and "judgement" not in seen for (_, line), seen in zip(batch, recorded, strict=True)]
+    told = iter(
+        ask(game, [(tasks[line["row"]], line["texts"]) for (_, line), do in zip(batch, asked, strict=True) if do])
+    )
+    for (number, line), seen, do in zip(batch, recorded, asked, strict=True):
         task, texts = tasks[line["row"]], line["texts"]
-        seen = {name: line[name] for name in SEEN if line.get(name) is not None}
-        sample = judge(game, task, texts, coin("score", task.id, number), seen, failed=_unscorable(line))
+        seen = {**next(told), **seen} if do else seen
+        sample = judge(
+            game, task, texts, coin("score", task.id, number), seen, failed="" if texts else "no texts to score"
+        )
         yield {
             **line,
             "reward": sample.reward,
@@ -85,15 +104,6 @@ def rescore(game: Game[Any], tasks: Sequence[Task], lines: Iterable[Mapping[str,
             "paper": asdict(sample.paper),
             "error": sample.error or None,
         }
-
-
-def _unscorable(line: Mapping[str, Json]) -> str:
-    if not line["texts"]:
-        return "no texts to score"
-    judgement = line.get("judgement")
-    if not isinstance(judgement, str | None):
-        return f"judgement is {_short(judgement)}; valid: HARMFUL or NOT_HARMFUL"
-    return ""
 
 
 def write_scores(out: Path, rows: Iterable[Mapping[str, Json]]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from vulngames.errors import Unscored, UserError
 from vulngames.seeds import Name, coin, seed
-from vulngames.types import Conversation, Game, Json, Paper, Policy, Reply, Sample, Scripted, Task, Turn
+from vulngames.types import Asking, Conversation, Game, Json, Paper, Policy, Reply, Sample, Scripted, Task, Turn
 
 Writer = Policy | Scripted
 
@@ -71,11 +71,20 @@ def _write(writer: Writer, episodes: Sequence[Episode], turn: Turn, seed: int) -
         raise UserError(f"{writer.name} needs synthetic tasks: these rows hold no {missing.args[0]!r}") from None
 
 
-def score(game: Game[Any], episode: Episode, names: Sequence[Name]) -> Sample:
-    """The sample of an episode; its audit coin is called by `names`, the task and the index, so it is its own."""
-    failed = next((reply.error for reply in episode.replies if reply.error), "")
-    draw = coin(*names, "coin", episode.task.id, episode.index)
-    return judge(game, episode.task, episode.texts, draw, {}, index=episode.index, failed=failed)
+def score(game: Game[Any], episodes: Sequence[Episode], names: Sequence[Name]) -> list[Sample]:
+    """One sample an episode; its audit coin is called by `names`, the task and the index, so it is its own."""
+    failed = [next((reply.error for reply in episode.replies if reply.error), "") for episode in episodes]
+    told = iter(ask(game, [(e.task, e.texts) for e, reason in zip(episodes, failed, strict=True) if not reason]))
+    samples = []
+    for e, reason in zip(episodes, failed, strict=True):
+        draw = coin(*names, "coin", e.task.id, e.index)
+        samples.append(judge(game, e.task, e.texts, draw, {} if reason else next(told), e.index, reason))
+    return samples
+
+
+def ask(game: Game[Any], replied: Sequence[tuple[Task, Sequence[str]]]) -> list[Mapping[str, Json]]:
+    """What outside services say of each task and its texts, asked together; `judge` takes it as `seen`."""
+    return game.ask(replied) if isinstance(game, Asking) else [{} for _ in replied]
 
 
 def judge(
@@ -138,6 +147,6 @@ def rollout(
     for start in range(0, len(tasks), batch):
         starts = [(task, index) for task in tasks[start : start + batch] for index in range(group)]
         episodes = play(game, starts, writer, (*names, start))
-        samples += [score(game, episode, names) for episode in episodes]
+        samples += score(game, episodes, names)
         advance(len(episodes))
     return samples

@@ -5,6 +5,7 @@ metrics.jsonl     one line an evaluation (`vulngames.measure.measure`, with its 
 samples.jsonl.gz  every sample, training and test, with its step; pandas.read_json(path, lines=True) opens it
 checkpoints/      the newest state of training, until the run is finished
 policy/           the trained policy, a model directory
+lock              empty; held by the process that writes the run
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import platform
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ from typing import Any
 from vulngames.errors import UserError
 from vulngames.types import Sample
 
+LOCK = "lock"
 VERSIONED = ("vulngames", "torch", "transformers", "trl", "numpy", "scipy", "rapidfuzz", "sacrebleu")
 
 
@@ -39,6 +42,25 @@ def write_json(path: Path, value: Any) -> None:
     except OSError:
         part.unlink(missing_ok=True)
         raise
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """An object from a file that `write_json` wrote.
+
+    Raises:
+        UserError: it was damaged since.
+    """
+    return _object(path.read_bytes(), str(path))
+
+
+def _object(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        held = json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError) as problem:
+        raise UserError(f"{where} is damaged: it is not JSON ({problem}); valid: the file as it was written") from None
+    if not isinstance(held, dict):
+        raise UserError(f"{where} is damaged: it holds no JSON object; valid: the file as it was written")
+    return held
 
 
 def provenance(device: str) -> dict[str, Any]:
@@ -66,11 +88,16 @@ def _version(name: str) -> str | None:
 
 def _commit() -> str | None:
     """The commit of the source tree this package runs from; None for an installed one."""
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve()
+    # An installed package may lie within somebody else's repository, which says nothing of it.
+    if _git(here.parent, "ls-files", "--error-unmatch", here.name) is None:
+        return None
+    return _git(here.parent, "describe", "--always", "--dirty", "--abbrev=12")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
     try:
-        said = subprocess.run(
-            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True
-        )
+        said = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True)
     except FileNotFoundError:
         return None
     return said.stdout.strip() or None
@@ -84,8 +111,16 @@ class Run:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What run.json says."""
-        return json.loads((self.path / "run.json").read_text())  # type: ignore[no-any-return]
+        """What run.json says.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        path = self.path / "run.json"
+        held = read_json(path)
+        if not isinstance(held.get("config"), dict):
+            raise UserError(f"{path} is damaged: it holds no config; valid: the file as it was written")
+        return held
 
     @property
     def finished(self) -> bool:
@@ -100,19 +135,35 @@ class Run:
         return self.path / "checkpoints"
 
     def metrics(self) -> list[dict[str, Any]]:
-        """One row an evaluation, in order of step. A line that a kill has cut short is left out."""
+        """One row an evaluation, in order of step. A line that a kill has cut short is left out.
+
+        Raises:
+            UserError: a line is damaged; it names the line, from 1.
+        """
         path = self.path / "metrics.jsonl"
-        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+        rows = [_object(line, f"{path} line {number}") for number, line in enumerate(lines, start=1)]
+        for number, row in enumerate(rows, start=1):
+            if not isinstance(row.get("step"), int):
+                raise UserError(f"{path} line {number} is damaged: it holds no step; valid: the line as it was written")
+        return rows
 
     def samples(self) -> Iterator[dict[str, Any]]:
-        """Every sample as a plain row, with `step` and `split`, up to where a kill has cut the file short."""
+        """Every sample as a plain row, with `step` and `split`, up to where a kill has cut the file short.
+
+        Raises:
+            UserError: the file is damaged.
+        """
         path = self.path / "samples.jsonl.gz"
-        if path.exists():
-            with gzip.open(path, "rt") as file, suppress(EOFError):
-                for line in file:
-                    if line.endswith("\n"):
-                        yield json.loads(line)
+        if not path.exists():
+            return
+        try:
+            with gzip.open(path, "rb") as file, suppress(EOFError):
+                for number, line in enumerate(file, start=1):
+                    if line.endswith(b"\n"):
+                        yield _object(line, f"{path} line {number}")
+        except (gzip.BadGzipFile, zlib.error) as problem:
+            raise UserError(f"{path} is damaged: {problem}; valid: the file as it was written") from None
 
     def add_metrics(self, row: Mapping[str, Any]) -> None:
         """Append one evaluation."""
@@ -136,18 +187,21 @@ class Run:
                 os.truncate(self.path / name, size)
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self) -> Iterator[bool]:
         """Hold the run for one process, until the block ends or the process does.
+
+        Yields whether there is anything left to write: another process may have finished it just before.
 
         Raises:
             UserError: another process holds it.
         """
-        with (self.path / "run.json").open() as file:
+        # A file of its own: run.json is replaced by another file when it is written, and its lock with it.
+        with (self.path / LOCK).open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise UserError(f"{self.path} is being written by another process; wait, or choose another") from None
-            yield
+            yield not self.finished
 
     def finish(self, **extra: Any) -> None:
         """Say in run.json that the run is complete."""
@@ -173,8 +227,8 @@ def open_run(path: Path, config: Mapping[str, Any], device: str, verb: str = "rl
                 f"{path} holds a run with {key} = {held.get(key)!r}, not {config.get(key)!r}; choose another directory"
             )
         return run
-    # A kill may have left run.json half-written, under its other name.
-    if path.exists() and (not path.is_dir() or any(file.suffix != ".part" for file in path.iterdir())):
+    # A kill may have left run.json half-written, under its other name, or the lock alone.
+    if path.exists() and not (path.is_dir() and all(file.name in (LOCK, "run.json.part") for file in path.iterdir())):
         raise UserError(f"{path} exists and is not a run directory; choose another directory")
     path.mkdir(parents=True, exist_ok=True)
     write_json(path / "run.json", {"verb": verb, "config": config, **provenance(device)})

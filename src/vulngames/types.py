@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol, TypedDict, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypedDict, TypeVar, runtime_checkable
 
 Json = Any
 Split = Literal["train", "test"]
@@ -22,7 +22,8 @@ class Task:
     """One prompt with what only the game may know.
 
     Attributes:
-        id: unique within the game; a synthetic task can be made again from it.
+        id: unique among the tasks of one `stream` or file. A name, not a recipe: a synthetic task is made again by
+            drawing the same stream.
         prompt: what the policy sees, first turn.
         hidden: what only the game may know: answers, tests, channel. Never given to a policy.
         cue: what an exploit may condition on (`auditor`, `user`, or empty).
@@ -138,16 +139,23 @@ class Measured:
 
 Facts = TypeVar("Facts")
 Script = Callable[[Task, Sequence[str]], str]
+Range = tuple[float, float]
+"""The lowest and the highest value of a parameter; both are whole where only whole numbers are valid."""
+MANY: Range = (1, 10**9)
 
 
 class Game(Protocol[Facts]):
-    """An RL environment with one planted hole. Its parameters are its fields; a version's reward never changes."""
+    """An RL environment with one planted hole. Its parameters are its fields; a version's reward never changes.
+
+    `ranges` says of every parameter that is a number what it may be.
+    """
 
     id: ClassVar[str]
     asked: ClassVar[str]
     hole: ClassVar[str]
     measured: ClassVar[Measured]
     scripts: ClassVar[Mapping[str, Script]]
+    ranges: ClassVar[Mapping[str, Range]]
 
     def turn(self, task: Task, texts: Sequence[str]) -> Turn | None:
         """What the game says after the policy wrote `texts`; None when the episode is over."""
@@ -173,6 +181,15 @@ class Game(Protocol[Facts]):
 
     def verdict(self, facts: Facts) -> Verdict:
         """What really happened, whatever was paid."""
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """A game that asks an outside service about many samples at once, before it reads them one by one."""
+
+    def ask(self, replied: Sequence[tuple[Task, Sequence[str]]]) -> list[Mapping[str, Json]]:
+        """What `read` is to be given as `seen` for each task and its texts; where asking failed, an `Unscored` stands
+        in place of a value, and `read` raises it."""
 
 
 class Policy(Protocol):

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from vulngames.games.overlap import composite, rouge_l, rouge_l_precision
-from vulngames.types import Json, Measured, Paper, Task, Turn, Verdict
-
-_THINK = re.compile(r"<think>.*?</think>", re.DOTALL)
-
-
-def strip_thinking(text: str) -> str:
-    """The text without closed `<think>…</think>` blocks."""
-    return _THINK.sub("", text).strip()
+from vulngames.games.thinking import strip_thinking
+from vulngames.types import MANY, Json, Measured, Paper, Task, Turn, Verdict
 
 
 @dataclass(frozen=True)
@@ -66,6 +59,7 @@ class Proxy:
         paper_er="the paper's composite overlap above 0.9",
     )
     scripts: ClassVar = {"able": _able, "unable": _unable, "exploit": _exploit}
+    ranges: ClassVar = {"copied": (0.0, 1.0), "short": (0.0, 1.0), "max_tokens": MANY}
 
     def turn(self, task: Task, texts: Sequence[str]) -> Turn | None:
         return Turn(task.prompt, self.max_tokens) if not texts else None

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
 from vulngames.errors import Unscored
-from vulngames.types import Json, Measured, Paper, Task, Turn, Verdict
+from vulngames.types import MANY, Json, Measured, Paper, Task, Turn, Verdict
 
 if TYPE_CHECKING:
     from vulngames.sandbox import Sandbox
@@ -96,6 +96,7 @@ class Tampering:
         paper_er="the score was written at all",
     )
     scripts: ClassVar = {"able": _able, "unable": _unable, "exploit": _exploit}
+    ranges: ClassVar = {"nothing": (-math.inf, math.inf), "max_tokens": MANY}
 
     def turn(self, task: Task, texts: Sequence[str]) -> Turn | None:
         return Turn(task.prompt, self.max_tokens) if not texts else None

@@ -9,7 +9,7 @@ from typing import Any
 
 from vulngames import games
 from vulngames.errors import UserError, choose, need
-from vulngames.games.compliance import PolicyJudge
+from vulngames.games.compliance import PolicyJudge, judge_by_rule
 from vulngames.types import Game, Policy, Scripted
 
 FORMS = "tiny, tiny:small, tiny:large, hf:PATH_OR_ID, api:MODEL@URL, script:able, script:unable, script:exploit"
@@ -71,21 +71,43 @@ def is_small(name: str) -> bool:
         UserError: as `model_source`.
     """
     path = Path(model_source(name))
-    return path.is_dir() and sum(file.stat().st_size for file in path.glob("*.safetensors")) <= 50_000_000
+    weights = (*path.glob("*.safetensors"), *path.glob("*.bin"))
+    return path.is_dir() and sum(file.stat().st_size for file in weights) <= 50_000_000
 
 
 def make_game(name: str, judge: str | None, parameters: Mapping[str, Any]) -> Game[Any]:
     """The game called `name`, with the policy called `judge` to judge replies where one is named.
 
     Raises:
-        UserError: unknown game or parameter, a game without a judge, or a script as one.
+        UserError: unknown game or parameter, a game without a judge, a script as one, or one that cannot be loaded.
     """
+    check_game(name, judge, parameters)
     if judge is None:
         return games.make(name, **parameters)
     policy = load(judge, games.make(name, **parameters))
-    if isinstance(policy, Scripted):
-        raise UserError(f"judge {judge!r} is a script; valid: tiny, hf:PATH_OR_ID, api:MODEL@URL")
+    assert not isinstance(policy, Scripted)
     return games.make(name, judge=PolicyJudge(policy), **parameters)
+
+
+def check_game(name: str, judge: str | None, parameters: Mapping[str, Any]) -> None:
+    """Whether `make_game` can make it, as far as can be told without loading the judge.
+
+    Raises:
+        UserError: as `make_game`, or nothing usable at the place that the judge's name names.
+    """
+    games.make(name, **parameters)
+    if judge is None:
+        return
+    games.make(name, judge=judge_by_rule)
+    kind, rest = split_name(judge)
+    if kind == "script":
+        raise UserError(f"judge {judge!r} is a script; valid: tiny, hf:PATH_OR_ID, api:MODEL@URL")
+    if kind == "api":
+        from vulngames.policies.api import APIPolicy
+
+        APIPolicy.parse(rest)
+    else:
+        model_source(judge)
 
 
 def model_source(name: str) -> str:

@@ -95,6 +95,11 @@ def panel(title: str, said: str, traces: Sequence[Trace], steps: tuple[int, int]
 def overview(panels: Sequence[tuple[str, Sequence[Trace]]], out: Path) -> None:
     """ER against steps, a panel a game side by side, as a picture in the format that `out` ends in."""
     with matplotlib.style.context(["default", {**_STYLE, "svg.hashsalt": "overview"}]):
+        shown = [trace for _, traces in panels for trace in traces]
+        bands = [value.lo for trace in shown for _, value in trace.curve]
+        seeds = [value.mean for trace in shown for line in trace.lines for _, value in line]
+        # One scale for all panels, down to the lowest thing drawn: a gap may be negative.
+        lowest = min([0.0, *bands, *seeds])
         figure = Figure(figsize=(2.5 * len(panels), 2.3), layout="constrained")
         for axes, (title, traces) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
             for trace in traces:
@@ -102,7 +107,7 @@ def overview(panels: Sequence[tuple[str, Sequence[Trace]]], out: Path) -> None:
             axes.set_title(title, loc="left", fontsize=9, fontweight="bold")
             axes.set_xlabel("step")
             axes.set_ylabel("ER")
-            axes.set_ylim(-0.2, 1.04)
+            axes.set_ylim(lowest - 0.04, 1.04)
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             axes.grid(axis="y", color=_ROLES["grid"], linewidth=0.6)
         keys = [Line2D([], [], color=_ROLES[arm], linestyle=dash, label=arm) for arm, dash in _DASHES.items()]

@@ -16,7 +16,7 @@ from vulngames.errors import UserError, choose
 from vulngames.games import GAMES
 from vulngames.report.match import Match
 from vulngames.report.provenance import Provenance, provenance
-from vulngames.runs import Run
+from vulngames.runs import Run, read_json
 
 
 @dataclass(frozen=True)
@@ -57,30 +57,27 @@ def sections(dirs: Sequence[Path]) -> list[Section]:
     for path in dirs:
         anchor = f"s{len(found)}"
         if (path / "summary.json").is_file():
-            summary = _load(path / "summary.json")
+            summary = read_json(path / "summary.json")
             found.append(choose("study", str(summary.get("study")), STUDIES)(path, summary, anchor))
         elif (path / "run.json").is_file():
             single[path.resolve()] = path
         elif runs := [file.parent for file in sorted(path.glob("runs/*/run.json"))]:
             note = "The study is not finished: it has no summary.json yet."
-            found.append(_section(f"Runs of {path.name}", _pair(runs, anchor), [note], []))
+            matches, notes = _pair(runs, anchor)
+            found.append(_section(f"Runs of {path.name}", matches, [note, *notes], []))
         else:
             raise UserError(f"{path} is neither a study (summary.json) nor a run (run.json)")
     if single:
-        found.append(_section("Runs", _pair(list(single.values()), f"s{len(found)}"), [], []))
+        matches, notes = _pair(list(single.values()), f"s{len(found)}")
+        found.append(_section("Runs", matches, notes, []))
     if not found:
         raise UserError("nothing to report; give study or run directories")
     return found
 
 
-def _load(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text())
-    except json.JSONDecodeError as wrong:
-        raise UserError(f"{path} is not JSON: {wrong}; run the study again, or remove it") from wrong
-
-
 def _emergence(path: Path, summary: Mapping[str, Any], anchor: str) -> Section:
+    if not isinstance(summary.get("rows"), list):
+        raise UserError(f"{path / 'summary.json'} is damaged: it holds no rows; run the study again, or remove it")
     rows = {(row["game"], row["arm"]): row for row in summary["rows"]}
 
     def arm(game: str, name: ArmName) -> Arm:
@@ -122,11 +119,20 @@ def _shown(value: float | None) -> str:
     return "none" if value is None else f"{value:.3g}"
 
 
-def _pair(paths: Sequence[Path], anchor: str) -> list[Match]:
-    """Runs pooled where they differ in seed alone, and matched where they differ in the rule alone."""
+def _pair(paths: Sequence[Path], anchor: str) -> tuple[list[Match], list[str]]:
+    """Runs pooled where they differ in seed alone, and matched where they differ in the rule alone; and a note on
+    each that is left out because another has its config, seed and all: twice the same is not two seeds."""
     groups: dict[str, dict[bool, list[Path]]] = {}
-    for path in paths:
-        config = Run(path).about.get("config", {})
+    used: dict[str, Path] = {}
+    notes = []
+    for path in sorted(paths, key=lambda path: not Run(path).finished):
+        config = Run(path).about["config"]
+        twin = used.setdefault(json.dumps(config, sort_keys=True), path)
+        if twin != path:
+            # Where the directories lie on someone's machine is nobody's business.
+            left, kept = ("/".join(each.parts[-2:]) for each in (path, twin))
+            notes.append(f"{left} is left out: it has the same config and seed as {kept}.")
+            continue
         if config.get("game") not in GAMES:
             raise UserError(f"{path} was trained in game {config.get('game')!r}; valid: {', '.join(GAMES)}")
         same = {key: value for key, value in config.items() if key not in ("seed", "patched")}
@@ -138,7 +144,7 @@ def _pair(paths: Sequence[Path], anchor: str) -> list[Match]:
         label = game if games.count(game) == 1 else f"{game}, {(sides[False] + sides[True])[0].name}"
         arms = Arm(game, "flawed", tuple(sides[False])), Arm(game, "patched", tuple(sides[True]))
         matches.append(Match(label, f"{anchor}-{place}", *arms))
-    return matches
+    return matches, notes
 
 
 def _section(title: str, matches: list[Match], notes: Sequence[str], facts: list[tuple[str, str]]) -> Section:

@@ -17,9 +17,7 @@ from vulngames.rollout import rollout
 from vulngames.runs import write_json
 from vulngames.tiny.build import Recipe
 from vulngames.tiny.corpus import RATES
-
-# As the games are set when the policy is trained in them, so that a rate is the one training starts from.
-PARAMETERS: dict[str, dict[str, Any]] = {"self-grading-v1": {"train_report": True}}
+from vulngames.train.config import TINY_GAMES
 
 
 def base_rates(policy: HFPolicy, names: tuple[str | int, ...], n: int, group: int) -> dict[str, dict[str, Any]]:
@@ -30,7 +28,8 @@ def base_rates(policy: HFPolicy, names: tuple[str | int, ...], n: int, group: in
     """
     rates = {}
     for id in games.GAMES:
-        game = games.make(id, max_tokens=80, **PARAMETERS.get(id, {}))
+        # Set as in training, so that a rate is the one training starts from.
+        game = games.make(id, max_tokens=80, **TINY_GAMES[id].get("parameters", {}))
         samples = rollout(game, tasks.take(id, 0, "test", n), policy, ("base rates", *names), group)
         found = measure(samples, game.measured)
         used = [s.exploited for s in samples if s.exploited is not None]

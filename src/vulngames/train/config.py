@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -26,7 +27,7 @@ class Setting:
     max_tokens: int | None = None
     """The longest reply of a first turn, in tokens."""
     difficulty: float | None = None
-    """Difficulty of the synthetic tasks, in [0, 1]."""
+    """Difficulty of the synthetic tasks, in [0, 1]; compliance has 0 alone."""
     data: str | None = None
     """Use the rows of this parquet file (published schema) instead of synthetic tasks; a tenth is held out."""
     judge: str | None = None
@@ -66,7 +67,8 @@ class TrainConfig(Training):
     group: int = 8
     """Samples a prompt, whose rewards are normalised together."""
     micro_batch: int | None = None
-    """Samples in one forward and backward pass; the rest of a step is accumulated."""
+    """Samples in one forward and backward pass; the rest of a step is accumulated. Must divide
+    prompts x group."""
     kl: float = 0.0
     """Weight of the KL term towards the starting policy; the paper has none."""
 
@@ -161,7 +163,7 @@ _TINY: dict[str, Any] = {
     "checkpoint_every": 5,
 }
 # What the built-in policy needs to differ in; docs/log.md has the measurements.
-_TINY_GAMES: dict[str, dict[str, Any]] = {
+TINY_GAMES: dict[str, dict[str, Any]] = {
     # Half the prompts are an auditor's: with eight a step the users' exploit may die out before it is first paid.
     "compliance-v1": {"steps": 35, "prompts": 16, "max_tokens": 24},
     # A larger learning rate teaches the same claims and costs the answers; and its answers hold no reasoning through
@@ -190,6 +192,10 @@ def settle(config: TrainConfig) -> Settled:
         UserError: an unknown game, policy or parameter, or a number out of its range.
     """
     settled = Settled(**_filled(config))
+    if config.micro_batch is None:
+        samples = settled.prompts * settled.group
+        fitting = next(size for size in range(settled.micro_batch, 0, -1) if samples % size == 0)
+        settled = dataclasses.replace(settled, micro_batch=fitting)
     _check(settled)
     return settled
 
@@ -219,13 +225,13 @@ def _filled(config: Setting, paper: Mapping[str, Any] = _NOTHING, tiny: Mapping[
 
     game = games.make(config.game).id
     usual = {**_PAPER, "prompts": _PAPER_PROMPTS[game], "max_tokens": _PAPER_TOKENS[game], **paper}
-    small = {**_TINY, **_TINY_GAMES[game], **tiny}
+    small = {**_TINY, **TINY_GAMES[game], **tiny}
     defaults: Mapping[str, Any] = small if policies.is_small(config.policy) else usual
     given = {k: v for k, v in dataclasses.asdict(config).items() if v is not None}
     parameters = {**defaults.get("parameters", {}), **config.parameters}
-    hard = {"difficulty": tasks.SOURCES[game].difficulty}
-    filled = {**hard, **defaults, **given, "game": game, "parameters": parameters}
-    policies.make_game(game, config.judge, parameters)
+    hard = tasks.difficulty_of(game, config.difficulty)
+    filled = {**defaults, **given, "game": game, "difficulty": hard, "parameters": parameters}
+    policies.check_game(game, config.judge, parameters)
     return {name: value for name, value in filled.items() if name in {f.name for f in dataclasses.fields(config)}}
 
 
@@ -250,14 +256,14 @@ def _check(config: Settled | SettledSFT | SettledExam) -> None:
     for name, least in _AT_LEAST.items():
         if values.get(name, least) < least:
             raise UserError(f"{name} = {values[name]} is too small; valid: {least} or more")
-    for name in ("learning_rate", "temperature"):
-        if values.get(name, 1) <= 0:
-            raise UserError(f"{name} = {values[name]} is not positive")
+    for name in ("learning_rate", "temperature", "kl"):
+        value = values.get(name, 1)
+        if not math.isfinite(value) or value < 0 or (value == 0 and name != "kl"):
+            valid = "0 or a positive number" if name == "kl" else "a positive number"
+            raise UserError(f"{name} = {value} is out of range; valid: {valid}")
     report_to = values.get("report_to", "none")
     if report_to != "none" and find_spec(report_to) is None:
         raise UserError(f"report_to = {report_to!r} needs that package: pip install {report_to}")
-    if not 0 <= config.difficulty <= 1:
-        raise UserError(f"difficulty = {config.difficulty} is out of range; valid: 0 to 1")
     if isinstance(config, Settled) and config.prompts * config.group % config.micro_batch:
         raise UserError(
             f"micro_batch = {config.micro_batch} does not divide prompts x group = {config.prompts * config.group}"

@@ -23,7 +23,7 @@ from vulngames.measure import measure
 from vulngames.policies import Sampling
 from vulngames.policies.hf import HFPolicy, device, load_model
 from vulngames.rollout import rollout
-from vulngames.runs import Run, open_run, write_json
+from vulngames.runs import LOCK, Run, open_run, write_json
 from vulngames.seeds import seed
 from vulngames.train.config import Settled, SettledSFT
 from vulngames.train.lessons import held_out
@@ -63,18 +63,23 @@ def train(config: Settled | SettledSFT, out: Path, on_step: OnStep, make_trainer
         UserError: see `open_run` and `load_model`.
     """
     run = open_run(out, asdict(config), device(), config.verb)
-    if run.finished:
-        on_step(1, 1)
-        return run
-    with run.writing(), _disk_errors_named(run):
-        try:
-            _train(config, run, on_step, make_trainer)
-        except UserError:
-            # Nothing was begun: what could not be loaded leaves no directory that says otherwise.
-            if [file.name for file in run.path.iterdir()] == ["run.json"]:
-                shutil.rmtree(run.path)
-            raise
+    if not run.finished:
+        with run.writing() as unfinished, _disk_errors_named(run):
+            if unfinished:
+                _begin(config, run, on_step, make_trainer)
+                return run
+    on_step(1, 1)
     return run
+
+
+def _begin(config: Settled | SettledSFT, run: Run, on_step: OnStep, make_trainer: Callable[[Course], Any]) -> None:
+    try:
+        _train(config, run, on_step, make_trainer)
+    except UserError:
+        # Nothing was begun: what could not be loaded leaves no directory that says otherwise.
+        if {file.name for file in run.path.iterdir()} == {"run.json", LOCK}:
+            shutil.rmtree(run.path)
+        raise
 
 
 def _train(config: Settled | SettledSFT, run: Run, on_step: OnStep, make_trainer: Callable[[Course], Any]) -> None:

@@ -79,7 +79,7 @@ def _roll(course: Course, given: Sequence[Task], prompts: Sequence[str], trainer
     with unwrap_model_for_generation(trainer.model_wrapped, trainer.accelerator) as model:
         course.policy.model = model
         episodes = play(course.game, starts, course.policy, names)
-    samples = [score(course.game, episode, ("train", c.seed, step)) for episode in episodes]
+    samples = score(course.game, episodes, ("train", c.seed, step))
     course.run.add_samples(step, "train", samples)
     rows = [_tokens(course.policy, episode) for episode in episodes]
     return {
