@@ -33,7 +33,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 BAD = [
     (("eval", "chess"), "unknown game 'chess'; valid: compliance-v1, "),
-    (("eval", "proxy-v1", "--policy", "gpt"), "unknown policy 'gpt'; valid: tiny, hf:"),
+    (("eval", "proxy-v1", "--policy", "gpt"), "unknown policy 'gpt'; valid: tiny, tiny:small, tiny:large, hf:"),
     (("eval", "proxy-v1", "--policy", "script:cheat"), "unknown script 'cheat'; valid: able, unable, exploit"),
     (("eval", "proxy-v1", "--policy", "hf:./none"), "'./none' is not a model directory: it does not exist"),
     (("eval", "proxy-v1", "--policy", "hf:empty"), "'empty' is not a model directory: it holds no config.json"),

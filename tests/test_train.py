@@ -113,16 +113,16 @@ def test_a_run_that_another_process_finished_meanwhile_is_not_made_again(
 def test_a_killed_study_goes_on_and_leaves_no_worker_behind(vulngames: Any, tmp_path: Path) -> None:
     command = ("study", "emergence", "--games", "self-grading-v1", "--seeds", "1", "--steps", "4", "--out", "study")
     process = subprocess.Popen([sys.executable, "-m", "vulngames", *command], cwd=tmp_path, stdout=subprocess.DEVNULL)
-    runs = [tmp_path / "study" / "runs" / f"self-grading-v1-{arm}-0" for arm in ("flawed", "patched")]
+    runs = tmp_path / "study" / "runs"
     deadline = time.monotonic() + 120
-    while not all((run / "metrics.jsonl").exists() for run in runs) and time.monotonic() < deadline:
+    while len(list(runs.glob("*/metrics.jsonl"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
     process.kill()
     process.wait()
     vulngames(*command)
     summary = json.loads((tmp_path / "study" / "summary.json").read_text())
     assert [row["seeds"] for row in summary["rows"]] == [1, 1]
-    for run in map(load_run, runs):
+    for run in map(load_run, sorted(runs.glob("self-grading-v1-*-0-*"))):
         assert run.finished and [row["step"] for row in run.metrics()] == [0, 4]
 
 
@@ -133,8 +133,8 @@ def test_a_reply_keeps_the_tokens_that_were_sampled() -> None:
     ask = {"role": "user", "content": "Yes or No?"}
     ids, wrote = policy.encode((*task.prompt, Reply("", odd), ask, Reply("Yes")))  # type: ignore[arg-type]
     assert tuple(i for i, n in zip(ids, wrote, strict=True) if n == 1) == odd
-    assert policy.tokenizer.decode([i for i, n in zip(ids, wrote, strict=True) if n == 2]) == "Yes"
-    assert policy.tokenizer.decode(ids).count("<|end|>") == 4, "system, question, answer, ask: each ended once"
+    assert policy.tokenizer.decode([i for i, n in zip(ids, wrote, strict=True) if n == 2]) == "Yes<|end|>"
+    assert policy.tokenizer.decode(ids).count("<|end|>") == 5, "system, question, answer, ask, report: each ended once"
 
 
 def test_a_policy_writes_the_same_with_the_same_seed() -> None:
