@@ -15,6 +15,7 @@ import gzip
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import zlib
@@ -190,7 +191,8 @@ class Run:
     def writing(self) -> Iterator[bool]:
         """Hold the run for one process, until the block ends or the process does.
 
-        Yields whether there is anything left to write: another process may have finished it just before.
+        Yields whether there is anything left to write: another process may have finished it just before. A user's
+        mistake that shows before anything is written leaves no directory that says otherwise.
 
         Raises:
             UserError: another process holds it.
@@ -201,7 +203,12 @@ class Run:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise UserError(f"{self.path} is being written by another process; wait, or choose another") from None
-            yield not self.finished
+            try:
+                yield not self.finished
+            except UserError:
+                if {held.name for held in self.path.iterdir()} == {"run.json", LOCK}:
+                    shutil.rmtree(self.path)
+                raise
 
     def finish(self, **extra: Any) -> None:
         """Say in run.json that the run is complete."""

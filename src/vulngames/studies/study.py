@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from vulngames import games
 from vulngames.errors import UserError, choose, need
-from vulngames.runs import write_json
+from vulngames.runs import read_json, write_json
 from vulngames.studies.cell import Cell
 from vulngames.studies.plan import Plan
 from vulngames.studies.work import Store, Work
@@ -103,10 +103,7 @@ def read_summary(home: Path) -> dict[str, Any]:
     path = home / "summary.json"
     if not path.is_file():
         raise UserError(f"{home} holds no summary.json; valid: the directory of a finished study")
-    try:
-        summary = json.loads(path.read_text())
-    except ValueError as wrong:
-        raise UserError(f"{path} is not JSON: {wrong}; run the study again") from wrong
-    if not isinstance(summary, dict) or not isinstance(summary.get("rows"), list):
-        raise UserError(f"{path} holds no rows; run the study again")
+    summary = read_json(path)
+    if not isinstance(summary.get("rows"), list):
+        raise UserError(f"{path} is damaged: it holds no rows; run the study again")
     return summary

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import threading
@@ -19,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from vulngames import sandbox
-from vulngames.runs import write_json
+from vulngames.runs import read_json, write_json
 from vulngames.studies.work import Work
 from vulngames.train import carry_out as carry_out_one
 
@@ -118,13 +117,13 @@ class _Watch:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.earlier = json.loads(path.read_text())["wall_s"] if path.exists() else 0.0
+        self.earlier = float(read_json(path)["wall_s"]) if path.exists() else 0.0
         self.began = self.saved = time.monotonic()
 
     @property
     def seconds(self) -> float:
         # A call that only finds finished works says nothing of how long they took.
-        return float(self.earlier + self.saved - self.began)
+        return self.earlier + self.saved - self.began
 
     def count(self) -> None:
         """Count the time until now, and write it down now and then."""
@@ -160,7 +159,7 @@ class _Bars:
             if steps == of:
                 self.progress.remove_task(self.bars.pop(name))
                 if not self.progress.console.is_terminal:
-                    self.progress.console.print(f"{name}: finished ({done + 1} of {known} or more)")
+                    self.progress.console.print(f"{name}: finished")
 
 
 def _start_worker(told: Queue[Told]) -> None:

@@ -23,7 +23,7 @@ from vulngames.measure import measure
 from vulngames.policies import Sampling
 from vulngames.policies.hf import HFPolicy, device, load_model
 from vulngames.rollout import rollout
-from vulngames.runs import LOCK, Run, open_run, write_json
+from vulngames.runs import Run, open_run, write_json
 from vulngames.seeds import seed
 from vulngames.train.config import Settled, SettledSFT
 from vulngames.train.lessons import held_out
@@ -64,22 +64,12 @@ def train(config: Settled | SettledSFT, out: Path, on_step: OnStep, make_trainer
     """
     run = open_run(out, asdict(config), device(), config.verb)
     if not run.finished:
-        with run.writing() as unfinished, _disk_errors_named(run):
+        with _disk_errors_named(run), run.writing() as unfinished:
             if unfinished:
-                _begin(config, run, on_step, make_trainer)
+                _train(config, run, on_step, make_trainer)
                 return run
     on_step(1, 1)
     return run
-
-
-def _begin(config: Settled | SettledSFT, run: Run, on_step: OnStep, make_trainer: Callable[[Course], Any]) -> None:
-    try:
-        _train(config, run, on_step, make_trainer)
-    except UserError:
-        # Nothing was begun: what could not be loaded leaves no directory that says otherwise.
-        if {file.name for file in run.path.iterdir()} == {"run.json", LOCK}:
-            shutil.rmtree(run.path)
-        raise
 
 
 def _train(config: Settled | SettledSFT, run: Run, on_step: OnStep, make_trainer: Callable[[Course], Any]) -> None:
