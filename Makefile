@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 OUT ?= runs/demo
+WEIGHTS := src/vulngames/tiny/weights
 # One thread a process, several processes: measured faster than several threads a process.
 export OMP_NUM_THREADS := 1
 export TOKENIZERS_PARALLELISM := false
@@ -22,8 +23,10 @@ check: $(VENV)/.test  ## lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-tiny: $(VENV)/.demo  ## rebuild the built-in policy and its card
-	$(BIN)/python -m vulngames.tiny src/vulngames/tiny/weights/medium
+tiny: $(VENV)/.demo  ## rebuild the built-in policies and their cards
+	$(BIN)/python -m vulngames.tiny $(WEIGHTS)/medium
+	$(BIN)/python -m vulngames.tiny $(WEIGHTS)/small --recipe.hidden 64 --recipe.layers 2 --recipe.inner 176
+	$(BIN)/python -m vulngames.tiny $(WEIGHTS)/large --recipe.hidden 144 --recipe.layers 4 --recipe.heads 3 --recipe.inner 384
 
 # torch first, so that nothing asks for another build of it.
 $(VENV)/.demo: pyproject.toml constraints.txt
