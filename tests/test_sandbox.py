@@ -722,7 +722,7 @@ def test_bad_use_is_an_error_not_a_score(sandbox: Sandbox) -> None:
 
 def test_grade_compares_only_clean_ends() -> None:
     class Runner(Sandbox):
-        def stdio(self, code: str, stdins: Sequence[str]) -> list[Outcome]:
+        def stdio(self, code: str, stdins: Sequence[str], batch: bool = False) -> list[Outcome]:
             return [
                 Outcome(Status.OK, "1"),
                 Outcome(Status.TIMEOUT, "1"),

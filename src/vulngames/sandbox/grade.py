@@ -51,16 +51,16 @@ class Grade:
 class Runner(Protocol):
     """What `grade` asks of a sandbox."""
 
-    def stdio(self, code: str, stdins: Sequence[str]) -> list[Outcome]: ...
+    def stdio(self, code: str, stdins: Sequence[str], batch: bool = False) -> list[Outcome]: ...
     def call(self, code: str, entry: str, calls: Sequence[Sequence[JSON]]) -> list[Outcome]: ...
 
 
-def grade(runner: Runner, code: str, tests: Sequence[Test], entry: str | None = None) -> Grade:
+def grade(runner: Runner, code: str, tests: Sequence[Test], entry: str | None = None, batch: bool = False) -> Grade:
     """Run and compare, as `Sandbox.grade` says."""
     if not tests:
         raise ValueError("no tests to grade with")
     if entry is None:
-        outcomes = runner.stdio(code, [test.input for test in tests])
+        outcomes = runner.stdio(code, [test.input for test in tests], batch)
         right = [_same_text(o.output, test.output) for o, test in zip(outcomes, tests, strict=True)]
     else:
         expected = [_json(test.output) for test in tests]

@@ -39,15 +39,20 @@ class TierRefusedError(WorkerLostError):
 
 @dataclass(frozen=True)
 class Ending:
-    """How a child ended, in the words of its zygote."""
+    """How the children of a run ended, in the words of their zygote."""
 
-    code: int
-    """Exit status, or minus the signal."""
+    codes: tuple[int, ...]
+    """Of each child its exit status, or minus the signal."""
     timed_out: bool
     """Killed at its limit of wall-clock time."""
     cpu_s: float
     started: bool
-    """Whether it came as far as the submitted code."""
+    """Whether all came as far as the submitted code."""
+
+    @property
+    def code(self) -> int:
+        """How the run ended."""
+        return self.codes[-1]
 
 
 class Worker:
@@ -75,7 +80,7 @@ class Worker:
         self.layers: tuple[str, ...] = tuple(said["layers"])
 
     def run(self, request: bytes, descriptors: Sequence[int], timeout_s: float) -> Ending:
-        """Have one child run; `descriptors` are its code, input, output and standard error.
+        """Have one request run; `descriptors` are its code, standard error, and what its mode needs.
 
         Raises WorkerLostError; this worker is of no more use then.
         """
@@ -93,7 +98,7 @@ class Worker:
         limits = Limits()
         request = json.dumps({"mode": "stdio", "limits": asdict(limits)}).encode()
         with sealed("") as nothing, memfd() as output:
-            ending = self.run(request, (nothing, nothing, output, output), limits.wall_s)
+            ending = self.run(request, (nothing, output, nothing, output), limits.wall_s)
             if ending.code != 0:
                 raise WorkerLostError(f"an empty program ended with {ending.code}")
 

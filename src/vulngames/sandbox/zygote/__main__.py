@@ -1,8 +1,8 @@
 """Start a zygote: arguments are its end of a socket, a pidfd of the supervisor, and the tier to lock down to.
 
-A request is one message of JSON with four descriptors (code, input, output, standard error); the reply says how the
-child ended. The zygote never reads what is behind a descriptor, so a child finds nothing of another in the memory it
-inherits.
+A request is one message of JSON with descriptors (code, standard error, and what its mode needs); the reply says how
+the children ended. The zygote never reads what is behind a descriptor, so a child finds nothing of another in the
+memory it inherits.
 """
 
 import contextlib
@@ -16,9 +16,11 @@ import time
 import types
 from typing import Any
 
-from .child import child
+from .child import ROLES, child
 from .layers import Layers, lock_down, needs_full_preload
 from .preload import preload
+
+MOST_DESCRIPTORS = 64
 
 
 def serve(control: socket.socket, supervisor: int, blank: types.ModuleType, layers: Layers) -> None:
@@ -27,32 +29,35 @@ def serve(control: socket.socket, supervisor: int, blank: types.ModuleType, laye
     idle.register(control, select.POLLIN)
     idle.register(supervisor, select.POLLIN)
     while supervisor not in (fd for fd, _ in idle.poll()):
-        message, descriptors, _, _ = socket.recv_fds(control, 4096, 4, socket.MSG_CMSG_CLOEXEC)
+        message, descriptors, _, _ = socket.recv_fds(control, 4096, MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
         if not message:
             return
         request = json.loads(message)
-        reply = run(request, descriptors, supervisor, blank, layers)
-        for fd in descriptors:
-            os.close(fd)
-        control.send(json.dumps(reply).encode())
+        control.send(json.dumps(run(request, descriptors, supervisor, blank, layers)).encode())
 
 
 def run(
     request: dict[str, Any], descriptors: list[int], supervisor: int, blank: types.ModuleType, layers: Layers
 ) -> dict[str, Any]:
-    """Fork a child for one request, see it to its end, and return how it ended."""
+    """Fork the children for one request, see them to their end, and return how they ended."""
     deadline = time.monotonic() + request["limits"]["wall_s"]
     zygote = os.getpid()
     started_read, started_write = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        child(request, descriptors, started_write, zygote, blank, layers)
-    os.close(started_write)
-    timed_out = not wait(pid, supervisor, deadline)
-    code, cpu_s = bury(pid)
-    started = os.read(started_read, 1) == b"1"
+    roles, pids = ROLES[request["mode"]], []
+    if len(roles) > 1:
+        descriptors += [end.detach() for end in socket.socketpair()]
+    for role in roles:
+        pids.append(os.fork())
+        if pids[-1] == 0:
+            child(role, request, descriptors, started_write, zygote, blank, layers)
+    # Before the wait: of two children, each must see it when the other is gone.
+    for fd in (started_write, *descriptors):
+        os.close(fd)
+    timed_out = not wait(pids[-1], supervisor, deadline)
+    codes, cpu_s = bury(pids)
+    started = os.read(started_read, len(roles)) == b"1" * len(roles)
     os.close(started_read)
-    return {"code": code, "timed_out": timed_out, "cpu_s": cpu_s, "started": started}
+    return {"codes": codes, "timed_out": timed_out, "cpu_s": cpu_s, "started": started}
 
 
 def wait(pid: int, supervisor: int, deadline: float) -> bool:
@@ -66,13 +71,17 @@ def wait(pid: int, supervisor: int, deadline: float) -> bool:
     return bool(seen)
 
 
-def bury(pid: int) -> tuple[int, float]:
-    """Kill the child and all it started; return its exit status (or minus the signal) and CPU seconds."""
-    os.kill(pid, signal.SIGKILL)
-    # The group at one stroke, which code that keeps forking cannot outrun; then, one by one, whoever left it.
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
-    _, status, usage = os.wait4(pid, 0)
+def bury(pids: list[int]) -> tuple[list[int], float]:
+    """Kill the children and all they started; return their exit statuses (or minus the signals) and CPU seconds."""
+    codes, cpu_s = [], 0.0
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+        # The group at one stroke, which code that keeps forking cannot outrun; then, one by one, whoever left it.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+        _, status, usage = os.wait4(pid, 0)
+        codes.append(os.waitstatus_to_exitcode(status))
+        cpu_s += usage.ru_utime + usage.ru_stime
     # As subreaper the zygote has inherited them, and it has no other children.
     with contextlib.suppress(ChildProcessError):
         # Asked first, since where no child can fork there is nobody, and no /proc to list them either.
@@ -82,7 +91,7 @@ def bury(pid: int) -> tuple[int, float]:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(orphan, signal.SIGKILL)
             os.waitpid(-1, 0)
-    return os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
+    return codes, cpu_s
 
 
 def children() -> list[int]:

@@ -7,19 +7,26 @@ import signal
 import sys
 import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
+from . import split
 from .kernel import PDEATHSIG, prctl
 from .layers import Layers
 
 _PRELUDE_RECURSION_LIMIT = 50_000
 
+ROLES = {"stdio": ("stdio",), "batch": ("batch",), "call": ("call",), "split": ("answering", "testing")}
+"""The children of each mode; how the last one ends is how the run ends."""
+
+Program = Callable[[], None]
+
 
 def child(
+    role: str,
     request: dict[str, Any],
-    descriptors: list[int],
+    descriptors: Sequence[int],
     started: int,
     zygote: int,
     blank: types.ModuleType,
@@ -30,25 +37,50 @@ def child(
     prctl(PDEATHSIG, signal.SIGKILL)
     if os.getppid() != zygote:
         os._exit(1)
-    code_fd, input_fd, output_fd, stderr_fd = descriptors
+    code_fd, stderr_fd, *rest = descriptors
     code = read(code_fd)
     os.dup2(stderr_fd, 2)
-    program: Callable[[types.ModuleType], None]
-    if request["mode"] == "stdio":
-        os.dup2(input_fd, 0)
-        os.dup2(output_fd, 1)
-        module, program = types.ModuleType("__main__"), partial(script, code)
-    else:
-        asked = json.loads(read(input_fd))
-        module, program = blank, partial(calls, code, asked, output_fd)
+    program, module, kept = _PREPARE[role](code, request, rest, blank)
     module.__file__ = sys.argv[0] = "submission.py"
     del sys.argv[1:]
     sys.modules[module.__name__] = module
     layers.lock_down_child(request["limits"])
     os.write(started, b"1")
-    os.closerange(3, output_fd)
-    os.closerange(output_fd + 1, 256)
+    close_all_but(kept)
     finish(program, module)
+
+
+Prepared = tuple[Program, types.ModuleType, list[int]]
+
+
+def _stdio(code: bytes, request: dict[str, Any], files: list[int], blank: types.ModuleType) -> Prepared:
+    os.dup2(files[0], 0)
+    os.dup2(files[1], 1)
+    module = types.ModuleType("__main__")
+    return partial(script, code, module), module, []
+
+
+def _batch(code: bytes, request: dict[str, Any], files: list[int], blank: types.ModuleType) -> Prepared:
+    return partial(batch, code, files[0], files[1::2], files[2::2]), types.ModuleType("__main__"), files
+
+
+def _call(code: bytes, request: dict[str, Any], files: list[int], blank: types.ModuleType) -> Prepared:
+    asked, output = json.loads(read(files[0])), files[1]
+    return partial(calls, code, asked, output, blank), blank, [output]
+
+
+def _answering(code: bytes, request: dict[str, Any], files: list[int], blank: types.ModuleType) -> Prepared:
+    _, _, channel, _ = files
+    return partial(answers, code, channel, blank), blank, [channel]
+
+
+def _testing(code: bytes, request: dict[str, Any], files: list[int], blank: types.ModuleType) -> Prepared:
+    tests, verdict, _, channel = files
+    program = partial(split.test, read(tests), request["entry"], channel, verdict)
+    return program, types.ModuleType("__main__"), [verdict, channel]
+
+
+_PREPARE = {"stdio": _stdio, "batch": _batch, "call": _call, "answering": _answering, "testing": _testing}
 
 
 def read(fd: int) -> bytes:
@@ -56,9 +88,43 @@ def read(fd: int) -> bytes:
     return os.pread(fd, os.fstat(fd).st_size, 0)
 
 
+def close_all_but(kept: Sequence[int]) -> None:
+    """Close every descriptor but the standard ones and those."""
+    low = 3
+    for fd in sorted(kept):
+        os.closerange(low, fd)
+        low = fd + 1
+    os.closerange(low, 256)
+
+
 def script(code: bytes, module: types.ModuleType) -> None:
     """Run the code as a program."""
     exec(compile(code, "submission.py", "exec", dont_inherit=True), module.__dict__)
+
+
+def batch(code: bytes, marks: int, inputs: Sequence[int], outputs: Sequence[int]) -> NoReturn:
+    """Run the code as a program once for each input, and write a byte to `marks` after each that ended well.
+
+    One that ends badly ends this process, as it would by itself; the supervisor has the others run elsewhere.
+    """
+    for given, output in zip(inputs, outputs, strict=True):
+        os.dup2(given, 0)
+        os.dup2(output, 1)
+        sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc]  # noqa: SIM115
+        sys.stdout = sys.__stdout__ = open(1, "w", closefd=False)  # type: ignore[misc]  # noqa: SIM115
+        module = sys.modules["__main__"] = types.ModuleType("__main__")
+        module.__file__ = "submission.py"
+        try:
+            script(code, module)
+        except SystemExit as leave:
+            if leave.code not in (None, 0):
+                raise
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread() and not thread.daemon:
+                thread.join()
+        leave_tidy(module)
+        os.write(marks, b"1")
+    os._exit(0)
 
 
 def calls(code: bytes, asked: dict[str, Any], output: int, module: types.ModuleType) -> NoReturn:
@@ -76,6 +142,13 @@ def calls(code: bytes, asked: dict[str, Any], output: int, module: types.ModuleT
     os._exit(0)
 
 
+def answers(code: bytes, channel: int, module: types.ModuleType) -> NoReturn:
+    """Load the code and answer a test program's questions."""
+    sys.setrecursionlimit(_PRELUDE_RECURSION_LIMIT)
+    script(code, module)
+    split.answer(partial(find, module), channel)
+
+
 def find(module: types.ModuleType, entry: str) -> Callable[..., Any]:
     """Return what `entry` names: a function, a method of a new instance, or for want of it the other kind."""
     owner, _, name = entry.rpartition(".")
@@ -85,22 +158,27 @@ def find(module: types.ModuleType, entry: str) -> Callable[..., Any]:
     return getattr(module, name)  # type: ignore[no-any-return]
 
 
-def finish(program: Callable[[types.ModuleType], None], module: types.ModuleType) -> NoReturn:
+def finish(program: Program, module: types.ModuleType) -> NoReturn:
     """Run the program and leave as the interpreter would, but without the cost of tearing it down."""
     status = 0
     # Any exception of the submission ends here: this frame is the bottom of its stack.
     try:
-        program(module)
+        program()
     except SystemExit as leave:
         status = leave.code if isinstance(leave.code, int) else int(leave.code is not None)
     except BaseException as error:
         status = 1
         sys.excepthook(type(error), error, error.__traceback__)
     threading._shutdown()  # type: ignore[attr-defined]
+    leave_tidy(module)
+    os._exit(status & 0xFF)
+
+
+def leave_tidy(module: types.ModuleType) -> None:
+    """Do what a program may expect of the interpreter at its end."""
     atexit._run_exitfuncs()
     # Files that the program left open are written out when its names are gone.
     module.__dict__.clear()
     for stream in (sys.stdout, sys.__stdout__, sys.stderr):
         if stream is not None and not getattr(stream, "closed", False):
             stream.flush()
-    os._exit(status & 0xFF)
