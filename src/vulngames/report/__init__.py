@@ -14,9 +14,9 @@ def write_report(dirs: Sequence[Path], out: Path, picture: Path | None = None) -
     """Write the page that reports `dirs`, and say where it is.
 
     Args:
-        dirs: study directories (`summary.json`, or the `runs/` of an unfinished study) and run directories
-            (`run.json`); runs given by themselves are pooled where they differ in seed alone, and compared where they
-            differ in the rule alone.
+        dirs: study directories (`summary.json`, or the `runs/` of an unfinished study), directories of several, and run
+            directories (`run.json`); runs given by themselves are pooled where they differ in seed alone, and compared
+            where they differ in the rule alone.
         out: the file to write, or a directory to write `report.html` into.
         picture: a .png, .svg or .pdf file to draw ER against steps to, a panel a game.
 
@@ -26,7 +26,7 @@ def write_report(dirs: Sequence[Path], out: Path, picture: Path | None = None) -
     try:
         from vulngames.report.figures import overview
         from vulngames.report.page import render
-        from vulngames.report.section import sections
+        from vulngames.report.section import read
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] not in ("matplotlib", "jinja2", "markupsafe"):
             raise
@@ -34,8 +34,8 @@ def write_report(dirs: Sequence[Path], out: Path, picture: Path | None = None) -
     path = out / "report.html" if out.is_dir() else out
     if picture is not None and picture.suffix not in PICTURES:
         raise UserError(f"{picture} is not a picture's name; valid endings: {', '.join(PICTURES)}")
-    found = sections(dirs)
-    html = render(found, path.parent)
+    found, chapters = read(dirs)
+    html = render(found, chapters, path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     try:

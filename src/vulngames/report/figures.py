@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,23 @@ import matplotlib.style
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from vulngames.arm import Curve
 from vulngames.measure import Interval
 
 # Each colour stands for a CSS variable of the page, so that one figure reads on light and on dark.
-_ROLES = {"flawed": "#d55e00", "patched": "#0072b2", "ink": "#101010", "grid": "#e0e0e0", "card": "#fefefe"}
+ROLES = {
+    "flawed": "#d55e00",
+    "patched": "#0072b2",
+    "third": "#009e73",
+    "fourth": "#b0609a",
+    "ink": "#101010",
+    "soft": "#6b6b6b",
+    "grid": "#e0e0e0",
+    "card": "#fefefe",
+}
 _DASHES: dict[str, str] = {"flawed": "-", "patched": "--"}
 _STYLE = {
     "svg.fonttype": "none",
@@ -27,12 +37,12 @@ _STYLE = {
     "font.family": "sans-serif",
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.edgecolor": _ROLES["ink"],
+    "axes.edgecolor": ROLES["ink"],
     "axes.linewidth": 0.6,
-    "text.color": _ROLES["ink"],
-    "axes.labelcolor": _ROLES["ink"],
-    "xtick.color": _ROLES["ink"],
-    "ytick.color": _ROLES["ink"],
+    "text.color": ROLES["ink"],
+    "axes.labelcolor": ROLES["ink"],
+    "xtick.color": ROLES["ink"],
+    "ytick.color": ROLES["ink"],
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
     "xtick.major.size": 2.5,
@@ -83,13 +93,117 @@ def panel(title: str, said: str, traces: Sequence[Trace], steps: tuple[int, int]
             lowest = min((value.lo for trace in traces for _, value in trace.curve), default=0.0)
             axes.set_ylim(min(-0.04, lowest - 0.04), 1.04)
             axes.set_yticks([tick for tick in (-1, -0.5, 0, 0.5, 1) if tick >= axes.get_ylim()[0]])
-        axes.grid(axis="y", color=_ROLES["grid"], linewidth=0.6)
+        axes.grid(axis="y", color=ROLES["grid"], linewidth=0.6)
         axes.set_axisbelow(True)
         axes.set_title(title, loc="left", fontsize=9, fontweight="bold", pad=5)
         axes.set_xlabel("step", labelpad=2)
         drawn = io.StringIO()
         figure.savefig(drawn, format="svg", transparent=True, metadata=_NO_METADATA)
     return _inline(drawn.getvalue(), said)
+
+
+Series = Sequence[tuple[float, Interval]]
+Draw = Callable[[Any], None]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A labelled curve with its band; `colour` is a role of the page's palette."""
+
+    label: str
+    points: Series
+    colour: str
+    dash: str = "-"
+
+
+def sheet(
+    titles: Sequence[str], draws: Sequence[Draw], said: str, salt: str, columns: int = 4, height: float = 1.9
+) -> Markup:
+    """Small panels side by side, each drawn by its own function on its axes."""
+    rows = -(-len(draws) // columns)
+    with matplotlib.style.context(["default", {**_STYLE, "svg.hashsalt": salt}]):
+        figure = Figure(figsize=(2.75 * min(columns, len(draws)), height * rows), layout="constrained")
+        grid = figure.subplots(rows, min(columns, len(draws)), squeeze=False).flatten()
+        for axes, title, draw in zip(grid, titles, draws, strict=False):
+            draw(axes)
+            axes.set_title(title, loc="left", fontsize=8.5, fontweight="bold", pad=4)
+        for axes in grid[len(draws) :]:
+            axes.set_axis_off()
+        drawn = io.StringIO()
+        figure.savefig(drawn, format="svg", transparent=True, metadata=_NO_METADATA)
+    width = 100 * figure.get_figwidth()
+    return Markup(_inline(drawn.getvalue(), said).replace("<svg", f'<svg style="width: {width:.0f}px"', 1))
+
+
+def lines(axes: Any, curves: Sequence[Line], xlabel: str, legend: bool = True) -> None:
+    """Shares against a number."""
+    for curve in curves:
+        if curve.points:
+            x, values = zip(*curve.points, strict=True)
+            colour = ROLES[curve.colour]
+            axes.fill_between(x, [v.lo for v in values], [v.hi for v in values], color=colour, alpha=0.12, linewidth=0)
+            axes.plot(x, [v.mean for v in values], curve.dash, color=colour, linewidth=1.3, label=curve.label, ms=3)
+    lowest = min((value.lo for curve in curves for _, value in curve.points), default=0.0)
+    axes.set_ylim(min(-0.04, lowest - 0.04), 1.04)
+    axes.grid(axis="y", color=ROLES["grid"], linewidth=0.6)
+    axes.set_xlabel(xlabel, labelpad=1)
+    if xlabel.startswith("step"):
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    if legend and any(curve.points for curve in curves):
+        axes.legend(fontsize=6, frameon=False, handlelength=1.6, labelspacing=0.25)
+
+
+def heat(axes: Any, cells: Sequence[Sequence[Interval | None]], rows: Sequence[str], columns: Sequence[str]) -> None:
+    """A matrix of shares: the fuller the colour, the larger; in the other colour below zero."""
+    for y, row in enumerate(cells):
+        for x, value in enumerate(row):
+            if value is not None:
+                colour = ROLES["flawed" if value.mean >= 0 else "patched"]
+                axes.add_patch(Rectangle((x, y), 1, 1, facecolor=colour, alpha=min(0.75, abs(value.mean) * 0.75), lw=0))
+            text = "–" if value is None else f"{value.mean:.2f}".replace("-", "\N{MINUS SIGN}")
+            axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=7)
+    axes.set_xlim(0, len(columns))
+    axes.set_ylim(len(rows), 0)
+    axes.set_xticks([i + 0.5 for i in range(len(columns))], columns, rotation=30, ha="right", fontsize=7)
+    axes.set_yticks([i + 0.5 for i in range(len(rows))], rows, fontsize=7)
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def dots(axes: Any, rows: Sequence[tuple[str, Sequence[float | None], str]], never: float, xlabel: str) -> None:
+    """Seeds as dots on a line a condition; those without a value stand at `never`, hollow."""
+    for y, (_, values, colour) in enumerate(rows):
+        for i, value in enumerate(values):
+            fill = ROLES["card"] if value is None else ROLES[colour]
+            place = y + 0.18 * (i - (len(values) - 1) / 2)
+            axes.plot([never if value is None else value], [place], "o", ms=4, mfc=fill, mec=ROLES[colour], mew=0.9)
+    axes.set_yticks(range(len(rows)), [label for label, _, _ in rows], fontsize=6.5)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlim(-0.5, never + 0.5)
+    axes.grid(axis="x", color=ROLES["grid"], linewidth=0.6)
+    axes.set_xlabel(xlabel, labelpad=1)
+
+
+def bars(axes: Any, rows: Sequence[tuple[str, Interval | None, Interval | None]]) -> None:
+    """From a start (hollow) to an end (full), one line a row, with the intervals of both."""
+    for y, (_, *pair) in enumerate(rows):
+        for value, place, fill in zip(pair, (y - 0.13, y + 0.13), ("card", "patched"), strict=True):
+            if value is not None:
+                axes.plot([value.lo, value.hi], [place, place], color=ROLES["patched"], linewidth=1)
+                axes.plot([value.mean], [place], "o", ms=5, mfc=ROLES[fill], mec=ROLES["patched"])
+    axes.set_yticks(range(len(rows)), [label for label, _, _ in rows], fontsize=7)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.axvline(0, color=ROLES["grid"], linewidth=0.8)
+    axes.grid(axis="x", color=ROLES["grid"], linewidth=0.6)
+
+
+def mark(axes: Any, x: float, text: str, low: float | None = None, high: float | None = None) -> None:
+    """A vertical line with a word, and a band around it."""
+    if low is not None and high is not None:
+        axes.axvspan(low, high, color=ROLES["soft"], alpha=0.12, linewidth=0)
+    axes.axvline(x, color=ROLES["soft"], linewidth=0.9, linestyle=":")
+    axes.annotate(text, (x, 1.0), fontsize=6.5, xytext=(3, -6), textcoords="offset points")
 
 
 def overview(panels: Sequence[tuple[str, Sequence[Trace]]], out: Path) -> None:
@@ -109,14 +223,14 @@ def overview(panels: Sequence[tuple[str, Sequence[Trace]]], out: Path) -> None:
             axes.set_ylabel("ER")
             axes.set_ylim(lowest - 0.04, 1.04)
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-            axes.grid(axis="y", color=_ROLES["grid"], linewidth=0.6)
-        keys = [Line2D([], [], color=_ROLES[arm], linestyle=dash, label=arm) for arm, dash in _DASHES.items()]
+            axes.grid(axis="y", color=ROLES["grid"], linewidth=0.6)
+        keys = [Line2D([], [], color=ROLES[arm], linestyle=dash, label=arm) for arm, dash in _DASHES.items()]
         figure.legend(handles=keys, loc="outside lower center", ncols=2, frameon=False)
         figure.savefig(out, dpi=180, facecolor="white")
 
 
 def _draw(axes: Any, trace: Trace) -> None:
-    colour = _ROLES[trace.arm]
+    colour = ROLES[trace.arm]
     for line in trace.lines:
         axes.plot([s for s, _ in line], [v.mean for _, v in line], color=colour, linewidth=0.6, alpha=0.45)
     if not trace.curve:
@@ -126,7 +240,7 @@ def _draw(axes: Any, trace: Trace) -> None:
     axes.plot(steps, [v.mean for v in values], color=colour, linewidth=1.6, linestyle=_DASHES[trace.arm])
     means = {step: value.mean for step, value in trace.curve}
     # Where both fall on one step, the diamond lies within the ring.
-    for step, marker, size, fill in ((trace.onset, "o", 7.5, _ROLES["card"]), (trace.domination, "D", 3.6, colour)):
+    for step, marker, size, fill in ((trace.onset, "o", 7.5, ROLES["card"]), (trace.domination, "D", 3.6, colour)):
         if step is not None:
             axes.plot([step], [means[step]], marker, ms=size, mfc=fill, mec=colour, mew=1.2, clip_on=False, zorder=5)
 
@@ -137,7 +251,7 @@ def _inline(svg: str, said: str) -> Markup:
     svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
     referred = set(re.findall(r"#([\w-]+)", svg))
     svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in referred else "", svg)
-    for role, colour in _ROLES.items():
+    for role, colour in ROLES.items():
         svg = svg.replace(colour, f"var(--{role})")
     svg = re.sub(r' (?:width|height)="[^"]*pt"', "", svg, count=2)
     return Markup(svg.replace("<svg", f'<svg role="img" aria-label="{escape(said)}"', 1))

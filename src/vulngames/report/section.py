@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -14,8 +14,10 @@ import numpy as np
 from vulngames.arm import Arm, ArmName
 from vulngames.errors import UserError, choose
 from vulngames.games import GAMES
+from vulngames.report.chapter import Chapter
 from vulngames.report.match import Match
 from vulngames.report.provenance import Provenance, provenance
+from vulngames.report.studies import CHAPTERS, chapter
 from vulngames.runs import Run, read_json
 
 
@@ -46,33 +48,52 @@ class Section:
         return provenance([(match.label, match.arms) for match in self.matches], self.facts, home)
 
 
-def sections(dirs: Sequence[Path]) -> list[Section]:
-    """One section a study, then one for all runs given by themselves.
+def read(dirs: Sequence[Path]) -> tuple[list[Section], list[Chapter]]:
+    """The page's sections of matched arms, and its chapters, one for every other study.
 
     Raises:
         UserError: see `write_report`.
     """
-    found: list[Section] = []
+    sections: list[Section] = []
+    chapters: list[Chapter] = []
     single: dict[Path, Path] = {}
-    for path in dirs:
-        anchor = f"s{len(found)}"
+    for path in [each for given in dirs for each in _studies(given)]:
+        anchor = f"s{len(sections)}"
         if (path / "summary.json").is_file():
             summary = read_json(path / "summary.json")
-            found.append(choose("study", str(summary.get("study")), STUDIES)(path, summary, anchor))
+            name = str(summary.get("study"))
+            choose("study", name, {"emergence": None, **CHAPTERS})
+            if name == "emergence":
+                sections.append(_emergence(path, summary, anchor))
+            else:
+                chapters.append(chapter(path, summary))
         elif (path / "run.json").is_file():
             single[path.resolve()] = path
         elif runs := [file.parent for file in sorted(path.glob("runs/*/run.json"))]:
             note = "The study is not finished: it has no summary.json yet."
             matches, notes = _pair(runs, anchor)
-            found.append(_section(f"Runs of {path.name}", matches, [note, *notes], []))
+            sections.append(_section(f"Runs of {path.name}", matches, [note, *notes], []))
         else:
             raise UserError(f"{path} is neither a study (summary.json) nor a run (run.json)")
     if single:
-        matches, notes = _pair(list(single.values()), f"s{len(found)}")
-        found.append(_section("Runs", matches, notes, []))
-    if not found:
+        matches, notes = _pair(list(single.values()), f"s{len(sections)}")
+        sections.append(_section("Runs", matches, notes, []))
+    if not sections and not chapters:
         raise UserError("nothing to report; give study or run directories")
-    return found
+    return sections, chapters
+
+
+def _studies(path: Path) -> list[Path]:
+    """The studies of a directory that holds several, as `study all` makes it; or the directory itself."""
+    if (path / "summary.json").is_file():
+        return [path]
+    held = {file.parent.name: file.parent for file in sorted(path.glob("*/summary.json"))}
+    return [held[name] for name in sorted(held, key=_place)] or [path]
+
+
+def _place(name: str) -> tuple[int, str]:
+    order = ["emergence", *CHAPTERS]
+    return (order.index(name) if name in order else len(order), name)
 
 
 def _emergence(path: Path, summary: Mapping[str, Any], anchor: str) -> Section:
@@ -89,10 +110,6 @@ def _emergence(path: Path, summary: Mapping[str, Any], anchor: str) -> Section:
     notes = [note for arm in whole if (note := _disagreement(arm, rows[arm.game, arm.name]))]
     facts = [("command", summary["command"]), ("took", f"{summary['wall_s']:.0f} s")]
     return _section("Emergence: is the exploit learned under the flaw, and not under its patch?", matches, notes, facts)
-
-
-# A study adds its own: what its summary.json and runs say, as a section.
-STUDIES: dict[str, Callable[[Path, Mapping[str, Any], str], Section]] = {"emergence": _emergence}
 
 
 def _disagreement(arm: Arm, row: Mapping[str, Any]) -> str:
@@ -127,6 +144,9 @@ def _pair(paths: Sequence[Path], anchor: str) -> tuple[list[Match], list[str]]:
     notes = []
     for path in sorted(paths, key=lambda path: not Run(path).finished):
         config = Run(path).about["config"]
+        if Run(path).about.get("verb", "rl") != "rl":
+            notes.append(f"{path.name} is left out: it is no training by reward.")
+            continue
         twin = used.setdefault(json.dumps(config, sort_keys=True), path)
         if twin != path:
             # Where the directories lie on someone's machine is nobody's business.
