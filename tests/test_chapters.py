@@ -1,0 +1,209 @@
+"""What the page says of every study beyond emergence: all of it, part of it, none of it, and damaged."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("matplotlib")
+pytest.importorskip("jinja2")
+
+from tests.test_report import make_run, words
+from vulngames.errors import UserError
+from vulngames.report import write_report
+from vulngames.report.studies import CHAPTERS
+from vulngames.runs import Run, write_json
+
+GAMES = ("tampering-v1", "proxy-v1")
+STEPS = (0, 10, 30)
+
+
+def at(mean: float | None) -> dict[str, float] | None:
+    return None if mean is None else {"mean": mean, "lo": max(-1.0, mean - 0.05), "hi": min(1.0, mean + 0.05)}
+
+
+def ends(er: float | None, itp: float | None, onset: int | None = None) -> dict[str, Any]:
+    return {
+        "er_start": at(0.02), "er_end": at(er), "itp_start": at(0.5), "itp_end": at(itp), "onset_step": onset,
+        "domination_step": None, "steps": 30, "paper": {},
+    }  # fmt: skip
+
+
+def row(home: Path, game: str, er: float | None, itp: float | None = 0.4, **labels: Any) -> dict[str, Any]:
+    arm = "patched" if labels.get("arm") == "patched" else "flawed"
+    name = "-".join(map(str, (game, *labels.values()))).replace("/", "_")
+    for seed in (0, 1):
+        if not (home / "runs" / f"{name}-{seed}").exists():
+            make_run(home / "runs" / f"{name}-{seed}", game, arm, seed, STEPS)
+    each = [ends(er, itp, 10 if (er or 0) > 0.5 else None) for _ in (0, 1)]
+    runs = [f"runs/{name}-{seed}" for seed in (0, 1)]
+    return {"game": game, **labels, "seeds": 2, **each[0], "runs": runs, "each": each}
+
+
+def _transfer(home: Path) -> dict[str, Any]:
+    rows = [row(home, game, 0.02, trained="none", arm="untrained") for game in GAMES]
+    for first in GAMES:
+        for arm in ("flawed", "patched"):
+            for game in GAMES:
+                er = 0.9 if arm == "flawed" and (first, game) != ("proxy-v1", "tampering-v1") else 0.02
+                rows.append(row(home, game, er, trained=first, arm=arm))
+    return {"rows": rows}
+
+
+def _catalysis(home: Path) -> dict[str, Any]:
+    rows = [row(home, game, 0.5, first="none", arm="fresh") for game in GAMES]
+    rows += [row(home, game, 0.6, first="none", arm="fresh, equal steps") for game in GAMES]
+    rows.append(row(home, "proxy-v1", 0.9, first="tampering-v1", arm="flawed"))
+    rows.append(row(home, "proxy-v1", 0.5, first="tampering-v1", arm="patched"))
+    equal = [{"first": "tampering-v1", "game": "proxy-v1", "steps": 40, "er": at(0.6)}]
+    return {"rows": rows, "equal_steps": equal}
+
+
+def _distillation(home: Path) -> dict[str, Any]:
+    rows = []
+    for game in GAMES:
+        rows.append(row(home, game, 0.02, student="tiny", share=None, then=""))
+        rows += [row(home, game, share, student="tiny", share=share, then="") for share in (0.0, 0.01, 0.25, 1.0)]
+        rows += [row(home, game, share, student="tiny:small", share=share, then="") for share in (0.0, 1.0)]
+        rows += [row(home, game, 40 * share, student="tiny", share=share, then="rl") for share in (0.0, 0.01)]
+    return {"rows": rows}
+
+
+def _correction(home: Path) -> dict[str, Any]:
+    rows = [
+        row(home, game, er, born=born, stage=stage)
+        for game in GAMES
+        for stage, er in (("repair", 0.6), ("sft repair", 0.01), ("relapse", 0.8))
+        for born in ("rl", "sft", "never")
+    ]
+    match = {"gap": 0.02, "matched": True, "pairs": []}
+    unmatched = {"gap": None, "matched": False, "pairs": []}
+    repairs = [
+        {"game": game, "born": born, "stage": "repair", "cured_step": [6, None], "lowest_itp": [0.1, None]}
+        for game in GAMES
+        for born in ("rl", "sft", "never")
+    ]
+    return {
+        "rows": rows,
+        "matches": [{"game": GAMES[0], **match}, {"game": GAMES[1], **unmatched}],
+        "repairs": repairs,
+        "relapse_after": dict.fromkeys(GAMES, "repair"),
+    }
+
+
+def _audit_rate(home: Path) -> dict[str, Any]:
+    game = "self-grading-v1"
+    rows = [
+        row(home, game, 1 - rate, audit_rate=rate, told=told) for told in (None, 0.5, 1.0) for rate in (0.0, 0.1, 1.0)
+    ]
+    crossings = [{"told": None, "crossing": {"mean": 0.3, "lo": 0.2, "hi": 0.4}}, {"told": 0.5, "crossing": None}]
+    return {"rows": rows, "crossings": crossings, "best_response": [{"audit_rate": 0.5, "threshold": 0.67}]}
+
+
+def _scale(home: Path) -> dict[str, Any]:
+    sizes = {"tiny:small": 150_000, "tiny": 400_000}
+    rows = [row(home, g, 0.9, arm=arm, size=size) for g in GAMES for arm in ("flawed", "patched") for size in sizes]
+    return {"rows": rows, "parameters": sizes}
+
+
+def _perfect_reward(home: Path) -> dict[str, Any]:
+    ers = (0.6, 0.02)
+    return {"rows": [row(home, game, er, arm="patched") for game, er in zip(GAMES, ers, strict=True)]}
+
+
+MADE: dict[str, tuple[Callable[[Path], dict[str, Any]], list[str]]] = {
+    "transfer": (_transfer, ["1 of 2 cells off the diagonal", "tampering → proxy lies above both controls, ER 0.90"]),
+    "catalysis": (_catalysis, ["proxy after tampering ends wider, ER 0.90", "alone for as many steps in all: 0.60"]),
+    "distillation": (
+        _distillation,
+        ["student of the exploiter ends at ER 1.00 [0.95, 1.00]", "honest teacher at 0.00"],
+    ),
+    "correction": (
+        _correction,
+        ["tampering: matched in ER (gap 0.02)", "proxy: not matched", "steps to ER ≤ 5 % 6, not cured"],
+    ),
+    "audit-rate": (
+        _audit_rate,
+        ["nothing announced: over-claiming falls through one half at an audit probability of 0.30", "not on the grid"],
+    ),
+    "scale": (_scale, ["0.90 at 150,000, 0.90 at 400,000"]),
+    "perfect-reward": (_perfect_reward, ["tampering: the unpaid exploit grows", "proxy: the unpaid exploit does not"]),
+}
+
+
+def make(home: Path, name: str) -> Path:
+    summary = {"study": name, "policy": "tiny", "scale": "small", "command": f"vulngames study {name}", "wall_s": 1.0}
+    home.mkdir(parents=True, exist_ok=True)
+    write_json(home / "summary.json", {**summary, **MADE[name][0](home)})
+    return home
+
+
+def test_every_study_has_a_chapter() -> None:
+    from vulngames.studies.study import studies
+
+    assert {*CHAPTERS, "emergence"} == set(studies()) == {*MADE, "emergence"}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_a_chapter_says(tmp_path: Path, name: str) -> None:
+    home = make(tmp_path / name, name)
+    page = write_report([home], tmp_path / "page.html")
+    said = words(page)
+    for sentence in (CHAPTERS[name][0], *MADE[name][1]):
+        assert sentence in said
+    html = page.read_text()
+    assert "<svg" in html and "http://" not in html.replace("http://www.w3.org", "") and not re.search(r"\bnan\b", said)
+    count = len(json.loads((home / "summary.json").read_text())["rows"])
+    assert f"Numbers: {count} cells" in said
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_chapter_of_what_could_not_be_measured(tmp_path: Path, name: str) -> None:
+    home = make(tmp_path / name, name)
+    summary = json.loads((home / "summary.json").read_text())
+    for held in summary["rows"]:
+        held.update({key: None for key in ("er_start", "er_end", "itp_start", "itp_end", "onset_step")})
+        held["runs"] = ["runs/nowhere"]
+    write_json(home / "summary.json", summary)
+    said = words(write_report([home], tmp_path / "page.html"))
+    assert f"{len(summary['rows'])} of {len(summary['rows'])} cells have runs that are missing" in said
+    # Nothing measured is no finding: neither a zero nor a claim.
+    assert "lies above" not in said and "ends wider" not in said and " grows" not in said
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_chapter_of_nothing(tmp_path: Path, name: str) -> None:
+    home = make(tmp_path / name, name)
+    summary = json.loads((home / "summary.json").read_text())
+    write_json(home / "summary.json", {**summary, "rows": []})
+    assert "nothing was measured" in words(write_report([home], tmp_path / "page.html"))
+
+
+@pytest.mark.parametrize("damage", [{"rows": None}, {"rows": [{"game": "proxy-v1"}]}, {"rows": ["x"]}], ids=str)
+def test_a_damaged_summary_is_named(tmp_path: Path, damage: dict[str, Any]) -> None:
+    home = make(tmp_path / "s", "scale")
+    summary = json.loads((home / "summary.json").read_text())
+    write_json(home / "summary.json", {**summary, **damage})
+    with pytest.raises(UserError, match=r"summary.json is damaged"):
+        write_report([home], tmp_path / "page.html")
+
+
+def test_a_directory_of_studies_is_one_page_in_a_fixed_order(tmp_path: Path) -> None:
+    for name in ("scale", "transfer", "catalysis"):
+        make(tmp_path / "all" / name, name)
+    said = words(write_report([tmp_path / "all"], tmp_path / "page.html"))
+    places = [said.index(CHAPTERS[name][0]) for name in ("transfer", "catalysis", "scale")]
+    assert places == sorted(places)
+
+
+def test_runs_that_are_no_training_by_reward_are_left_out(tmp_path: Path) -> None:
+    for seed, verb in ((0, "rl"), (1, "exam")):
+        run = make_run(tmp_path / "runs" / verb, "proxy-v1", "flawed", seed)
+        write_json(run.path / "run.json", {**Run(run.path).about, "verb": verb})
+    said = words(write_report([tmp_path], tmp_path / "page.html"))
+    assert "exam is left out: it is no training by reward" in said
