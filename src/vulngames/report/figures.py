@@ -131,8 +131,8 @@ def sheet(
             axes.set_axis_off()
         drawn = io.StringIO()
         figure.savefig(drawn, format="svg", transparent=True, metadata=_NO_METADATA)
-    width = 100 * figure.get_figwidth()
-    return Markup(_inline(drawn.getvalue(), said).replace("<svg", f'<svg style="width: {width:.0f}px"', 1))
+    svg = drawn.getvalue().replace("<svg", f'<svg style="width: {100 * figure.get_figwidth():.0f}px"', 1)
+    return _inline(svg, said)
 
 
 def lines(axes: Any, curves: Sequence[Line], xlabel: str, legend: bool = True) -> None:
