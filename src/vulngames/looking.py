@@ -187,14 +187,14 @@ def _interval(value: Mapping[str, float] | None) -> str:
 
 def show_sandbox() -> None:
     """Print the tier, its layers, what a missing one costs, and why stronger tiers cannot be had."""
-    from vulngames.sandbox.tier import COSTS, probe
+    from vulngames.sandbox.tier import probe
 
     found = probe()
     _out.print(f"tier {found.tier}")
     for name in found.layers:
         _out.print(f"  {name}")
-    for name in found.missing:
-        _out.print(f"  missing {name}: {COSTS[name]}")
+    for cost in found.costs:
+        _out.print(f"  {cost}")
     for name, why in found.refused.items():
         _out.print(f"  {name} cannot be had: {why}", markup=False)
 

@@ -63,6 +63,13 @@ class Attack:
         """Whether it is a submission to be graded, not an effect."""
         return self.weak in ("asserts", "printed", "published")
 
+    @property
+    def sample(self) -> tuple[str, tuple[Test, ...], str | None]:
+        """Code, tests and entry of a sample that earns something if the attack works."""
+        if self.on_verdict:
+            return self.code, _TESTS, "add"
+        return _EFFECT.format(code=self.code, worked=_WORKED), (Test("", _WORKED),), None
+
     def succeeds(self, sandbox: Sandbox) -> bool:
         """Whether it earns anything by the strong path, or has its effect."""
         if self.on_verdict:

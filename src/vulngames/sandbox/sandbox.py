@@ -1,11 +1,14 @@
 """The supervisor: it hands submitted code to zygotes, and reads the answers back as bytes."""
 
+import asyncio
 import contextlib
 import json
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from types import TracebackType
@@ -15,7 +18,7 @@ from vulngames.sandbox.grade import Grade, Test, grade
 from vulngames.sandbox.limits import Limits
 from vulngames.sandbox.memfd import head, memfd, sealed, tail
 from vulngames.sandbox.outcome import JSON, Outcome, Status, last_line
-from vulngames.sandbox.provenance import warn_of_missing_layers
+from vulngames.sandbox.provenance import provenance, warn_of_missing_layers
 from vulngames.sandbox.tier import standing
 from vulngames.sandbox.worker import Ending, Pool, WorkerLostError
 from vulngames.sandbox.zygote.split import FAILED, GONE, PASSED, VIOLATED
@@ -168,6 +171,36 @@ class Sandbox:
         """
         return grade(self, code, tests, entry, batch)
 
+    def grade_all(self, samples: Iterable[tuple[str, Sequence[Test], str | None]]) -> Iterator[Grade]:
+        """Grade (code, tests, entry) after (code, tests, entry), as many at once as there are workers; in their order.
+
+        Samples are taken as grades are: no more than two a worker are ahead, so that they may come without end. The
+        consumer may stop at any time, and waits then for the samples that are being graded.
+        """
+        with ThreadPoolExecutor(self._workers, "grade") as threads:
+            ahead: deque[Future[Grade]] = deque()
+            try:
+                for sample in samples:
+                    ahead.append(threads.submit(self.grade, *sample))
+                    if len(ahead) == 2 * self._workers:
+                        yield ahead.popleft().result()
+                while ahead:
+                    yield ahead.popleft().result()
+            finally:
+                for waiting in ahead:
+                    waiting.cancel()
+
+    async def agrade(self, code: str, tests: Sequence[Test], entry: str | None = None, batch: bool = False) -> Grade:
+        """The same as `grade`, for asyncio. A cancelled one goes on in its thread, and holds its worker, to its end."""
+        return await asyncio.to_thread(self.grade, code, tests, entry, batch)
+
+    def provenance(self) -> dict[str, object]:
+        """Return what a record of results should say of this sandbox: `sandbox.provenance`, of the tier in use here.
+
+        Raises UserError if that cannot be had.
+        """
+        return provenance(standing(self._tier, self._allow_unsandboxed))
+
     def _stdio(self, source: int, text: str) -> Outcome:
         with sealed(text) as stdin:
             run = self._run("stdio", source, [stdin])
@@ -191,18 +224,31 @@ class Sandbox:
         return Outcome(end.status, output.decode("utf-8", "replace")) if end.status is Status.OK else end
 
     def _run(self, mode: str, source: int, given: Sequence[int], **asked: JSON) -> _Run | Outcome:
-        """Have one request run, once more if its zygote was lost; the outcome is an `INFRA_ERROR`."""
+        """Have one request run, once more if its zygote was lost.
+
+        If it is lost again, the outcome is an `INFRA_ERROR`; unless an empty program comes through, and this one loses
+        its zygote a third time: to bring down its grader must not be a way out of a bad reward.
+        """
+        for _ in range(2):
+            try:
+                return self._attempt(mode, source, given, asked)
+            except WorkerLostError as error:
+                lost = str(error)
         try:
-            return self._attempt(mode, source, given, asked)
+            with self._pool().worker() as worker:
+                worker.try_out()
         except WorkerLostError:
-            pass
+            return Outcome(Status.INFRA_ERROR, detail=lost)
         try:
             return self._attempt(mode, source, given, asked)
         except WorkerLostError as error:
-            return Outcome(Status.INFRA_ERROR, detail=str(error))
+            return Outcome(Status.SECURITY_VIOLATION, detail=f"the sandbox fails with this code alone: {error}")
 
     def _attempt(self, mode: str, source: int, given: Sequence[int], asked: Mapping[str, JSON]) -> _Run:
         limits = asdict(self.limits)
+        for fd in given:
+            # A child that was lost may have read from it, and its offset is shared.
+            os.lseek(fd, 0, os.SEEK_SET)
         with self._pool().worker() as worker, ExitStack() as files:
             stderr = files.enter_context(memfd())
             # Each input has an output, so that none can be taken for another's.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from vulngames.errors import UserError
-from vulngames.sandbox.worker import Worker, WorkerLostError
+from vulngames.sandbox.worker import TierRefusedError, Worker, WorkerLostError
 
 TIERS = ("T3", "T2", "T1", "T0")
 """Strongest first; T0 is a process with limits, and holds nothing against code that wants out."""
@@ -22,7 +22,10 @@ COSTS = {
     "capability_drop": "submitted code can undo other layers where this process may",
     "uid_drop": "submitted code has the user id of this process, so file permissions do not hold it",
 }
-"""What it costs that a layer is missing."""
+"""What it costs that a layer is missing while others stand."""
+
+UNHELD = "nothing holds submitted code: it can do whatever the user who runs it can"
+"""What it costs that none stands."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,13 @@ class Standing:
         """The layers of `COSTS` that are not in force."""
         return tuple(name for name in COSTS if name not in self.layers)
 
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """What it costs that layers are missing, a sentence each."""
+        if self.tier == "T0":
+            return (UNHELD,)
+        return tuple(f"without {name}, {COSTS[name]}" for name in self.missing)
+
 
 @functools.cache
 def probe() -> Standing:
@@ -50,10 +60,23 @@ def probe() -> Standing:
     refused: dict[str, str] = {}
     for tier in TIERS if sys.platform == "linux" else ():
         try:
-            return Standing(tier, layers_of(tier), refused)
-        except WorkerLostError as error:
+            return Standing(tier, _layers_of(tier), refused)
+        except TierRefusedError as error:
             refused[tier] = str(error)
+        except WorkerLostError as error:
+            # Whatever went wrong, it is not known that the tier cannot be had: to go on below it would be a guess.
+            refused[tier] = f"not known, it failed twice: {error}"
+            return Standing("none", (), refused)
     return Standing("none", (), refused)
+
+
+def _layers_of(tier: str) -> tuple[str, ...]:
+    try:
+        return layers_of(tier)
+    except TierRefusedError:
+        raise
+    except WorkerLostError:
+        return layers_of(tier)
 
 
 def layers_of(tier: str) -> tuple[str, ...]:
@@ -77,6 +100,9 @@ def standing(tier: str | None, allow_unsandboxed: bool) -> Standing:
     if tier is not None and tier not in TIERS:
         raise UserError(f"unknown tier {tier!r}; valid: {', '.join(TIERS)}")
     found = probe() if tier is None else _forced(tier)
+    if found.tier == "none":
+        why = "; ".join(f"{tier}: {reason}" for tier, reason in found.refused.items()) or f"{sys.platform} is not Linux"
+        raise UserError(f"no sandbox can be started here ({why}); valid: a Linux machine where one tier of it stands")
     if found.tier == "T0" and not (allow_unsandboxed or os.environ.get(ALLOW_UNSANDBOXED) == "1"):
         why = f" ({found.refused['T1']})" if "T1" in found.refused else ""
         raise UserError(
@@ -89,6 +115,6 @@ def standing(tier: str | None, allow_unsandboxed: bool) -> Standing:
 @functools.cache
 def _forced(tier: str) -> Standing:
     try:
-        return Standing(tier, layers_of(tier))
+        return Standing(tier, _layers_of(tier))
     except WorkerLostError as error:
         raise UserError(f"tier {tier} cannot be had here: {error}") from error
