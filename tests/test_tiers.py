@@ -234,7 +234,7 @@ from vulngames.sandbox import Sandbox
 for _ in range(2):
     with Sandbox(tier="T0", allow_unsandboxed=True) as sandbox: sandbox.stdio("", [""])
 """
-    assert run(program).stderr.count("UserWarning: vulngames.sandbox runs at tier T0: without namespaces") == 1
+    assert run(program).stderr.count("UserWarning: vulngames.sandbox runs at tier T0: nothing holds") == 1
 
 
 def run(program: str) -> "subprocess.CompletedProcess[str]":
