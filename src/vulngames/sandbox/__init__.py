@@ -7,6 +7,7 @@ Submitted code runs in a process of its own that never holds an expected output 
 an answer is right is decided here, where that code cannot reach. `provenance()` says which walls stand.
 """
 
+from vulngames.sandbox.external import Backend, connect
 from vulngames.sandbox.grade import Grade, Test, entry_point
 from vulngames.sandbox.limits import Limits
 from vulngames.sandbox.outcome import JSON, Outcome, Status
@@ -15,12 +16,14 @@ from vulngames.sandbox.sandbox import Sandbox
 
 __all__ = [
     "JSON",
+    "Backend",
     "Grade",
     "Limits",
     "Outcome",
     "Sandbox",
     "Status",
     "Test",
+    "connect",
     "entry_point",
     "provenance",
     "warn_of_missing_layers",

@@ -1,0 +1,106 @@
+"""Docker, by its command line: a container a run, with gVisor where it is installed."""
+
+import os
+import shutil
+import subprocess
+import threading
+from dataclasses import dataclass
+
+from vulngames.errors import UserError
+from vulngames.sandbox.external import LostError, Ran
+from vulngames.sandbox.limits import Limits
+
+# The code comes before the input, on the same stream: an argument could not be as long.
+_BOOT = """
+import os
+def take(n):
+    data = b""
+    while len(data) < n:
+        data += os.read(0, n - len(data))
+    return data
+code = take(int(take(10)))
+exec(compile(code, "submission.py", "exec"), {"__name__": "__main__"})
+"""
+_FAILED = (125, 126, 127)
+"""Exit statuses of `docker run` itself."""
+_STDERR_BYTES = 65536
+
+
+@dataclass(frozen=True)
+class Docker:
+    """Containers of one image, which must hold a `python`."""
+
+    image: str
+    docker: str
+    runtime: tuple[str, ...] = ()
+
+    @classmethod
+    def find(cls, image: str) -> "Docker":
+        """With the `docker` on the path, and gVisor's `runsc` if that knows it. Raises UserError if there is none."""
+        docker = shutil.which("docker")
+        if docker is None:
+            raise UserError(f"sandbox 'docker:{image}' needs the docker command, which is not on the path")
+        known = subprocess.run([docker, "info", "--format", "{{.Runtimes}}"], capture_output=True, text=True)
+        return cls(image, docker, ("--runtime", "runsc") if "runsc" in known.stdout else ())
+
+    def __call__(self, code: str, stdin: str, limits: Limits) -> Ran:
+        """Run a program. Raises LostError."""
+        source, given = code.encode("utf-8", "surrogatepass"), stdin.encode("utf-8", "surrogatepass")
+        name = f"vulngames-{os.getpid()}-{os.urandom(6).hex()}"
+        try:
+            process = subprocess.Popen(
+                [*self._command(name, limits), "python", "-I", "-X", "utf8", "-c", _BOOT],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        except OSError as error:
+            raise LostError(f"docker could not be run: {error}") from error
+        ran = _communicate(process, f"{len(source):010}".encode() + source + given, limits)
+        if ran.code is None:
+            subprocess.run([self.docker, "kill", name], capture_output=True)
+        if ran.code in _FAILED:
+            raise LostError(f"docker did not run it: {ran.stderr.decode('utf-8', 'replace').strip()[-200:]}")
+        return ran
+
+    def _command(self, name: str, limits: Limits) -> list[str]:
+        return [
+            self.docker, "run", "--rm", "--interactive", "--name", name, *self.runtime,
+            "--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
+            "--user", "65534:65534", "--pids-limit", "64", "--memory", f"{limits.memory_mb}m",
+            "--ulimit", f"cpu={limits.cpu_s}", self.image,
+        ]  # fmt: skip
+
+
+def _communicate(process: "subprocess.Popen[bytes]", data: bytes, limits: Limits) -> Ran:
+    """Feed a process and read what it writes, up to its limits: a flood is not taken in."""
+    assert process.stdin and process.stdout and process.stderr
+    most, read = limits.output_kb << 10, {"out": b"", "err": b""}
+
+    def feed(stdin: object = process.stdin) -> None:
+        try:
+            process.stdin.write(data)  # type: ignore[union-attr]
+            process.stdin.close()  # type: ignore[union-attr]
+        except BrokenPipeError:
+            return
+
+    def take(name: str, stream: "subprocess._FILE", size: int) -> None:
+        read[name] = stream.read(size)  # type: ignore[union-attr]
+        stream.close()  # type: ignore[union-attr]
+
+    threads = [
+        threading.Thread(target=feed, daemon=True),
+        threading.Thread(target=take, args=("out", process.stdout, most), daemon=True),
+        threading.Thread(target=take, args=("err", process.stderr, _STDERR_BYTES), daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        code: int | None = process.wait(limits.wall_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        code = None
+    for thread in threads[1:]:
+        thread.join()
+    return Ran(code if code is None or len(read["out"]) < most else 0, read["out"], read["err"])
