@@ -1,0 +1,109 @@
+"""Coverage-guided fuzzing of what reads a child's bytes: the answers' decoder, and the wire of split tests.
+
+    pip install atheris
+    python benchmarks/fuzz.py -max_total_time=600
+
+Nothing but ProtocolViolationError may come of any bytes; what is accepted must be what the bytes say, by another
+reading of them, and must be made of builtins; and an answer to another question must never be taken.
+"""
+
+import json
+import math
+import sys
+import tempfile
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports():
+    from vulngames.sandbox import answers
+    from vulngames.sandbox.grade import _same
+    from vulngames.sandbox.outcome import Status
+    from vulngames.sandbox.zygote import split, strict, wire
+
+EXPECTED = [1, "a", {"k": [None, 2.5, True]}]
+BUILTINS = (type(None), bool, int, float, str, list, tuple, dict, set, frozenset)
+SEEDS = [
+    b'[0, "ok", 1]\n[1, "ok", "a"]\n[2, "ok", {"k": [null, 2.5, true]}]\n',
+    b'[0, "error", "ValueError: no"]\n',
+    b'[0, "ok", "\\ud800"]\n[0, "ok", 1]\n',
+    b'[true, "ok", 1e999]\n[0, "ok", -0.0]\n[0, "ok", NaN]\n',
+    b'{"id": "x", "value": ["t", 1, ["d", ["k", ["s", 2]]]], "args": ["l", 1]}',
+    b'{"id": "x", "error": "KeyError", "text": "k"}',
+    b"[" * 70 + b"]" * 70 + b"\n",
+]
+
+
+def plain(value: object) -> bool:
+    """Whether a value is made of builtins alone."""
+    if type(value) not in BUILTINS:
+        return False
+    if isinstance(value, dict):
+        return all(plain(key) and plain(held) for key, held in value.items())
+    return not isinstance(value, list | tuple | set | frozenset) or all(map(plain, value))
+
+
+def said(line: bytes) -> object:
+    """What a line says, by the standard library alone."""
+    return json.loads(line.decode("utf-8"))
+
+
+def same(a: object, b: object) -> bool:
+    """Equality of JSON values, written down another way than the grader's."""
+    if isinstance(a, float) and isinstance(b, float) and math.isnan(a) and math.isnan(b):
+        return True
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    return type(a) is type(b) and a == b
+
+
+def answered(data: bytes) -> None:
+    """The answers' decoder."""
+    try:
+        outcomes = answers.decode(data, len(EXPECTED))
+    except answers.ProtocolViolationError:
+        return
+    lines = data.split(b"\n")
+    for index, outcome in enumerate(outcomes):
+        number, word, value = said(lines[index])  # type: ignore[misc]
+        assert type(number) is int and number == index
+        if outcome.status is Status.OK:
+            assert word == "ok" and plain(outcome.output) and same(outcome.output, value)
+            if _same(outcome.output, EXPECTED[index]):
+                assert json.dumps(value, sort_keys=True) in (json.dumps(EXPECTED[index], sort_keys=True), "1.0", "1")
+
+
+def wired(data: bytes) -> None:
+    """The wire of split tests."""
+    try:
+        message = strict.value(data)
+    except strict.ProtocolViolationError:
+        return
+    assert plain(message) and same(message, said(data))
+    try:
+        split._reply(message, "the question's own id", 1)
+    except strict.ProtocolViolationError:
+        pass
+    else:
+        raise AssertionError("an answer to another question was taken")
+    try:
+        value = wire.unpack(message)
+    except strict.ProtocolViolationError:
+        return
+    assert plain(value)
+
+
+def one(data: bytes) -> None:
+    """One input, to both."""
+    answered(data)
+    wired(data)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as corpus:
+        for number, seed in enumerate(SEEDS):
+            (Path(corpus) / str(number)).write_bytes(seed)
+        atheris.Setup([*sys.argv, corpus], one)
+        atheris.Fuzz()
