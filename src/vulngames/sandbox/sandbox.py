@@ -20,7 +20,7 @@ from vulngames.sandbox.memfd import head, memfd, sealed, tail
 from vulngames.sandbox.outcome import JSON, Outcome, Status, last_line
 from vulngames.sandbox.provenance import provenance, warn_of_missing_layers
 from vulngames.sandbox.tier import standing
-from vulngames.sandbox.worker import Ending, Pool, WorkerLostError
+from vulngames.sandbox.worker import Ending, Pool, WorkerLostError, package_folder
 from vulngames.sandbox.zygote.split import FAILED, GONE, PASSED, VIOLATED
 
 _GRACE_S = 5.0
@@ -55,9 +55,13 @@ class Sandbox:
         *,
         workers: int | None = None,
         tier: str | None = None,
+        profile: str = "lean",
         allow_unsandboxed: bool = False,
     ) -> None:
-        """`tier`: T3 to T0, or by default the strongest there is; T0 needs leave, by argument or environment."""
+        """`tier`: T3 to T0, or by default the strongest there is; T0 needs leave, by argument or environment.
+
+        `profile`: what is imported before any code runs, "lean", "full" or "numpy"; UserError if it cannot be had.
+        """
         if sys.platform != "linux":
             raise OSError(f"the sandbox needs Linux; this is {sys.platform}")
         if workers is not None and workers < 1:
@@ -66,7 +70,8 @@ class Sandbox:
         self._workers = workers or len(os.sched_getaffinity(0))
         # Keyed by process: after a fork the parent's zygotes, and the state of its locks, are not ours.
         self._pools: dict[int, Pool] = {}
-        self._tier = tier
+        package_folder(profile)
+        self._tier, self._profile = tier, profile
         self._allow_unsandboxed = allow_unsandboxed
 
     def __enter__(self) -> "Sandbox":
@@ -199,7 +204,7 @@ class Sandbox:
 
         Raises UserError if that cannot be had.
         """
-        return provenance(standing(self._tier, self._allow_unsandboxed))
+        return {**provenance(standing(self._tier, self._allow_unsandboxed)), "profile": self._profile}
 
     def _stdio(self, source: int, text: str) -> Outcome:
         with sealed(text) as stdin:
@@ -292,4 +297,4 @@ class Sandbox:
         except KeyError:
             found = standing(self._tier, self._allow_unsandboxed)
             warn_of_missing_layers(found)
-            return self._pools.setdefault(os.getpid(), Pool(self._workers, found.tier))
+            return self._pools.setdefault(os.getpid(), Pool(self._workers, found.tier, self._profile))

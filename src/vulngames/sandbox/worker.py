@@ -11,11 +11,14 @@ import weakref
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
+from vulngames.errors import UserError
 from vulngames.sandbox.limits import Limits
 from vulngames.sandbox.memfd import memfd, sealed
 from vulngames.sandbox.outcome import last_line
+from vulngames.sandbox.zygote.preload import PROFILES
 
 _PYTHON_FLAGS = ("-P", "-s", "-S", "-B", "-X", "utf8", "-m", "zygote")
 # The limit on memory is one of address space, which each malloc arena of a thread would take 64 MiB of.
@@ -23,6 +26,8 @@ _ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
     "PYTHONCOERCECLOCALE": "0",
     "MALLOC_ARENA_MAX": "2",
+    # A zygote must have no threads of its own when it forks.
+    "OPENBLAS_NUM_THREADS": "1",
     "PYTHONPATH": str(Path(__file__).parent),
 }
 _START_S = 30.0
@@ -58,15 +63,19 @@ class Ending:
 class Worker:
     """One clean interpreter that forks children, one at a time."""
 
-    def __init__(self, tier: str) -> None:
-        """Start it; raises TierRefusedError if this machine does not offer the tier, else WorkerLostError."""
+    def __init__(self, tier: str, profile: str = "lean") -> None:
+        """Start it, with what `profile` names imported.
+
+        Raises TierRefusedError if this machine does not offer the tier, UserError if it lacks the profile, else
+        WorkerLostError.
+        """
         with contextlib.ExitStack() as on_failure:
             self._log = os.memfd_create("zygote-stderr")
             on_failure.callback(os.close, self._log)
             self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             on_failure.callback(self._control.close)
             with theirs:
-                process = _start(theirs.fileno(), self._log, tier)
+                process = _start(theirs.fileno(), self._log, tier, profile)
             on_failure.pop_all()
         self.close = weakref.finalize(self, _stop, process, self._control, self._log)
         try:
@@ -116,8 +125,8 @@ class Worker:
 class Pool:
     """The workers of one process, at most `size` of them in use at once."""
 
-    def __init__(self, size: int, tier: str) -> None:
-        self._tier = tier
+    def __init__(self, size: int, tier: str, profile: str) -> None:
+        self._tier, self._profile = tier, profile
         self._slots = threading.Semaphore(size)
         self._idle: deque[Worker] = deque()
 
@@ -143,15 +152,31 @@ class Pool:
         try:
             return self._idle.pop()
         except IndexError:
-            return Worker(self._tier)
+            return Worker(self._tier, self._profile)
 
 
-def _start(control: int, log: int, tier: str) -> "subprocess.Popen[bytes]":
+def package_folder(profile: str) -> str:
+    """Where the package lies that a profile preloads beyond the standard library; empty if it needs none.
+
+    Raises UserError if there is no such profile, or the package is not installed.
+    """
+    if profile not in PROFILES:
+        raise UserError(f"unknown profile {profile!r}; valid: {', '.join(PROFILES)}")
+    package = PROFILES[profile].package
+    if not package:
+        return ""
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        raise UserError(f"profile {profile!r} needs {package}: pip install {package}")
+    return str(Path(found.origin).parents[1])
+
+
+def _start(control: int, log: int, tier: str, profile: str) -> "subprocess.Popen[bytes]":
     # A pidfd, not PR_SET_PDEATHSIG: that one fires when the thread that started the zygote ends.
     supervisor = os.pidfd_open(os.getpid())
     try:
         return subprocess.Popen(
-            [sys.executable, *_PYTHON_FLAGS, str(control), str(supervisor), tier],
+            [sys.executable, *_PYTHON_FLAGS, str(control), str(supervisor), tier, profile, package_folder(profile)],
             pass_fds=(control, supervisor),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -1,4 +1,5 @@
-"""Start a zygote: arguments are its end of a socket, a pidfd of the supervisor, and the tier to lock down to.
+"""Start a zygote: arguments are its end of a socket, a pidfd of the supervisor, the tier to lock
+down to, the profile to preload, and where that lies.
 
 A request is one message of JSON with descriptors (code, standard error, and what its mode needs); the reply says how
 the children ended. The zygote never reads what is behind a descriptor, so a child finds nothing of another in the
@@ -102,10 +103,11 @@ def children() -> list[int]:
 
 def main() -> None:
     """Preload, lock down, say what was locked (or why it could not be), and serve."""
-    control, supervisor, tier = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]), sys.argv[3]
+    control, supervisor = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
+    tier, profile, folder = sys.argv[3:6]
     # Ours alone: a submission must not find these modules.
     del sys.path[0]
-    blank = preload(full=needs_full_preload(tier))
+    blank = preload(profile, folder, full=needs_full_preload(tier))
     try:
         layers = lock_down(tier)
     except OSError as error:

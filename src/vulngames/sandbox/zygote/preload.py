@@ -3,10 +3,12 @@
 import _sitebuiltins
 import builtins
 import contextlib
+import dataclasses
 import gc
 import importlib
 import importlib.machinery
 import os
+import sys
 import sysconfig
 import types
 from collections.abc import Iterator
@@ -32,6 +34,10 @@ _FULL = """
     xml.etree.ElementTree xml.sax xmlrpc.client zipapp zipfile zipimport zlib zoneinfo
 """
 
+_NUMPY = """
+    numpy.fft numpy.linalg numpy.ma numpy.polynomial numpy.random numpy.lib.stride_tricks numpy.testing numpy.typing
+"""
+
 # Extension modules for terminals, windows and tests, which are of no use here or have needs of their own.
 _USELESS = "_test _xx xx _ctypes_test _tkinter _curses _dbm _gdbm readline nis ossaudiodev spwd crypt _crypt syslog"
 
@@ -43,17 +49,43 @@ _PRELUDE = """
 """
 
 
-def preload(full: bool) -> types.ModuleType:
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    """What is imported before children are forked, beside the lean part of the standard library."""
+
+    modules: str = ""
+    package: str = ""
+    """What must be installed for it."""
+
+
+PROFILES = {
+    "lean": Profile(),
+    "full": Profile(_FULL),
+    "numpy": Profile(_NUMPY, "numpy"),
+}
+"""`lean` forks fastest, and the rest of the standard library is imported by whoever asks for it. `full` has it all at
+hand, and is what `lean` becomes where files cannot be opened. `numpy` has that package, of which no more can be
+imported."""
+
+
+def preload(profile: str, folder: str, full: bool) -> types.ModuleType:
     """Import what children are likely to need; return a blank module for answers to starter code.
 
-    Extension modules are imported here or never: a child cannot map code. With `full`, so is the rest.
+    Extension modules are imported here or never: a child cannot map code. With `full`, so is the standard library.
+    `folder` is where the profile's package lies, or empty.
     """
     for name in _LEAN.split():
         importlib.import_module(name)
-    for name in (*_extensions(), *(_FULL.split() if full else ())):
+    wanted = PROFILES[profile].modules.split() + (_FULL.split() if full else [])
+    if folder:
+        sys.path.append(folder)
+        importlib.import_module(PROFILES[profile].package)
+    for name in (*_extensions(), *wanted):
         # Which there are depends on how this interpreter was built.
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    if folder:
+        sys.path.remove(folder)
     builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D")
     builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D")
     names = dict(vars(builtins))
