@@ -104,6 +104,8 @@ def _read(file: Path) -> Summary:
             wrong = wrong or f"its {key} do not hold {', '.join(names)}"
         elif any(not _OF_MORE.get(name, _anything)(entry[name]) for entry in held[key] for name in names):
             wrong = wrong or f"its {key} hold something else than was written"
+    if not isinstance(held.get("relapse_after", {}), dict):
+        wrong = wrong or "its relapse_after is not by game"
     if wrong:
         raise UserError(f"{file} is damaged: {wrong}; run the study again")
     return Summary(file.parent, held)
