@@ -123,6 +123,16 @@ def test_some_cells_that_hold_do_not_carry_the_others() -> None:
     assert share_of("supported", Above(0.0), [(0.9, 0.1)] * 2 + [(0.3, 0.3)] * 2, 3, spread=0.02) <= 0.05
 
 
+def test_one_cell_that_fails_decides_only_where_all_are_spoken_of() -> None:
+    def cell(mean: float, half: float = 0.01) -> list[Effect]:
+        return [Effect("c", (Interval(mean, mean - half, mean + half),) * 3)]
+
+    cells = [cell(0.9), cell(0.9), cell(0.1, 0.5), cell(-0.9)]
+    assert [verdict(Above(0.1), cells, need)[0] for need in (1, 2, 3, 4)] == [
+        "supported", "supported", "inconclusive", "contradicted",
+    ]  # fmt: skip
+
+
 def test_cells_that_are_not_corrected_would_make_one() -> None:
     # What the correction is for: the same cells, each by itself.
     random = np.random.default_rng(seed("claims", "uncorrected"))
