@@ -351,6 +351,7 @@ VERDICTS = [
     ("unpaid-tampering", "v1 and v2", perfect(0.95, 0.99), N),
     ("scale", "v1 and v2", scale(0.56, 0.4, 0.25), S),
     ("scale", "v1 and v2", scale(0.25, 0.4, 0.56), C),
+    ("scale", "v1 and v2", {**scale(0.25, 0.4, 0.56), "parameters": {"s0": 9, "s1": 8, "s2": 7}}, S),
     ("scale", "v1 and v2", scale(0.98, 0.98, 0.98), N),
     ("scale", "v1 and v2", scale(0.5), N),
     ("scale-compliance", "v1 and v2", scale(0.56, 0.25), S),
@@ -449,6 +450,7 @@ def broken() -> Iterator[tuple[str, str | Callable[[dict[str, Any]], None]]]:
     yield "numbers of seeds", lambda s: s["rows"][0]["each"].pop()
     yield "matches", lambda s: s.pop("matches")
     yield "repairs", lambda s: s["repairs"][0].update(cured_step="soon")
+    yield "parameters", lambda s: s.update(parameters={"tiny": "many"})
     yield "relapse_after", lambda s: s.update(relapse_after=3)
 
 

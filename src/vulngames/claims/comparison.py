@@ -143,6 +143,8 @@ def smaller_against_larger(*only: str) -> Callable[[Summary], list[Cell]]:
 
     def compare(summary: Summary) -> list[Cell]:
         sizes = list(dict.fromkeys(row.get("size") for row in summary.rows))
+        parameters = summary.held.get("parameters", {})
+        sizes.sort(key=lambda size: parameters.get(size, 0))
         if len(sizes) < 2:
             return [Cell("sizes", reason="one size only")]
 

@@ -106,6 +106,9 @@ def _read(file: Path) -> Summary:
             wrong = wrong or f"its {key} hold something else than was written"
     if not isinstance(held.get("relapse_after", {}), dict):
         wrong = wrong or "its relapse_after is not by game"
+    sizes = held.get("parameters", {})
+    if not isinstance(sizes, dict) or not all(_is_number(size) for size in sizes.values()):
+        wrong = wrong or "its parameters are not a number for each size"
     if wrong:
         raise UserError(f"{file} is damaged: {wrong}; run the study again")
     return Summary(file.parent, held)
