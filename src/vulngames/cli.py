@@ -265,6 +265,34 @@ class TableOf:
 
 
 @dataclass(frozen=True)
+class Claims:
+    """Judge the paper's claims by finished studies: supported, contradicted, inconclusive, or not measurable."""
+
+    dirs: Positional[tuple[Path, ...]]
+    """Directories of finished studies, or of `study all`."""
+    json: bool = False
+    """Print JSON lines, one a wording, instead of a table."""
+    out: Path | None = None
+    """Also write all of it to this file, as JSON."""
+
+    def __call__(self) -> None:
+        from vulngames.claims import ledger
+        from vulngames.looking import show_claims
+        from vulngames.runs import write_json
+
+        if not self.dirs:
+            raise UserError("no directory given; valid: one or more directories of finished studies")
+        judged = ledger(self.dirs)
+        rows = [dataclasses.asdict(each) for each in judged]
+        if self.out is not None:
+            write_json(self.out, {"claims": rows})
+        if self.json:
+            _print_rows(rows)
+        else:
+            show_claims(judged)
+
+
+@dataclass(frozen=True)
 class Sandbox:
     """What holds submitted code on this machine: the tier, its layers, and what each missing one costs."""
 
@@ -290,6 +318,7 @@ Command = (
     | Annotated[Study, subcommand("study")]
     | Annotated[Report, subcommand("report")]
     | Annotated[TableOf, subcommand("table")]
+    | Annotated[Claims, subcommand("claims")]
     | Annotated[Sandbox, subcommand("sandbox")]
 )
 

@@ -15,6 +15,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from vulngames import policies, tasks, train
+from vulngames.claims import Judged
 from vulngames.errors import UserError, need
 from vulngames.policies import Sampling
 from vulngames.rollout import rollout
@@ -183,6 +184,34 @@ def _interval(value: Mapping[str, float] | None) -> str:
     if value is None:
         return "not measurable"
     return escape(f"{value['mean']:.3f} [{value['lo']:.3f}, {value['hi']:.3f}]")
+
+
+_COLOURS = {"supported": "green", "contradicted": "red", "inconclusive": "yellow", "not measurable": "dim"}
+
+
+def show_claims(judged: Sequence[Judged]) -> None:
+    """One row a wording of a claim: what was asked, the verdict, and the effect of the cell that decides it."""
+    table = Table(show_lines=True)
+    for column in ("claim", "says", "asked", "verdict", "effect [interval]"):
+        table.add_column(column, no_wrap=column == "verdict", overflow="fold")
+    for each in judged:
+        where = f"{each.study}, {each.seeds} seeds" if each.seeds else each.study
+        table.add_row(
+            f"[bold]{each.id}[/]\n{each.question}, {each.by}\n{where}",
+            escape(each.says),
+            escape(f"{each.statistic}: {each.threshold}"),
+            f"[{_COLOURS[each.verdict]}]{each.verdict}[/]",
+            escape(_effect(each)),
+        )
+    _out.print(table)
+
+
+def _effect(judged: Judged) -> str:
+    if judged.mean is None:
+        return judged.reason
+    found = f"{judged.mean:.2f} [{judged.lo:.2f}, {judged.hi:.2f}] at {judged.level:.4g} %"
+    where = f"{judged.cell} against {judged.control}"
+    return "\n".join(filter(None, (found, where, judged.reason, judged.correction, judged.note)))
 
 
 def show_sandbox() -> None:

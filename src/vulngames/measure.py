@@ -16,16 +16,16 @@ from vulngames.types import Measured, Sample
 LEVEL = 0.95
 
 
-def _z() -> float:
+def _z(level: float = LEVEL) -> float:
     from scipy.special import ndtri  # scipy takes longer to import than a command line may take to answer
 
-    return float(ndtri(0.5 + LEVEL / 2))
+    return float(ndtri(0.5 + level / 2))
 
 
-def _t(degrees: int) -> float:
+def _t(degrees: int, level: float = LEVEL) -> float:
     from scipy.special import stdtrit
 
-    return float(stdtrit(degrees, 0.5 + LEVEL / 2))
+    return float(stdtrit(degrees, 0.5 + level / 2))
 
 
 @dataclass(frozen=True)
@@ -174,22 +174,29 @@ def plain(interval: Interval | None) -> dict[str, float] | None:
     return None if interval is None else {name: round(value, 6) for name, value in asdict(interval).items()}
 
 
-def across_seeds(seeds: Sequence[Interval], bounds: tuple[float, float] = (-math.inf, math.inf)) -> Interval | None:
+def across_seeds(
+    seeds: Sequence[Interval], bounds: tuple[float, float] = (-math.inf, math.inf), level: float = LEVEL
+) -> Interval | None:
     """The mean over training seeds, accounting for seeds and for sampling; None if there are none.
 
     Two intervals are made and their envelope taken, as in modified Knapp-Hartung random-effects analysis: a t interval
     over the seeds' estimates, and the sampling interval. All seeds are evaluated on the same held-out tasks, so what
     the tasks happen to be is an error they share: the sampling interval is as wide as that of one seed on average, and
     more seeds do not narrow it.
+
+    Args:
+        seeds: one 95 % interval a seed, of sampling alone.
+        level: of the interval returned; the sampling interval is stretched to it as a normal one would be.
     """
     if not seeds:
         return None
     means, n = np.array([s.mean for s in seeds]), len(seeds)
     mean = float(means.mean())
-    down = sum(s.mean - s.lo for s in seeds) / n
-    up = sum(s.hi - s.mean for s in seeds) / n
+    stretch = 1.0 if level == LEVEL else _z(level) / _z()
+    down = stretch * sum(s.mean - s.lo for s in seeds) / n
+    up = stretch * sum(s.hi - s.mean for s in seeds) / n
     if n > 1:
-        half = _t(n - 1) * float(means.std(ddof=1)) / math.sqrt(n)
+        half = _t(n - 1, level) * float(means.std(ddof=1)) / math.sqrt(n)
         down, up = max(down, half), max(up, half)
     return Interval(mean, max(bounds[0], mean - down), min(bounds[1], mean + up))
 

@@ -1,0 +1,206 @@
+"""A claim: what is said, the statistic and the threshold that stand for it, and how it is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from vulngames.claims.effect import Effect, Target, verdict, weakest
+from vulngames.claims.summary import Summary
+from vulngames.measure import Interval
+
+NOT_MEASURABLE = "not measurable"
+
+
+@dataclass(frozen=True)
+class Need:
+    """How many of m cells a wording speaks of; `words` is put before "of m"."""
+
+    words: str
+    count: Callable[[int], int]
+
+
+EVERY = Need("all", lambda m: m)
+NEARLY = Need("all but one in four", lambda m: m - m // 4)
+MOST = Need("more than half", lambda m: m // 2 + 1)
+SEVERAL = Need("two or more", lambda m: 2)
+SOME = Need("one or more", lambda m: 1)
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Who says it (`v1`, `v2`, or a neighbouring paper), what it says in our words, and of how many cells."""
+
+    by: str
+    says: str
+    need: Need
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One comparison: an effect against each of its controls, or none and the reason why nothing was compared."""
+
+    label: str
+    effects: tuple[Effect, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement that can be tested.
+
+    Attributes:
+        question: the paper's research question it belongs to, or what else asks it.
+        wordings: the same claim as several say it; they are judged on the same cells.
+        study: whose summary holds its cells; empty if no study compares it, and `missing` says why.
+        statistic: what is measured, in words.
+        target: what a cell's effects have to reach, fixed here before any run is judged.
+        compare: the cells, from the study's summary.
+    """
+
+    id: str
+    question: str
+    wordings: tuple[Wording, ...]
+    study: str
+    statistic: str
+    target: Target
+    compare: Callable[[Summary], list[Cell]]
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class JudgedCell:
+    """One cell by itself: its weakest effect, with an interval that holds for all cells together; see `Judged`."""
+
+    label: str
+    control: str
+    mean: float | None
+    lo: float | None
+    hi: float | None
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A wording of a claim, judged. Plain fields: `dataclasses.asdict` gives what JSON holds.
+
+    Attributes:
+        by, says: whose wording, and what it says, in our words.
+        threshold: what every cell had to reach, and how many cells.
+        verdict: supported, contradicted, inconclusive, or not measurable.
+        reason: why nothing was compared; else how many cells passed.
+        cell, control, mean, lo, hi: the cell that decides, and its effect against the control it is weakest against.
+        level: of that interval, in percent, two-sided; at least 95, or 90 for equivalence; more where cells share it.
+        correction: how they share it, in words.
+        cells: every cell; their intervals hold together, and a cell's verdict is its own.
+        seeds: training seeds in a cell.
+        note: what a verdict against the claim does not say; empty otherwise.
+    """
+
+    id: str
+    question: str
+    by: str
+    says: str
+    study: str
+    statistic: str
+    threshold: str
+    verdict: str
+    reason: str
+    cell: str
+    control: str
+    mean: float | None
+    lo: float | None
+    hi: float | None
+    level: float | None
+    correction: str
+    cells: tuple[JudgedCell, ...]
+    seeds: int
+    note: str
+
+
+def judge(claim: Claim, wording: Wording, summary: Summary | None) -> Judged:
+    """Judge one wording by a study's summary, or by its absence."""
+    cells = claim.compare(summary) if summary else []
+    measured = [cell for cell in cells if cell.effects]
+    need = wording.need.count(len(measured))
+    if not measured or need > len(measured):
+        reason = _why_not(claim, summary, cells, need)
+        return _judged(claim, wording, summary, NOT_MEASURABLE, reason, cells, len(measured))
+    answer, decides, tail = verdict(claim.target, [cell.effects for cell in measured], need)
+    cell = measured[decides]
+    effect = weakest(claim.target, cell.effects)
+    passed = [each.verdict for each in _cells(claim, cells)].count("supported")
+    reason = f"{passed} of {len(measured)} cells reach it by themselves"
+    if len(measured) < len(cells):
+        reason += f"; {len(cells) - len(measured)} more could not be measured"
+    return _judged(
+        claim, wording, summary, answer, reason, cells, len(measured), cell.label, effect.control, effect.at(tail), tail
+    )
+
+
+def _why_not(claim: Claim, summary: Summary | None, cells: Sequence[Cell], need: int) -> str:
+    if summary is None:
+        return claim.missing or f"no such study in what was given: {claim.study}"
+    reasons = list(dict.fromkeys(cell.reason for cell in cells if cell.reason))
+    few = [f"fewer comparisons than the {need} it speaks of"] if any(cell.effects for cell in cells) else []
+    return "; ".join(few + reasons) or "the study holds no cell to compare"
+
+
+def _cells(claim: Claim, cells: Sequence[Cell]) -> tuple[JudgedCell, ...]:
+    """Every cell alone, at a tail divided by the number of measured ones (Bonferroni)."""
+    m = max(1, sum(bool(cell.effects) for cell in cells))
+
+    def alone(cell: Cell) -> JudgedCell:
+        if not cell.effects:
+            return JudgedCell(cell.label, "", None, None, None, NOT_MEASURABLE, cell.reason)
+        answer, _, tail = verdict(claim.target, [cell.effects], 1, m)
+        effect = weakest(claim.target, cell.effects)
+        found = effect.at(tail)
+        return JudgedCell(cell.label, effect.control, found.mean, found.lo, found.hi, answer, "")
+
+    return tuple(alone(cell) for cell in cells)
+
+
+def _judged(
+    claim: Claim,
+    wording: Wording,
+    summary: Summary | None,
+    answer: str,
+    reason: str,
+    cells: Sequence[Cell],
+    measured: int,
+    cell: str = "",
+    control: str = "",
+    found: Interval | None = None,
+    tail: float | None = None,
+) -> Judged:
+    many = "" if measured < 2 else f"partial conjunction, {wording.need.count(measured)} of {measured} cells"
+    threshold = f"{claim.target} in {wording.need.words}" + (f" of {measured} cells" if measured else "")
+    return Judged(
+        id=claim.id,
+        question=claim.question,
+        by=wording.by,
+        says=wording.says,
+        study=claim.study,
+        statistic=claim.statistic,
+        threshold=threshold,
+        verdict=answer,
+        reason=reason,
+        cell=cell,
+        control=control,
+        mean=None if found is None else found.mean,
+        lo=None if found is None else found.lo,
+        hi=None if found is None else found.hi,
+        level=None if tail is None else 100 * (1 - 2 * tail),
+        correction=many,
+        cells=_cells(claim, cells),
+        seeds=summary.seeds if summary else 0,
+        note=_note(summary) if answer == "contradicted" and summary else "",
+    )
+
+
+def _note(summary: Summary) -> str:
+    sizes = [f"{size:,}" for size in summary.parameters]
+    of = f"{', '.join(sizes)} parameters" if sizes else "a size that its files do not record"
+    return f"This is a model organism of {of}; of larger policies it says nothing."
