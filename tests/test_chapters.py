@@ -159,7 +159,7 @@ def test_what_a_chapter_says(tmp_path: Path, name: str) -> None:
     html = page.read_text()
     assert "<svg" in html and "http://" not in html.replace("http://www.w3.org", "") and not re.search(r"\bnan\b", said)
     count = len(json.loads((home / "summary.json").read_text())["rows"])
-    assert f"Numbers: {count} cells" in said
+    assert f"Numbers: {count} cells" in said and "What the paper claims, and what is so here" in said
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -170,10 +170,12 @@ def test_a_chapter_of_what_could_not_be_measured(tmp_path: Path, name: str) -> N
         held.update({key: None for key in ("er_start", "er_end", "itp_start", "itp_end", "onset_step")})
         held["runs"] = ["runs/nowhere"]
     write_json(home / "summary.json", summary)
-    said = words(write_report([home], tmp_path / "page.html"))
+    page = write_report([home], tmp_path / "page.html")
+    said = words(page)
     assert f"{len(summary['rows'])} of {len(summary['rows'])} cells have runs that are missing" in said
     # Nothing measured is no finding: neither a zero nor a claim.
-    assert "lies above" not in said and "ends wider" not in said and " grows" not in said
+    answers = re.search(r'<ul class="answers">.*?</ul>', page.read_text(), re.DOTALL)
+    assert answers and not re.search("lies above|lies below|ends wider|ends narrower| grows| shrinks", answers[0])
 
 
 @pytest.mark.parametrize("name", MADE)

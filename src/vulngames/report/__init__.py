@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from vulngames.claims import ledger
 from vulngames.errors import UserError
 
 PICTURES = (".png", ".svg", ".pdf")
@@ -35,7 +36,9 @@ def write_report(dirs: Sequence[Path], out: Path, picture: Path | None = None) -
     if picture is not None and picture.suffix not in PICTURES:
         raise UserError(f"{picture} is not a picture's name; valid endings: {', '.join(PICTURES)}")
     found, chapters = read(dirs)
-    html = render(found, chapters, path.parent)
+    # The ledger speaks of studies; runs by themselves are not judged.
+    studied = [each for each in dirs if (each / "summary.json").is_file() or any(each.glob("*/summary.json"))]
+    html = render(found, chapters, ledger(studied) if chapters else [], path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     try:
