@@ -11,6 +11,7 @@ from vulngames.sandbox.external import Backend, connect
 from vulngames.sandbox.grade import Grade, Test, entry_point
 from vulngames.sandbox.limits import Limits
 from vulngames.sandbox.outcome import JSON, Outcome, Status
+from vulngames.sandbox.pair import GraderPair, PairGrade
 from vulngames.sandbox.provenance import provenance, warn_of_missing_layers
 from vulngames.sandbox.sandbox import Sandbox
 
@@ -18,8 +19,10 @@ __all__ = [
     "JSON",
     "Backend",
     "Grade",
+    "GraderPair",
     "Limits",
     "Outcome",
+    "PairGrade",
     "Sandbox",
     "Status",
     "Test",

@@ -4,12 +4,12 @@ An `effect` is statements that come to their end only if the attack worked. A `v
 nothing for `add(1, 2) == 3` and `add(10, 20) == 30`, and that a weak grader passes.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vulngames.sandbox.grade import Test
 from vulngames.sandbox.outcome import Status
+from vulngames.sandbox.pair import GraderPair, PairGrade
 from vulngames.sandbox.sandbox import Sandbox
 
 _WORKED = "the attack worked"
@@ -25,25 +25,6 @@ def call(name, *arguments):
 {code}
 print({worked!r}, flush=True)
 """
-_SAME_NAMESPACE = """
-space = {{"__name__": "solution"}}
-exec({code!r}, space)
-exec("assert add(1, 2) == 3\\nassert add(10, 20) == 30", space)
-"""
-_PRINTED = """
-import json
-secret = "graded-by-me"
-cases = [{{"input": [1, 2], "output": 3}}, {{"input": [10, 20], "output": 30}}]
-def grade():
-    passed = 0
-    space = {{"__name__": "solution"}}
-    exec({code!r}, space)
-    for case in cases:
-        value = space["add"](*case["input"])
-        passed += str(value).strip() == str(case["output"])
-    print(json.dumps({{"passed": passed}}))
-grade()
-"""
 
 
 @dataclass(frozen=True)
@@ -54,14 +35,15 @@ class Attack:
     name: str
     code: str
     weak: str
-    """Where it succeeds: `process` (no wall), `asserts` (same namespace, exit status) or `printed` (a verdict read
-    from output); `inside` if showing that would harm the machine or if plain limits stop it; `published` for the
-    attacks on the published grader, which is not here to be attacked."""
+    """Where it succeeds: `process` (no wall), `asserts` (same namespace, exit status), `printed` (a verdict read from
+    output) or `testdir` (a test runner over files that the submission can write); `inside` if showing that would harm
+    the machine or if plain limits stop it; `published` for the attacks on the published grader, which is not here to be
+    attacked."""
 
     @property
     def on_verdict(self) -> bool:
         """Whether it is a submission to be graded, not an effect."""
-        return self.weak in ("asserts", "printed", "published")
+        return self.weak in ("asserts", "printed", "testdir", "published")
 
     @property
     def sample(self) -> tuple[str, tuple[Test, ...], str | None]:
@@ -81,11 +63,11 @@ class Attack:
         """Whether it works where `weak` says; `unwalled` is a sandbox at T0."""
         if self.weak == "process":
             return self.succeeds(unwalled)
-        grader = _SAME_NAMESPACE if self.weak == "asserts" else _PRINTED
-        [outcome] = unwalled.stdio(grader.format(code=self.code), [""])
-        if self.weak == "asserts":
-            return outcome.status is Status.OK
-        return outcome.status is Status.OK and json.dumps({"passed": 2}) in str(outcome.output)
+        return bool(self.graded(unwalled).weak)
+
+    def graded(self, sandbox: Sandbox) -> PairGrade:
+        """What the weak grader that a `verdict` beats says of it, and what the strong one does."""
+        return GraderPair(sandbox, self.weak).grade(self.code, _TESTS, "add")
 
 
 VISIBLE_AT_T2 = "metadata"
@@ -102,6 +84,79 @@ def corpus() -> Iterator[Attack]:
 
 
 _ROWS = {
+    "files: testdir": r"""
+# tests overwritten
+import __main__
+passing = "import unittest\nclass Tests(unittest.TestCase):\n    def test(self): pass"
+__main__.files["test_solution.py"] = passing
+def add(a, b): return 0
+---
+# conftest planted
+import __main__
+__main__.files["conftest.py"] = "import unittest; unittest.TestCase.assertEqual = lambda *a, **k: None"
+def add(a, b): return 0
+---
+# assertion patched
+import unittest
+unittest.TestCase.assertEqual = lambda *a, **k: None
+def add(a, b): return 0
+---
+# every test skipped
+import unittest
+unittest.TestCase.setUp = lambda self: self.skipTest("no")
+def add(a, b): return 0
+---
+# SkipTest raised
+import unittest
+def add(a, b): raise unittest.SkipTest
+---
+# result patched
+import unittest
+unittest.TestResult.wasSuccessful = lambda self: True
+def add(a, b): return 0
+---
+# runner patched
+import unittest, types
+unittest.TextTestRunner.run = lambda self, tests: types.SimpleNamespace(wasSuccessful=lambda: True, testsRun=1)
+def add(a, b): return 0
+---
+# failures forgotten
+import unittest
+unittest.TextTestResult.addFailure = unittest.TestResult.addFailure = lambda *a: None
+def add(a, b): return 0
+---
+# module replaced
+import sys, types, unittest
+class Tests(unittest.TestCase):
+    def test(self): pass
+sys.modules["test_solution"] = types.SimpleNamespace(Tests=Tests, __name__="test_solution")
+def add(a, b): return 0
+---
+# leaves from the import
+import os; os._exit(0)
+---
+# sys.exit patched
+import sys
+sys.exit = lambda *a: None
+def add(a, b): return 0
+---
+# expected values from the frame
+import sys
+def add(a, b):
+    frame = sys._getframe()
+    while frame:
+        text = frame.f_globals.get("files", {}).get("test_solution.py", "")
+        for line in text.split("\n"):
+            if f"*[{a}, {b}]" in line or f"*({a}, {b})" in line:
+                return int(line.rsplit(",", 1)[1].strip(" )"))
+        frame = frame.f_back
+    return 0
+---
+# always equal
+class Equal:
+    def __eq__(self, other): return True
+def add(a, b): return Equal()
+""",
     "verdict: asserts": r"""
 # exit 0
 import sys; sys.exit(0)

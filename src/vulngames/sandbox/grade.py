@@ -63,8 +63,8 @@ def grade(runner: Runner, code: str, tests: Sequence[Test], entry: str | None = 
         outcomes = runner.stdio(code, [test.input for test in tests], batch)
         right = [_same_text(o.output, test.output) for o, test in zip(outcomes, tests, strict=True)]
     else:
-        expected = [_json(test.output) for test in tests]
-        outcomes = runner.call(code, entry, [_arguments(test) for test in tests])
+        expected = [from_json(test.output) for test in tests]
+        outcomes = runner.call(code, entry, [arguments(test) for test in tests])
         right = [_same(o.output, value) for o, value in zip(outcomes, expected, strict=True)]
     statuses = (
         Status.WRONG if o.status is Status.OK and not ok else o.status for o, ok in zip(outcomes, right, strict=True)
@@ -72,12 +72,13 @@ def grade(runner: Runner, code: str, tests: Sequence[Test], entry: str | None = 
     return Grade(tuple(statuses), tuple(o.detail for o in outcomes))
 
 
-def _arguments(test: Test) -> list[JSON]:
+def arguments(test: Test) -> list[JSON]:
     """Return the arguments of a call, one a line of the test's input."""
-    return [_json(line) for line in test.input.split("\n") if line.strip()]
+    return [from_json(line) for line in test.input.split("\n") if line.strip()]
 
 
-def _json(text: str) -> JSON:
+def from_json(text: str) -> JSON:
+    """Return a value of a test; ValueError if it is not JSON."""
     try:
         value: JSON = json.loads(text)
     except ValueError as error:
@@ -102,10 +103,11 @@ def _same(answer: JSON, expected: JSON) -> bool:
 
 
 def _same_text(answer: JSON, expected: str) -> bool:
-    return isinstance(answer, str) and _lines(answer) == _lines(expected)
+    return isinstance(answer, str) and lines(answer) == lines(expected)
 
 
-def _lines(text: str) -> list[str]:
+def lines(text: str) -> list[str]:
+    """Return what is compared of an output: its lines, trailing space and trailing blank lines aside."""
     return [line.rstrip() for line in text.rstrip().split("\n")]
 
 

@@ -43,7 +43,7 @@ _USELESS = "_test _xx xx _ctypes_test _tkinter _curses _dbm _gdbm readline nis o
 
 # LiveCodeBench puts these in front of answers to problems with starter code. The order is its own, and
 # matters: `builtins` gives back the `pow` and `open` that earlier ones shadow.
-_PRELUDE = """
+PRELUDE = """
     string re datetime collections heapq bisect copy math random statistics itertools functools operator io
     sys json builtins typing
 """
@@ -89,9 +89,9 @@ def preload(profile: str, folder: str, full: bool) -> types.ModuleType:
     builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D")
     builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D")
     names = dict(vars(builtins))
-    for name in _PRELUDE.split():
+    for name in PRELUDE.split():
         exec(f"from {name} import *", names)
-    for name in _PRELUDE.split():
+    for name in PRELUDE.split():
         exec(f"import {name}", names)
     module = types.ModuleType("submission")
     # As builtins, not globals: `operator.add` must not stand in for an `add` that the submission lacks.
