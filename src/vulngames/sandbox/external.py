@@ -12,7 +12,7 @@ from vulngames.errors import UserError
 from vulngames.sandbox import answers
 from vulngames.sandbox.grade import Grade, Test, grade
 from vulngames.sandbox.limits import Limits
-from vulngames.sandbox.outcome import JSON, Outcome, Status, last_line
+from vulngames.sandbox.outcome import FINAL, JSON, Outcome, Status, last_line
 
 # Reads what is asked on its input, and writes one line a call to what was its output.
 _CALLS = """
@@ -72,7 +72,7 @@ class Backend(Protocol):
 
 
 class External:
-    """A backend made of one function. What is lost is tried once more, and is then an `INFRA_ERROR`."""
+    """A backend made of one function. What is lost is tried again, and blamed, as `Sandbox` does it."""
 
     def __init__(self, run: Run, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
@@ -82,7 +82,7 @@ class External:
         """As `Sandbox.stdio`; each input has a process of its own, also with `batch`."""
         outcomes: list[Outcome] = []
         for text in stdins:
-            if outcomes and outcomes[-1].status in (Status.TIMEOUT, Status.INFRA_ERROR):
+            if outcomes and outcomes[-1].status in FINAL:
                 outcomes.append(Outcome(outcomes[-1].status, detail=outcomes[-1].detail))
                 continue
             ran = self._run(code, text)
@@ -115,13 +115,20 @@ class External:
         """Nothing is held open."""
 
     def _run(self, code: str, text: str) -> Ran | Outcome:
-        lost = ""
         for _ in range(2):
             try:
                 return self._run_once(code, text, self.limits)
             except LostError as error:
                 lost = str(error)
-        return Outcome(Status.INFRA_ERROR, detail=lost)
+        # A program can leave with an exit status that Docker has for its own, or write what a server chokes on.
+        try:
+            self._run_once("", "", self.limits)
+        except LostError:
+            return Outcome(Status.INFRA_ERROR, detail=lost)
+        try:
+            return self._run_once(code, text, self.limits)
+        except LostError as error:
+            return Outcome(Status.SECURITY_VIOLATION, detail=f"the sandbox fails with this code alone: {error}")
 
     def _end(self, ran: Ran) -> Outcome:
         if ran.code is None:
