@@ -144,6 +144,12 @@ def test_what_is_graded_elsewhere_is_graded_as_here(backend: External, name: str
         assert list(ours.grade(code, tests, entry).statuses) == statuses
 
 
+def test_a_backend_says_what_it_is(docker: Path) -> None:
+    said = connect("docker:python:3.12-slim", QUICK).provenance()
+    assert said["tier"] == "docker:python:3.12-slim" and said["layers"] == ["container", "runsc"]
+    assert connect("fusion:http://host").provenance()["tier"] == "fusion:http://host"
+
+
 def test_expected_outputs_are_not_sent(fusion: str) -> None:
     connect(f"fusion:{fusion}", QUICK).grade("print(input())", [Test("question", "SECRET")])
     connect(f"fusion:{fusion}", QUICK).grade("def f(x): return x", [Test("1", '"SECRET"')], "f")

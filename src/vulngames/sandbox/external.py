@@ -67,6 +67,9 @@ class Backend(Protocol):
     def grade(self, code: str, tests: Sequence[Test], entry: str | None = None, batch: bool = False) -> Grade:
         """See `Sandbox.grade`."""
 
+    def provenance(self) -> dict[str, object]:
+        """See `Sandbox.provenance`."""
+
     def close(self) -> None:
         """See `Sandbox.close`."""
 
@@ -74,9 +77,9 @@ class Backend(Protocol):
 class External:
     """A backend made of one function. What is lost is tried again, and blamed, as `Sandbox` does it."""
 
-    def __init__(self, run: Run, limits: Limits | None = None) -> None:
+    def __init__(self, name: str, run: Run, limits: Limits | None = None, layers: Sequence[str] = ()) -> None:
         self.limits = limits or Limits()
-        self._run_once = run
+        self._name, self._run_once, self._layers = name, run, layers
 
     def stdio(self, code: str, stdins: Sequence[str], batch: bool = False) -> list[Outcome]:
         """As `Sandbox.stdio`; each input has a process of its own, also with `batch`."""
@@ -110,6 +113,10 @@ class External:
     def grade(self, code: str, tests: Sequence[Test], entry: str | None = None, batch: bool = False) -> Grade:
         """As `Sandbox.grade`."""
         return grade(self, code, tests, entry, batch)
+
+    def provenance(self) -> dict[str, object]:
+        """As `Sandbox.provenance`; the tier is the name of the backend, and of its layers only the known are listed."""
+        return {"tier": self._name, "layers": list(self._layers), "missing": [], "refused": {}}
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -156,7 +163,8 @@ def connect(name: str = "local", limits: Limits | None = None) -> Backend:
     if name == "local":
         return Sandbox(limits)
     if kind == "docker" and rest:
-        return External(Docker.find(rest), limits)
+        docker = Docker.find(rest)
+        return External(name, docker, limits, ("container", *docker.runtime[1:]))
     if kind == "fusion" and rest.startswith(("http://", "https://")):
-        return External(Fusion(rest), limits)
+        return External(name, Fusion(rest), limits)
     raise UserError(f"unknown sandbox {name!r}; valid: local, docker:IMAGE, fusion:URL")
