@@ -179,6 +179,11 @@ def test_an_endpoint_that_fails_is_failed_samples_and_never_a_reward(vulngames: 
 
 
 def test_sandbox_says_what_holds_and_withstands_the_corpus(vulngames: Any) -> None:
-    said = vulngames("sandbox", "--corpus").stdout
+    done = vulngames("sandbox", "--corpus", check=False)
+    said = done.stdout
     assert said.startswith("tier T") and "no_new_privs" in said
+    if said.startswith("tier T0"):
+        assert done.returncode != 0 and "VULNGAMES_ALLOW_UNSANDBOXED=1" in done.stderr
+        return
+    assert done.returncode == 0, done.stderr
     assert "attacks stopped" in said and "NOT STOPPED" not in said

@@ -24,13 +24,17 @@ ADD = (Test("1\n2", "3"), Test("10\n20", "30"))
 
 # In the place of docker: it does what it is asked without a container, and says what it was asked.
 DOCKER = """#!{python}
-import json, os, sys
+import json, os, sys, time
 words = sys.argv[1:]
 if words[0] == "info":
     print("map[runc:{{}} runsc:{{}}]")
+with open({log!r}, "a") as file:
+    file.write(json.dumps(words) + "\\n")
+if words[0] == "kill":
+    sys.exit(os.path.exists({stuck!r}))
 elif words[0] == "run":
-    with open({log!r}, "a") as file:
-        file.write(json.dumps(words) + "\\n")
+    if os.path.exists({stuck!r}):
+        time.sleep(20)
     image = words.index("python:3.12-slim")
     if os.path.exists({broken!r}):
         os.remove({broken!r}) if open({broken!r}).read() == "once" else None
@@ -43,7 +47,7 @@ elif words[0] == "run":
 @pytest.fixture
 def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     script = tmp_path / "docker"
-    places = {"log": str(tmp_path / "log"), "broken": str(tmp_path / "broken")}
+    places = {name: str(tmp_path / name) for name in ("log", "broken", "stuck")}
     script.write_text(DOCKER.format(python=sys.executable, **places))
     script.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
@@ -56,6 +60,7 @@ class Server(BaseHTTPRequestHandler):
     reply: Any = None
     asked: list[dict[str, Any]] = []  # noqa: RUF012
     fail = 0
+    pause = 0.0
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -68,7 +73,9 @@ class Server(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Length", str(len(said)))
         self.end_headers()
-        self.wfile.write(said)
+        for part in map(bytes, zip(said)) if Server.pause else [said]:
+            self.wfile.write(part)
+            time.sleep(Server.pause)
 
     def _run(self, asked: dict[str, Any]) -> dict[str, Any]:
         command = [sys.executable, "-I", "-X", "utf8", "-c", asked["code"]]
@@ -87,7 +94,7 @@ class Server(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def fusion() -> Iterator[str]:
-    Server.reply, Server.asked, Server.fail = None, [], 0
+    Server.reply, Server.asked, Server.fail, Server.pause = None, [], 0, 0.0
     server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
@@ -137,6 +144,12 @@ def test_what_is_graded_elsewhere_is_graded_as_here(backend: External, name: str
         assert list(ours.grade(code, tests, entry).statuses) == statuses
 
 
+def test_a_backend_says_what_it_is(docker: Path) -> None:
+    said = connect("docker:python:3.12-slim", QUICK).provenance()
+    assert said["tier"] == "docker:python:3.12-slim" and said["layers"] == ["container", "runsc"]
+    assert connect("fusion:http://host").provenance()["tier"] == "fusion:http://host"
+
+
 def test_expected_outputs_are_not_sent(fusion: str) -> None:
     connect(f"fusion:{fusion}", QUICK).grade("print(input())", [Test("question", "SECRET")])
     connect(f"fusion:{fusion}", QUICK).grade("def f(x): return x", [Test("1", '"SECRET"')], "f")
@@ -145,11 +158,48 @@ def test_expected_outputs_are_not_sent(fusion: str) -> None:
 
 def test_what_a_container_is_started_with(docker: Path) -> None:
     connect("docker:python:3.12-slim", QUICK).grade("print(3)", SUM)
-    [words, *_] = map(json.loads, (docker / "log").read_text().splitlines())
+    words = asked_of(docker)[1]
     said = " ".join(words)
     for needed in ("--runtime runsc", "--network none", "--read-only", "--cap-drop ALL", "no-new-privileges", "--rm"):
         assert needed in said
     assert "SECRET" not in said
+
+
+def asked_of(docker: Path) -> list[list[str]]:
+    """What docker was asked, in order; first of all what it knows."""
+    return [json.loads(line) for line in (docker / "log").read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("while True: pass", Status.TIMEOUT),
+        ("print('x' * 100_000)", Status.OUTPUT_LIMIT),
+        ("import os\nos.kill(os.getpid(), 9)", Status.RUNTIME_ERROR),
+    ],
+)
+def test_no_container_outlives_its_run(docker: Path, code: str, status: Status) -> None:
+    grade = connect("docker:python:3.12-slim", Limits(wall_s=1, output_kb=16)).grade(code, SUM[:1])
+    _, run, kill = asked_of(docker)
+    assert grade.statuses == (status,) and kill == ["kill", run[run.index("--name") + 1]]
+
+
+def test_a_container_that_never_starts_is_not_a_program_that_is_slow(docker: Path) -> None:
+    (docker / "stuck").touch()
+    grade = connect("docker:python:3.12-slim", Limits(wall_s=0.5)).grade("print(3)", SUM)
+    assert set(grade.statuses) == {Status.INFRA_ERROR} and "did not start" in str(grade.error)
+
+
+@pytest.mark.parametrize("code", [125, 126, 127])
+def test_an_exit_status_of_docker_s_is_no_way_out(docker: Path, code: int) -> None:
+    grade = connect("docker:python:3.12-slim", QUICK).grade(f"import os\nos._exit({code})", SUM)
+    assert set(grade.statuses) == {Status.SECURITY_VIOLATION} and grade.error is None
+
+
+@pytest.mark.parametrize("code", ["print('\ud800')", "print('x' * 1_000_000)"], ids=ascii)
+def test_what_a_server_chokes_on_is_no_way_out(fusion: str, code: str) -> None:
+    grade = connect(f"fusion:{fusion}", QUICK).grade(code, SUM)
+    assert grade.error is None and grade.passed == 0
 
 
 @pytest.mark.parametrize("how", ["once", "always"])
@@ -190,6 +240,13 @@ def test_a_reply_that_makes_no_sense_is_no_pass(fusion: str, reply: Any) -> None
     Server.reply = reply
     grade = connect(f"fusion:{fusion}", QUICK).grade("print(3)", SUM)
     assert set(grade.statuses) == {Status.INFRA_ERROR}
+
+
+def test_a_server_that_dawdles(fusion: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vulngames.sandbox.fusion._GRACE_S", 0.0)
+    Server.pause = 0.05
+    grade = connect(f"fusion:{fusion}", Limits(wall_s=0.5)).grade("print(3)", SUM[:1])
+    assert grade.statuses == (Status.INFRA_ERROR,)
 
 
 def test_nobody_listens() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -117,6 +118,53 @@ def test_a_cancelled_task_leaves_the_sandbox_whole(sandbox: Sandbox) -> None:
     assert asyncio.run(cancelled()).passed == 1.0
 
 
+class Held(Class):
+    """Grades only once it may, and notes what it has begun."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.may, self.begun = threading.Event(), list[str]()
+
+    def grade(self, code: str, tests: Any, entry: Any = None, batch: bool = False) -> Grade:
+        self.begun.append(code)
+        self.may.wait(20)
+        return Grade((Status.OK,), (code,))
+
+
+def test_a_cancelled_task_keeps_its_place_until_its_program_has_ended() -> None:
+    async def main() -> None:
+        with Held(workers=1) as sandbox:
+            tasks = [asyncio.create_task(sandbox.agrade(name, SUM)) for name in ("first", "second", "third")]
+            while not sandbox.begun:
+                await asyncio.sleep(0.001)
+            tasks[0].cancel()
+            tasks[1].cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await tasks[0]
+            assert sandbox.begun == ["first"]
+            sandbox.may.set()
+            assert (await tasks[2]).details == ("third",)
+            assert sandbox.begun == ["first", "third"]
+
+    asyncio.run(main())
+
+
+def test_the_threads_of_the_event_loop_stay_free() -> None:
+    async def main() -> None:
+        with Held(workers=2) as sandbox:
+            tasks = [asyncio.create_task(sandbox.agrade(str(n), SUM)) for n in range(100)]
+            try:
+                await asyncio.sleep(0.01)
+                await asyncio.wait_for(asyncio.to_thread(lambda: None), 5)
+            finally:
+                sandbox.may.set()
+            assert len(await asyncio.gather(*tasks)) == 100
+
+    before = threading.active_count()
+    asyncio.run(main())
+    assert threading.active_count() == before
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_killed_worker_costs_nothing_but_time(workers: int) -> None:
     # The input is read before the kill: a second run must find it whole.
@@ -159,6 +207,29 @@ def test_infrastructure_that_is_gone_is_nobody_s_fault(monkeypatch: pytest.Monke
     with Sandbox() as sandbox:
         grade = sandbox.grade(ADDS, SUM)
     assert set(grade.statuses) == {Status.INFRA_ERROR} and grade.error == "killed"
+
+
+class Hasty(Worker):
+    """A worker whose children do not come to run within one second."""
+
+    def run(self, request: bytes, descriptors: Any, timeout_s: float) -> Ending:
+        if json.loads(request)["limits"]["wall_s"] <= 1:
+            raise WorkerLostError("a child ended before it ran any code, status -9")
+        return super().run(request, descriptors, timeout_s)
+
+
+def test_limits_that_no_program_keeps_are_nobody_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vulngames.sandbox.worker.Worker", Hasty)
+    with Sandbox(Limits(wall_s=1)) as sandbox:
+        assert set(sandbox.grade(ADDS, SUM).statuses) == {Status.INFRA_ERROR}
+
+
+def test_whoever_brings_down_the_grader_does_it_once_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Sabotaged, "lost", 0)
+    monkeypatch.setattr("vulngames.sandbox.worker.Worker", Sabotaged)
+    with Sandbox() as sandbox:
+        grade = sandbox.grade("# saboteur\n" + ADDS, SUM * 10)
+    assert set(grade.statuses) == {Status.SECURITY_VIOLATION} and Sabotaged.lost == 3
 
 
 def test_a_sandbox_says_its_own_tier() -> None:

@@ -1,5 +1,6 @@
 """Episodes and samples: each sample's coin is its own, and a bad rollout is data, not a crash."""
 
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from vulngames.errors import Unscored, UserError
 from vulngames.games.compliance import PolicyJudge
 from vulngames.rescore import rescore
 from vulngames.rollout import rollout
+from vulngames.sandbox import Sandbox
 from vulngames.seeds import rng, seed
 from vulngames.tasks import take
 from vulngames.types import Conversation, Reply, Scripted, Task, Turn
@@ -128,3 +130,14 @@ def test_seeds_are_names_and_not_sums() -> None:
     assert seed("a", 1) != seed("a", "1") != seed("a1")
     assert seed("a", "b") != seed("ab") and 0 <= seed("x") < 2**63
     assert rng("a", 1).random() == rng("a", 1).random() != rng("a", 2).random()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
+@pytest.mark.filterwarnings("ignore:vulngames.sandbox runs at tier")
+def test_a_sample_says_where_its_program_ran() -> None:
+    with Sandbox(tier="T0", allow_unsandboxed=True) as forced:
+        game = games.make("tampering-v1", sandbox=forced)
+        for name, where in {"able": "T0", "exploit": ""}.items():
+            script = Scripted(name, game.scripts[name])
+            [sample] = rollout(game, take("tampering-v1", 0, "test", 1), script, ("x",))
+            assert (sample.error, sample.facts["sandbox"]) == ("", where)

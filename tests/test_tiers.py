@@ -188,24 +188,29 @@ def test_an_unknown_tier_is_a_users_mistake() -> None:
         sandbox.stdio("", [""])
 
 
-# What an outer sandbox takes away: (system call refused, what is then the best)
+# What an outer sandbox takes away: (system call, first argument if only that one, what is done, what is then the best)
 REFUSED = {
-    "unshare": (272, "T2"),
-    "mount, half-way into the namespaces": (165, "T2"),
-    "pivot_root, still later": (155, "T2"),
-    "landlock_restrict_self": (446, "T1"),
-    "capset": (126, "T0"),
+    "unshare": (272, None, "DENY", "T2"),
+    "unshare is fatal": (272, None, "KILL", "T2"),
+    "mount, half-way into the namespaces": (165, None, "DENY", "T2"),
+    "pivot_root, still later": (155, None, "DENY", "T2"),
+    "landlock_restrict_self": (446, None, "DENY", "T1"),
+    "capset": (126, None, "DENY", "T0"),
+    "a filter, which each child installs": (157, 22, "DENY", "T0"),
 }
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the numbers are for x86-64")
 @pytest.mark.skipif(OFFERED[0] != "T3", reason="needs every tier")
-@pytest.mark.parametrize(("number", "best"), REFUSED.values(), ids=REFUSED.keys())
-def test_a_layer_that_fails_half_way_leads_one_tier_lower(number: int, best: str) -> None:
+@pytest.mark.parametrize(("number", "argument", "action", "best"), REFUSED.values(), ids=REFUSED.keys())
+def test_a_layer_that_fails_half_way_leads_one_tier_lower(
+    number: int, argument: int | None, action: str, best: str
+) -> None:
     program = f"""
 import ctypes, json
 from vulngames.sandbox.zygote import kernel, seccomp
-program = [(0x20, 0, 0, 0), (0x15, 0, 1, {number}), *seccomp.DENY, *seccomp.ALLOW]
+which = [] if {argument} is None else [(0x20, 0, 0, 16), (0x15, 0, 1, {argument})]
+program = [(0x20, 0, 0, 0), (0x15, 0, 1 + len(which), {number}), *which, *seccomp.{action}, *seccomp.ALLOW]
 filters = (seccomp._Filter * len(program))(*program)
 kernel.prctl(kernel.NO_NEW_PRIVS, 1)
 kernel.prctl(kernel.SECCOMP, 2, ctypes.byref(seccomp._Program(len(program), filters)))

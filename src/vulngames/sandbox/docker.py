@@ -24,6 +24,7 @@ exec(compile(code, "submission.py", "exec"), {"__name__": "__main__"})
 _FAILED = (125, 126, 127)
 """Exit statuses of `docker run` itself."""
 _STDERR_BYTES = 65536
+_KILL_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,25 @@ class Docker:
         except OSError as error:
             raise LostError(f"docker could not be run: {error}") from error
         ran = _communicate(process, f"{len(source):010}".encode() + source + given, limits)
-        if ran.code is None:
-            subprocess.run([self.docker, "kill", name], capture_output=True)
+        if ran.code is None or ran.code < 0 or len(ran.stdout) >= limits.output_kb << 10:
+            # The command may have ended before the container, which then goes on.
+            found = self._kill(name)
+            if ran.code is None and not found:
+                raise LostError(f"docker did not start it within {limits.wall_s} s")
         if ran.code in _FAILED:
             raise LostError(f"docker did not run it: {ran.stderr.decode('utf-8', 'replace').strip()[-200:]}")
         return ran
 
+    def _kill(self, name: str) -> bool:
+        """End a container; False if there is none."""
+        try:
+            return subprocess.run([self.docker, "kill", name], capture_output=True, timeout=_KILL_S).returncode == 0
+        except subprocess.TimeoutExpired as error:
+            raise LostError(f"docker did not answer within {_KILL_S} s") from error
+
     def _command(self, name: str, limits: Limits) -> list[str]:
         return [
-            self.docker, "run", "--rm", "--interactive", "--name", name, *self.runtime,
+            self.docker, "run", "--rm", "--interactive", "--log-driver", "none", "--name", name, *self.runtime,
             "--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
             "--user", "65534:65534", "--pids-limit", "64", "--memory", f"{limits.memory_mb}m",
             "--ulimit", f"cpu={limits.cpu_s}", self.image,

@@ -12,7 +12,7 @@ from vulngames.errors import UserError
 from vulngames.sandbox import answers
 from vulngames.sandbox.grade import Grade, Test, grade
 from vulngames.sandbox.limits import Limits
-from vulngames.sandbox.outcome import JSON, Outcome, Status, last_line
+from vulngames.sandbox.outcome import FINAL, JSON, Outcome, Status, last_line
 
 # Reads what is asked on its input, and writes one line a call to what was its output.
 _CALLS = """
@@ -67,22 +67,25 @@ class Backend(Protocol):
     def grade(self, code: str, tests: Sequence[Test], entry: str | None = None, batch: bool = False) -> Grade:
         """See `Sandbox.grade`."""
 
+    def provenance(self) -> dict[str, object]:
+        """See `Sandbox.provenance`."""
+
     def close(self) -> None:
         """See `Sandbox.close`."""
 
 
 class External:
-    """A backend made of one function. What is lost is tried once more, and is then an `INFRA_ERROR`."""
+    """A backend made of one function. What is lost is tried again, and blamed, as `Sandbox` does it."""
 
-    def __init__(self, run: Run, limits: Limits | None = None) -> None:
+    def __init__(self, name: str, run: Run, limits: Limits | None = None, layers: Sequence[str] = ()) -> None:
         self.limits = limits or Limits()
-        self._run_once = run
+        self._name, self._run_once, self._layers = name, run, layers
 
     def stdio(self, code: str, stdins: Sequence[str], batch: bool = False) -> list[Outcome]:
         """As `Sandbox.stdio`; each input has a process of its own, also with `batch`."""
         outcomes: list[Outcome] = []
         for text in stdins:
-            if outcomes and outcomes[-1].status in (Status.TIMEOUT, Status.INFRA_ERROR):
+            if outcomes and outcomes[-1].status in FINAL:
                 outcomes.append(Outcome(outcomes[-1].status, detail=outcomes[-1].detail))
                 continue
             ran = self._run(code, text)
@@ -111,17 +114,28 @@ class External:
         """As `Sandbox.grade`."""
         return grade(self, code, tests, entry, batch)
 
+    def provenance(self) -> dict[str, object]:
+        """As `Sandbox.provenance`; the tier is the name of the backend, and of its layers only the known are listed."""
+        return {"tier": self._name, "layers": list(self._layers), "missing": [], "refused": {}}
+
     def close(self) -> None:
         """Nothing is held open."""
 
     def _run(self, code: str, text: str) -> Ran | Outcome:
-        lost = ""
         for _ in range(2):
             try:
                 return self._run_once(code, text, self.limits)
             except LostError as error:
                 lost = str(error)
-        return Outcome(Status.INFRA_ERROR, detail=lost)
+        # A program can leave with an exit status that Docker has for its own, or write what a server chokes on.
+        try:
+            self._run_once("", "", self.limits)
+        except LostError:
+            return Outcome(Status.INFRA_ERROR, detail=lost)
+        try:
+            return self._run_once(code, text, self.limits)
+        except LostError as error:
+            return Outcome(Status.SECURITY_VIOLATION, detail=f"the sandbox fails with this code alone: {error}")
 
     def _end(self, ran: Ran) -> Outcome:
         if ran.code is None:
@@ -149,7 +163,8 @@ def connect(name: str = "local", limits: Limits | None = None) -> Backend:
     if name == "local":
         return Sandbox(limits)
     if kind == "docker" and rest:
-        return External(Docker.find(rest), limits)
+        docker = Docker.find(rest)
+        return External(name, docker, limits, ("container", *docker.runtime[1:]))
     if kind == "fusion" and rest.startswith(("http://", "https://")):
-        return External(Fusion(rest), limits)
+        return External(name, Fusion(rest), limits)
     raise UserError(f"unknown sandbox {name!r}; valid: local, docker:IMAGE, fusion:URL")

@@ -1,5 +1,7 @@
 """SandboxFusion, a service that runs programs over HTTP (bytedance.github.io/SandboxFusion)."""
 
+import json
+import time
 from dataclasses import dataclass
 
 import httpx
@@ -9,6 +11,8 @@ from vulngames.sandbox.limits import Limits
 
 # What the service may take beyond the program's own time.
 _GRACE_S = 30.0
+# A byte of output takes at most six in JSON, and there are two streams of it.
+_REPLY_PER_OUTPUT = 16
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,25 @@ class Fusion:
             "memory_limit_MB": limits.memory_mb,
         }
         try:
-            reply = httpx.post(f"{self.url.rstrip('/')}/run_code", json=asked, timeout=limits.wall_s + _GRACE_S)
-            reply.raise_for_status()
-            said = reply.json()
-        except (httpx.HTTPError, ValueError) as error:
+            # In ASCII, which a lone surrogate in the code can be written in too.
+            reply = self._post(json.dumps(asked), limits)
+            said = json.loads(reply)
+        except (httpx.HTTPError, ValueError, RecursionError) as error:
             raise LostError(f"{self.url} did not run it: {error or type(error).__name__}") from error
         return _read(said, limits)
+
+    def _post(self, asked: str, limits: Limits) -> bytes:
+        """Return the reply, which must come in time and be of a size that keeps to the limits."""
+        seconds = limits.wall_s + _GRACE_S
+        deadline, most = time.monotonic() + seconds, (limits.output_kb << 10) * _REPLY_PER_OUTPUT
+        request, headers, held = f"{self.url.rstrip('/')}/run_code", {"Content-Type": "application/json"}, b""
+        with httpx.stream("POST", request, content=asked, headers=headers, timeout=seconds) as reply:
+            reply.raise_for_status()
+            for part in reply.iter_bytes():
+                held += part
+                if len(held) > most or time.monotonic() > deadline:
+                    raise LostError(f"{self.url} said more than {most} bytes, or took more than {seconds} s")
+        return held
 
 
 def _read(said: object, limits: Limits) -> Ran:

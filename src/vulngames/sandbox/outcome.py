@@ -27,9 +27,13 @@ class Status(StrEnum):
     PROTOCOL_VIOLATION = "protocol_violation"
     """The answer channel held something other than one well-formed answer a call, in order."""
     SECURITY_VIOLATION = "security_violation"
-    """Killed at a forbidden system call."""
+    """Killed at a forbidden system call; or run in vain three times where an empty program came through."""
     INFRA_ERROR = "infra_error"
-    """The sandbox failed, twice; this says nothing good or bad about the code."""
+    """The sandbox failed, twice, and an empty program fared no better; this says nothing good or bad about the code."""
+
+
+FINAL = (Status.TIMEOUT, Status.SECURITY_VIOLATION, Status.INFRA_ERROR)
+"""After these, further runs of the same code would only cost the same again."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from vulngames.sandbox import answers
 from vulngames.sandbox.grade import Grade, Test, grade
 from vulngames.sandbox.limits import Limits
 from vulngames.sandbox.memfd import head, memfd, sealed, tail
-from vulngames.sandbox.outcome import JSON, Outcome, Status, last_line
+from vulngames.sandbox.outcome import FINAL, JSON, Outcome, Status, last_line
 from vulngames.sandbox.provenance import provenance, warn_of_missing_layers
 from vulngames.sandbox.tier import standing
 from vulngames.sandbox.worker import Ending, Pool, WorkerLostError, package_folder
@@ -25,8 +25,6 @@ from vulngames.sandbox.zygote.split import FAILED, GONE, PASSED, VIOLATED
 
 _GRACE_S = 5.0
 _STDERR_TAIL_BYTES = 4096
-# After these, further runs of the same code would only cost the same again.
-_FINAL = (Status.TIMEOUT, Status.INFRA_ERROR)
 # Runs that share a process: each takes two descriptors, and one message carries no more than 253.
 _BATCH = 16
 
@@ -70,6 +68,7 @@ class Sandbox:
         self._workers = workers or len(os.sched_getaffinity(0))
         # Keyed by process: after a fork the parent's zygotes, and the state of its locks, are not ours.
         self._pools: dict[int, Pool] = {}
+        self._threads: dict[int, ThreadPoolExecutor] = {}
         package_folder(profile)
         self._tier, self._profile = tier, profile
         self._allow_unsandboxed = allow_unsandboxed
@@ -83,15 +82,17 @@ class Sandbox:
         self.close()
 
     def close(self) -> None:
-        """Stop the idle zygotes of this process. A later use starts new ones."""
+        """Stop the idle zygotes of this process, and wait for what `agrade` began. A later use starts new ones."""
+        if threads := self._threads.pop(os.getpid(), None):
+            threads.shutdown(cancel_futures=True)
         with contextlib.suppress(KeyError):
             self._pools.pop(os.getpid()).close()
 
     def stdio(self, code: str, stdins: Sequence[str], batch: bool = False) -> list[Outcome]:
         """Run `code` as a program once for each text of `stdins`, each time in a new process.
 
-        An `OK` outcome holds the whole standard output (invalid UTF-8 replaced). After the first `TIMEOUT` or
-        `INFRA_ERROR` the remaining runs are given the same status without running.
+        An `OK` outcome holds the whole standard output (invalid UTF-8 replaced). After the first `TIMEOUT`,
+        `SECURITY_VIOLATION` or `INFRA_ERROR` the remaining runs are given the same status without running.
 
         With `batch`, runs share a process for as long as they end well: about three times as fast. Each has a fresh
         `__main__` and streams of its own, but what it changes in other modules the next one finds; the limits hold for
@@ -101,7 +102,7 @@ class Sandbox:
         with sealed(code) as source:
             while len(outcomes) < len(stdins):
                 left = stdins[len(outcomes) :]
-                if outcomes and outcomes[-1].status in _FINAL:
+                if outcomes and outcomes[-1].status in FINAL:
                     outcomes.append(Outcome(outcomes[-1].status, detail=outcomes[-1].detail))
                 elif batch:
                     outcomes += self._batch(source, left[:_BATCH])
@@ -196,8 +197,10 @@ class Sandbox:
                     waiting.cancel()
 
     async def agrade(self, code: str, tests: Sequence[Test], entry: str | None = None, batch: bool = False) -> Grade:
-        """The same as `grade`, for asyncio. A cancelled one goes on in its thread, and holds its worker, to its end."""
-        return await asyncio.to_thread(self.grade, code, tests, entry, batch)
+        """The same as `grade`, for asyncio. A cancelled one that has begun holds its worker to its end."""
+        # Threads of our own: those of the event loop look up names for it, which must not wait for programs.
+        threads = self._threads.setdefault(os.getpid(), ThreadPoolExecutor(self._workers, "grade"))
+        return await asyncio.wrap_future(threads.submit(self.grade, code, tests, entry, batch))
 
     def provenance(self) -> dict[str, object]:
         """Return what a record of results should say of this sandbox: `sandbox.provenance`, of the tier in use here.
@@ -241,7 +244,7 @@ class Sandbox:
                 lost = str(error)
         try:
             with self._pool().worker() as worker:
-                worker.try_out()
+                worker.try_out(self.limits)
         except WorkerLostError:
             return Outcome(Status.INFRA_ERROR, detail=lost)
         try:

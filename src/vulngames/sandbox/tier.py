@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from vulngames.errors import UserError
+from vulngames.sandbox.limits import Limits
 from vulngames.sandbox.worker import TierRefusedError, Worker, WorkerLostError
 
 TIERS = ("T3", "T2", "T1", "T0")
@@ -86,7 +87,7 @@ def layers_of(tier: str) -> tuple[str, ...]:
     """
     worker = Worker(tier)
     try:
-        worker.try_out()
+        worker.try_out(Limits())
         return worker.layers
     finally:
         worker.close()

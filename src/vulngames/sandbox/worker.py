@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -80,8 +81,10 @@ class Worker:
         self.close = weakref.finalize(self, _stop, process, self._control, self._log)
         try:
             said = json.loads(self._receive(_START_S))
-        except WorkerLostError:
+        except WorkerLostError as error:
             self.close()
+            if process.returncode == -signal.SIGSYS:
+                raise TierRefusedError("a system call of its layers is fatal here") from error
             raise
         if "refused" in said:
             self.close()
@@ -99,12 +102,14 @@ class Worker:
             raise WorkerLostError(f"the zygote takes no work: {error}") from error
         ending = Ending(**json.loads(self._receive(timeout_s)))
         if not ending.started:
-            raise WorkerLostError(f"a child ended before it ran any code, status {ending.code}")
+            # Of its own accord, or at a system call: it could not put up the layers that each child puts up itself.
+            refused = any(code > 0 or code == -signal.SIGSYS for code in ending.codes)
+            kind = TierRefusedError if refused else WorkerLostError
+            raise kind(f"a child ended before it ran any code, status {ending.code}")
         return ending
 
-    def try_out(self) -> None:
-        """Have a child run an empty program; raises WorkerLostError if it does not come through."""
-        limits = Limits()
+    def try_out(self, limits: Limits) -> None:
+        """Have a child run an empty program within `limits`; raises WorkerLostError if it does not come through."""
         request = json.dumps({"mode": "stdio", "limits": asdict(limits)}).encode()
         with sealed("") as nothing, memfd() as output:
             ending = self.run(request, (nothing, output, nothing, output), limits.wall_s)

@@ -1,7 +1,7 @@
 """The filter on system calls: what it does not allow fails with EPERM, or kills.
 
 The program is a binary search over call numbers. When a filter is installed the kernel runs it once for each number it
-knows, so a search makes the installation several times cheaper than a list; and it is installed in every child.
+knows, and it is installed in every child: by search that takes two thirds of the time that a list takes.
 """
 
 import ctypes
