@@ -584,17 +584,17 @@ def test_a_killed_zygote_is_replaced_and_the_sample_keeps_its_score() -> None:
         assert sandbox.grade("print(1)", [Test("", "1")]).passed == 1
 
 
-def test_a_stopped_zygote_is_an_infra_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_to_stop_the_zygote_earns_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vulngames.sandbox.sandbox._GRACE_S", 0.3)
     with Sandbox(Limits(wall_s=0.1), tier="T0", allow_unsandboxed=True) as sandbox:
         result = sandbox.grade("import os, signal; os.kill(os.getppid(), signal.SIGSTOP)", SUM)
-        assert set(result.statuses) == {Status.INFRA_ERROR}
-        assert result.error and "silent" in result.error
+        assert set(result.statuses) == {Status.SECURITY_VIOLATION}
+        assert result.passed == 0 and result.error is None and "silent" in result.details[0]
         assert sandbox.grade("print(sum(map(int, input().split())))", SUM).passed == 1
 
 
-def test_a_zygote_that_the_code_kills_is_an_infra_error(unwalled: Sandbox) -> None:
-    assert_scores_nothing(unwalled.grade("import os; os.kill(os.getppid(), 9)", SUM), Status.INFRA_ERROR)
+def test_to_kill_the_zygote_earns_nothing(unwalled: Sandbox) -> None:
+    assert_scores_nothing(unwalled.grade("import os; os.kill(os.getppid(), 9)", SUM), Status.SECURITY_VIOLATION)
     assert unwalled.grade("print(1)", [Test("", "1")]).passed == 1
 
 
