@@ -167,6 +167,7 @@ def _numbers(summary: Mapping[str, Any], interval: str) -> tuple[list[str], list
     steps = ["onset_step", "domination_step"]
     rows = summary["rows"]
     labels = [key for key in (rows[0] if rows else ()) if key not in {*_MEASURED, *ends, *steps}]
+    labels.sort(key=lambda label: label != "game")
     heads = ["ITP start", "ITP end", "ER start", "ER end", "onset", "domination"]
 
     def shown(row: Mapping[str, Any]) -> list[str]:
