@@ -38,6 +38,28 @@ ODD = {
     "reads by number": "print(open(0).read().strip())",
     "opens many files": "fs = [open('/dev/null') for _ in range(12)]\nprint(input())",
     "does not parse": "def f(:",
+    "leaves a pool of threads": """
+from concurrent.futures import ThreadPoolExecutor
+pool = ThreadPoolExecutor(2)
+print(pool.submit(int, input()).result())
+""",
+    "leaves a thread that prints later": """
+import threading, time
+n = input()
+late = lambda: time.sleep(0.005) or print("late", flush=True)
+threading.Thread(target=late, daemon=True).start() if n == "5" else time.sleep(0.02)
+print(n)
+""",
+    "leaves an alarm": """
+import signal, time
+n = input()
+signal.setitimer(signal.ITIMER_REAL, 0.005) if n == "5" else time.sleep(0.02)
+print(n)
+""",
+    "hoards memory": "import sys\nn = input()\nsys.held = [*getattr(sys, 'held', []), bytearray(300 << 20)]\nprint(n)",
+    "takes most of the time there is": "import time\nn = input()\ntime.sleep(0.4)\nprint(n)",
+    "closes its errors": "import sys\nn = input()\nprint(n, file=sys.stderr)\nsys.stderr.close()\nprint(n)",
+    "prints what is no text": "input()\nprint('\\udc80')",
     "marks by hand": """
 import os
 for fd in range(3, 64):

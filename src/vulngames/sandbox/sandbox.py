@@ -95,8 +95,9 @@ class Sandbox:
         `SECURITY_VIOLATION` or `INFRA_ERROR` the remaining runs are given the same status without running.
 
         With `batch`, runs share a process for as long as they end well: about three times as fast. Each has a fresh
-        `__main__` and streams of its own, but what it changes in other modules the next one finds; the limits hold for
-        all that share a process.
+        `__main__` and streams of its own, but what it changes in other modules the next one finds. The limits hold for
+        all that share a process; so one that ends badly after others is run again, first in a new process, and only
+        that end counts.
         """
         outcomes: list[Outcome] = []
         with sealed(code) as source:
@@ -217,7 +218,7 @@ class Sandbox:
         return self._printed(run, run.outputs[0])
 
     def _batch(self, source: int, stdins: Sequence[str]) -> list[Outcome]:
-        """The outcomes of a first part of `stdins`: of those that ended well, and the one that did not."""
+        """The outcomes of a first part of `stdins`: of those that ended well, or of the first if that did not."""
         with ExitStack() as files:
             given = [files.enter_context(sealed(text)) for text in stdins]
             run = self._run("batch", source, given)
@@ -225,7 +226,11 @@ class Sandbox:
             return [run]
         marks, *outputs = run.outputs
         well = [self._printed(run, output, 0) for output in outputs[: len(marks)]]
-        return well if len(well) == len(stdins) else [*well, self._printed(run, outputs[len(well)])]
+        if len(well) == len(stdins):
+            return well
+        last = self._printed(run, outputs[len(well)])
+        # Those before it may be why it ended badly.
+        return well if well and last.status is not Status.OK else [*well, last]
 
     def _printed(self, run: _Run, output: bytes, code: int | None = None) -> Outcome:
         end = self._end(run, run.ending.code if code is None else code, output)

@@ -105,13 +105,14 @@ def script(code: bytes, module: types.ModuleType) -> None:
 def batch(code: bytes, marks: int, inputs: Sequence[int], outputs: Sequence[int]) -> NoReturn:
     """Run the code as a program once for each input, and write a byte to `marks` after each that ended well.
 
-    One that ends badly ends this process, as it would by itself; the supervisor has the others run elsewhere.
+    One that ends badly ends this process, as it would by itself, and so does one that leaves threads, which could
+    write on the next one's output; the supervisor has the others run elsewhere.
     """
     for given, output in zip(inputs, outputs, strict=True):
         os.dup2(given, 0)
         os.dup2(output, 1)
-        sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc]  # noqa: SIM115
-        sys.stdout = sys.__stdout__ = open(1, "w", closefd=False)  # type: ignore[misc]  # noqa: SIM115
+        sys.stdin = sys.__stdin__ = open(0, errors="surrogateescape", closefd=False)  # type: ignore[misc]  # noqa: SIM115
+        sys.stdout = sys.__stdout__ = open(1, "w", errors="surrogateescape", closefd=False)  # type: ignore[misc]  # noqa: SIM115
         module = sys.modules["__main__"] = types.ModuleType("__main__")
         module.__file__ = "submission.py"
         try:
@@ -119,9 +120,10 @@ def batch(code: bytes, marks: int, inputs: Sequence[int], outputs: Sequence[int]
         except SystemExit as leave:
             if leave.code not in (None, 0):
                 raise
-        for thread in threading.enumerate():
-            if thread is not threading.current_thread() and not thread.daemon:
-                thread.join()
+        if threading.active_count() > 1:
+            threading._shutdown()  # type: ignore[attr-defined]
+            leave_tidy(module)
+            break
         leave_tidy(module)
         os.write(marks, b"1")
     os._exit(0)
