@@ -292,6 +292,7 @@ def test_at_t0_nothing_is_said_to_hold() -> None:
 def test_a_short_soak() -> None:
     soak = Path(__file__).resolve().parents[1] / "benchmarks" / "soak.py"
     command = [sys.executable, str(soak), "--samples", "200", "--kill-every", "40", "--rows", "4"]
+    command += ["--wall-s", "5"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert "0 children" in done.stdout, done.stdout + done.stderr
     rows = [line.split() for line in done.stdout.splitlines()[1:5]]
