@@ -50,12 +50,12 @@ def catalysis(plan: Plan, store: Store) -> Course:
 
 
 def second(plan: Plan, store: Store, game: str, policies: list[str], after: str = "fresh") -> list[Work]:
-    """A game's flawed arm trained from each of `policies`, one a seed, evaluated at every step on half the tasks."""
+    """A game's flawed arm trained from each of `policies`, one a seed, evaluated every other step on half the tasks."""
     tasks = settle(TrainConfig(game=game, policy=plan.policy)).eval_tasks // 2
     steps = FULL_STEPS if plan.full else STEPS
     works = []
     for seed, policy in zip(plan.seed_range, policies, strict=True):
-        config = TrainConfig(game=game, policy=policy, steps=steps, eval_every=1, eval_tasks=tasks, seed=seed)
+        config = TrainConfig(game=game, policy=policy, steps=steps, eval_every=2, eval_tasks=tasks, seed=seed)
         works.append(store.work(f"{game}-after-{after}-{seed}", settle(config)))
     return works
 
