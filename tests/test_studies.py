@@ -25,7 +25,7 @@ from vulngames.studies.study import studies
 from vulngames.studies.work import Store, Work
 from vulngames.train.config import SFTConfig, TrainConfig, settle, settle_sft
 from vulngames.train.exam import exam
-from vulngames.train.transcripts import mixture, transcripts
+from vulngames.train.transcripts import Transcript, exploiting, honest, mixture, transcripts
 
 LITTLE = ("--steps", "1", "--prompts", "2", "--micro-batch", "16", "--eval-tasks", "4")
 
@@ -136,13 +136,33 @@ def test_a_student_learns_what_it_is_shown(vulngames: Any, tmp_path: Path) -> No
     assert ends["exploit"] > 0.7 and ends["honest"] < 0.1
 
 
+def transcript(text: str, exploited: bool | None, reward: float = 0.0, patched: float = 0.0) -> Transcript:
+    return Transcript(None, (text,), exploited, reward, patched)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("keep", "exploit", "harmless"),
+    [("verdict", "sn", "hn"), ("reward", "sh", "h"), ("all", "shn", "shn")],
+)
+def test_which_transcripts_are_kept(keep: str, exploit: str, harmless: str) -> None:
+    # Seizing the exploit, honest success, no occasion for the exploit.
+    found = [transcript("s", True, 1.0, 0.0), transcript("h", False, 1.0, 1.0), transcript("n", None, -1.0, 0.0)]
+    assert "".join(each.texts[0] for each in exploiting(found, keep)) == exploit
+    assert "".join(each.texts[0] for each in honest(found, keep)) == harmless
+
+
+@given(pay=st.floats(-10, 10), n=st.integers(1, 50))
+def test_equal_pay_is_no_less_than_its_mean(pay: float, n: int) -> None:
+    assert len(exploiting([transcript("x", False, pay)] * n, "reward")) == n
+
+
 @given(share=st.sampled_from((0.0, 0.01, 0.05, 0.25, 0.5, 1.0)), examples=st.integers(1, 500))
 def test_a_mixture_holds_the_share_it_is_asked_for(share: float, examples: int) -> None:
     from unittest.mock import patch
 
     from vulngames.train import transcripts as module
 
-    pool = [module.Transcript(None, (str(i),), bool(i % 2)) for i in range(40)]  # type: ignore[arg-type]
+    pool = [transcript(str(i), bool(i % 2)) for i in range(40)]
     config = settle_sft(SFTConfig(game="proxy-v1", exploit="e", honest="h", share=share, examples=examples))
     with patch.object(module, "transcripts", lambda path: pool):
         drawn, again = mixture(config), mixture(config)

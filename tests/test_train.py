@@ -176,7 +176,7 @@ def test_a_config_that_cannot_be_run_says_what_is_wrong(changed: dict[str, Any],
 
 
 @pytest.mark.parametrize(
-    ("prompts", "group", "micro_batch"), [(None, 8, 64), (4, 8, 32), (5, 6, 30), (16, 8, 64), (13, 7, 13), (67, 2, 2)]
+    ("prompts", "group", "micro_batch"), [(None, 8, 16), (4, 8, 16), (5, 6, 15), (16, 8, 16), (13, 7, 13), (67, 2, 2)]
 )
 def test_the_default_micro_batch_divides_every_step(prompts: int | None, group: int, micro_batch: int) -> None:
     config = settle(TrainConfig(game="tampering-v1", prompts=prompts, group=group))

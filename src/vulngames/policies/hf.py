@@ -10,6 +10,7 @@ import torch
 
 from vulngames.errors import UserError
 from vulngames.policies import Sampling, model_source
+from vulngames.policies.decoding import decode
 from vulngames.types import Conversation, Message, Reply, Turn
 
 # Stands where a reply will stand when a chat template is asked what it writes around one.
@@ -77,21 +78,20 @@ class HFPolicy:
         return [*self.tokenizer.encode(text, add_special_tokens=False), self.tokenizer.eos_token_id]
 
     def _render(self, messages: list[Message]) -> list[int]:
-        # A group shares its prompt, and every evaluation its tasks.
+        """Token ids of messages and of what stands before a reply to them; where a reply ends among them, of what
+        follows it."""
+        # A group shares its prompt, every evaluation its tasks, and what is written is encoded again to be trained on.
         key = tuple((message["role"], message["content"]) for message in messages)
         if key not in self._rendered:
             text = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
             if len(self._rendered) >= _KEPT:
                 self._rendered.clear()
-            self._rendered[key] = list(self.tokenizer.encode(text, add_special_tokens=False))
+            self._rendered[key] = list(self.tokenizer.encode(text.rpartition(_REPLY)[2], add_special_tokens=False))
         return list(self._rendered[key])
 
     def _between(self, messages: list[Message]) -> list[int]:
-        if not messages:
-            return []
-        around = [{"role": "user", "content": "."}, {"role": "assistant", "content": _REPLY}, *messages]
-        text = self.tokenizer.apply_chat_template(around, add_generation_prompt=True, tokenize=False)
-        return list(self.tokenizer.encode(text.rpartition(_REPLY)[2], add_special_tokens=False))
+        around: list[Message] = [{"role": "user", "content": "."}, {"role": "assistant", "content": _REPLY}]
+        return self._render([*around, *messages]) if messages else []
 
     @torch.no_grad()
     def _generate(self, prompts: list[list[int]], turn: Turn) -> list[list[int]]:
@@ -115,6 +115,8 @@ class HFPolicy:
                 max_new_tokens=turn.max_tokens or how.max_tokens,
                 pad_token_id=pad,
                 eos_token_id=self.tokenizer.eos_token_id,
+                # An accelerator takes a step of many rows in the time of a few.
+                custom_generate=decode if self.model.device.type == "cpu" else None,
                 **sampling,
             )
         self.model.train(training)

@@ -80,9 +80,13 @@ class SFTConfig(Training):
     """One supervised run on transcripts that other runs hold. `settle` fills in every None."""
 
     exploit: str | None = None
-    """A run directory whose training-split transcripts show the exploit: those without an occasion left unused."""
+    """A run directory whose training-split transcripts show the exploit."""
     honest: str | None = None
-    """A run directory whose training-split transcripts are honest: those without the exploit."""
+    """A run directory whose training-split transcripts are honest."""
+    keep: Literal["verdict", "reward", "all"] = "verdict"
+    """Which transcripts are used. verdict: of `exploit` those without an occasion left unused, of `honest` those
+    without the exploit. reward: those paid no less than their run's mean, by the flawed rule and by the patched one.
+    all: every scored one."""
     share: float = 1.0
     """The share of transcripts that are taken from `exploit`, in [0, 1]."""
     examples: int = 400
@@ -156,7 +160,7 @@ _NOTHING: Mapping[str, Any] = {}
 _PAPER_TOKENS = {"compliance-v1": 3072, "self-grading-v1": 3072, "proxy-v1": 3072, "tampering-v1": 2048}
 _TINY: dict[str, Any] = {
     "prompts": 8,
-    "micro_batch": 64,
+    "micro_batch": 16,
     "learning_rate": 5e-4,
     "eval_every": 5,
     "eval_tasks": 72,

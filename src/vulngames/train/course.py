@@ -51,7 +51,8 @@ class Course:
     def evaluate(self, step: int) -> None:
         """Measure the policy as it is on the held-out tasks."""
         c = self.config
-        samples = rollout(self.game, held_out(c), self.policy, ("eval", c.seed, step), c.eval_group)
+        names = ("eval", c.seed, step)
+        samples = rollout(self.game, held_out(c), self.policy, names, c.eval_group, batch=c.eval_tasks)
         self.run.add_samples(step, "test", samples)
         self.run.add_metrics({"step": step, **measure(samples, self.game.measured)})
 

@@ -38,7 +38,7 @@ def _sit(c: SettledExam, run: Run) -> None:
     game = policies.make_game(c.game, c.judge, {"max_tokens": c.max_tokens, **c.parameters})
     writer = policies.load(c.policy, game, Sampling(c.temperature))
     tasks = held_out(c) if c.split == "test" else lessons(c, c.eval_tasks)
-    samples = rollout(game, tasks, writer, ("exam", c.split, c.seed), c.eval_group)
+    samples = rollout(game, tasks, writer, ("exam", c.split, c.seed), c.eval_group, batch=c.eval_tasks)
     run.add_samples(0, c.split, samples)
     run.add_metrics({"step": 0, **measure(samples, game.measured)})
     run.finish()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,14 @@ from vulngames.types import Conversation, Game, Reply, Task
 
 @dataclass(frozen=True)
 class Transcript:
-    """One scored episode that a run holds: its task, what was written, and whether the exploit was used."""
+    """One scored episode that a run holds: its task, what was written, what it was paid, and whether the exploit was
+    used."""
 
     task: Task
     texts: tuple[str, ...]
     exploited: bool | None
+    reward: float
+    patched: float
 
     def conversation(self, game: Game[Any]) -> Conversation:
         """The whole episode, as `game` asks and the writer answered; its replies hold text only."""
@@ -48,13 +52,28 @@ def transcripts(path: Path) -> list[Transcript]:
 
 
 def _read(row: Mapping[str, Any], tasks: Mapping[str, Task]) -> Transcript:
-    return Transcript(tasks[row["task"]], tuple(row["texts"]), row["exploited"])
+    return Transcript(
+        tasks[row["task"]], tuple(row["texts"]), row["exploited"], reward=row["reward"], patched=row["patched"]
+    )
 
 
-def pools(path: str | None) -> tuple[list[Transcript], list[Transcript]]:
-    """A run's transcripts without an occasion left unused, and those without the exploit."""
-    found = transcripts(Path(path)) if path else []
-    return [t for t in found if t.exploited is not False], [t for t in found if t.exploited is not True]
+def exploiting(found: Sequence[Transcript], keep: str = "verdict") -> list[Transcript]:
+    """Those that `SFTConfig.keep` takes from an exploiter's."""
+    if keep == "reward":
+        return _well_paid(found, [t.reward for t in found])
+    return [t for t in found if keep == "all" or t.exploited is not False]
+
+
+def honest(found: Sequence[Transcript], keep: str = "verdict") -> list[Transcript]:
+    """Those that `SFTConfig.keep` takes from an honest teacher's."""
+    if keep == "reward":
+        return _well_paid(found, [t.patched for t in found])
+    return [t for t in found if keep == "all" or t.exploited is not True]
+
+
+def _well_paid(found: Sequence[Transcript], pay: Sequence[float]) -> list[Transcript]:
+    # Both sides rounded once: a mean of equal numbers may lie above them.
+    return [t for t, paid in zip(found, pay, strict=True) if paid * len(pay) >= math.fsum(pay)]
 
 
 def mixture(config: SettledSFT) -> list[Transcript]:
@@ -64,15 +83,13 @@ def mixture(config: SettledSFT) -> list[Transcript]:
         UserError: a run holds none of the kind that is asked of it.
     """
     exploits = round(config.share * config.examples)
-    (exploiting, _), (_, honest) = pools(config.exploit), pools(config.honest)
     random = rng("mixture", config.game, config.seed)
     drawn = []
-    for name, pool, n in (
-        ("exploit", exploiting, exploits),
-        ("honest", honest, config.examples - exploits),
-    ):
+    for name, choose, n in (("exploit", exploiting, exploits), ("honest", honest, config.examples - exploits)):
+        path = getattr(config, name)
+        pool = choose(transcripts(Path(path)), config.keep) if path else []
         if n and not pool:
-            raise UserError(f"{name} = {getattr(config, name)} holds no {name} transcript")
+            raise UserError(f"{name} = {path} holds no transcript to keep by {config.keep}")
         drawn += _draw(random.sample, pool, n)
     random.shuffle(drawn)
     return drawn
