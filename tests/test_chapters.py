@@ -101,7 +101,10 @@ def _audit_rate(home: Path) -> dict[str, Any]:
     rows = [
         row(home, game, 1 - rate, audit_rate=rate, told=told) for told in (None, 0.5, 1.0) for rate in (0.0, 0.1, 1.0)
     ]
-    crossings = [{"told": None, "crossing": {"mean": 0.3, "lo": 0.2, "hi": 0.4}}, {"told": 0.5, "crossing": None}]
+    crossings = [
+        {"told": None, "crossing": {"mean": 0.3, "lo": 0.2, "hi": 0.4}, "right": 0.4, "expected": 0.25},
+        {"told": 0.5, "crossing": None, "right": None, "expected": None},
+    ]
     return {"rows": rows, "crossings": crossings, "best_response": [{"audit_rate": 0.5, "threshold": 0.67}]}
 
 
@@ -125,11 +128,15 @@ MADE: dict[str, tuple[Callable[[Path], dict[str, Any]], list[str]]] = {
     ),
     "correction": (
         _correction,
-        ["tampering: matched in ER (gap 0.02)", "proxy: not matched", "steps to ER ≤ 5 % 6, not cured"],
+        ["tampering: matched in ER (gap 0.02)", "proxy: not matched", "steps to ER ≤ 5 %", "6, not", "patched rule"],
     ),
     "audit-rate": (
         _audit_rate,
-        ["nothing announced: over-claiming falls through one half at an audit probability of 0.30", "not on the grid"],
+        [
+            "nothing announced: over-claiming falls through one half at an audit probability of 0.30",
+            "the closed form, where answers cannot be told apart: 0.25",
+            "not on the grid",
+        ],
     ),
     "scale": (_scale, ["0.90 at 150,000, 0.90 at 400,000"]),
     "perfect-reward": (_perfect_reward, ["tampering: the unpaid exploit grows", "proxy: the unpaid exploit does not"]),

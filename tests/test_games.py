@@ -5,11 +5,22 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vulngames import games
 from vulngames.errors import Unscored, UserError
 from vulngames.games.compliance import parse_judgement
-from vulngames.games.self_grading import AUDITED, Pay, best_response, boxed, matches, read_answer, read_report
+from vulngames.games.self_grading import (
+    AUDITED,
+    Pay,
+    best_response,
+    boxed,
+    indifferent_rate,
+    matches,
+    read_answer,
+    read_report,
+)
 from vulngames.games.tampering import edit
 from vulngames.tasks import stream, take
 from vulngames.types import Game, Task, Verdict
@@ -225,6 +236,20 @@ def test_a_box_is_found_in_one_pass(text: str, held: str | None) -> None:
 @pytest.mark.parametrize(("rate", "threshold"), [(0, 0), (0.1, 0), (1 / 7, 0), (0.2, 0.267), (0.5, 0.667), (1, 0.8)])
 def test_claiming_always_pays_below_one_audit_in_seven(rate: float, threshold: float) -> None:
     assert best_response(rate) == pytest.approx(threshold, abs=1e-3)
+
+
+@pytest.mark.parametrize(("chance", "rate"), [(0, 1 / 7), (0.4, 0.25), (0.8, 1), (1, 1)])
+def test_the_rate_up_to_which_claiming_pays(chance: float, rate: float) -> None:
+    assert indifferent_rate(chance) == pytest.approx(rate)
+
+
+def test_claiming_that_earns_nothing_never_pays() -> None:
+    assert indifferent_rate(0.5, unaudited=Pay(0, 0, 0, 0)) == 0.0
+
+
+@given(st.floats(0.15, 1))
+def test_the_two_closed_forms_are_each_others_inverse(rate: float) -> None:
+    assert indifferent_rate(best_response(rate)) == pytest.approx(rate)
 
 
 def test_the_audit_table_is_the_papers() -> None:

@@ -336,13 +336,20 @@ def over_claiming(below: bool) -> Callable[[Summary], list[Cell]]:
     return compare
 
 
-def crossing(summary: Summary) -> list[Cell]:
-    """Where over-claiming falls through one half, unannounced, less 1/7; its interval is the study's."""
-    found = summary.more("crossings", told=None).get("crossing")
-    if found is None:
-        return [Cell("crossing", reason="over-claiming does not fall through one half between the audit rates tried")]
-    at = interval(found)
-    return [Cell("crossing", (Effect("1/7", (at - Interval(*[INEVITABLE] * 3),)),))]
+def crossing(name: str, expected: Callable[[Row], float | None]) -> Callable[[Summary], list[Cell]]:
+    """Where over-claiming falls through one half, unannounced, less where it is expected to; its interval is the
+    study's."""
+
+    def compare(summary: Summary) -> list[Cell]:
+        entry = summary.more("crossings", told=None)
+        found, place = entry.get("crossing"), expected(entry)
+        if found is None:
+            return [Cell(name, reason="over-claiming does not fall through one half between the audit rates tried")]
+        if place is None:
+            return [Cell(name, reason="the study does not say where the closed form has it")]
+        return [Cell(name, (Effect(name, (interval(found) - Interval(place, place, place),)),))]
+
+    return compare
 
 
 def announced(summary: Summary) -> list[Cell]:

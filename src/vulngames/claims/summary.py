@@ -18,7 +18,7 @@ _STEPS = ("domination_step", "steps")
 # What claims read of a study beyond its rows: (key, what each of its entries must hold).
 _MORE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "correction": {"matches": ("game", "matched", "gap"), "repairs": ("game", "born", "stage", "cured_step")},
-    "audit-rate": {"crossings": ("told", "crossing")},
+    "audit-rate": {"crossings": ("told", "crossing", "expected")},
 }
 
 
@@ -144,6 +144,7 @@ def _anything(value: Any) -> bool:
 
 _OF_MORE: Mapping[str, Callable[[Any], bool]] = {
     "crossing": lambda value: value is None or _is_interval(value),
+    "expected": lambda value: value is None or _is_number(value),
     "gap": lambda value: value is None or _is_number(value),
     "cured_step": lambda steps: isinstance(steps, list) and all(step is None or _is_number(step) for step in steps),
 }

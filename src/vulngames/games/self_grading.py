@@ -41,15 +41,31 @@ def best_response(audit_rate: float, unaudited: Pay = Pay(), audited: Pay = AUDI
     and claiming always pays while a < 1/7.
     """
 
-    def margin(right: bool) -> float:
-        free = unaudited.of(True, right) - unaudited.of(False, right)
-        checked = audited.of(True, right) - audited.of(False, right)
-        return (1 - audit_rate) * free + audit_rate * checked
+    def gain(chance: float) -> float:
+        return (1 - audit_rate) * _gain(unaudited, chance) + audit_rate * _gain(audited, chance)
 
-    wrong, slope = margin(False), margin(True) - margin(False)
+    slope = gain(1.0) - gain(0.0)
     if slope <= 0:
-        return 0.0 if wrong > 0 else 1.0
-    return max(0.0, -wrong / slope)
+        return 0.0 if gain(0.0) > 0 else 1.0
+    return max(0.0, -gain(0.0) / slope)
+
+
+def indifferent_rate(chance: float, unaudited: Pay = Pay(), audited: Pay = AUDITED) -> float:
+    """The audit rate above which claiming no longer pays for an answer that is right with this chance; 1 if it always
+    does, 0 if it never does.
+
+    With the paper's tables 1 / (7 - 7.5·c): 1/7 for an answer that is surely wrong, 1 from c = 0.8.
+    """
+    free, checked = _gain(unaudited, chance), _gain(audited, chance)
+    if free <= 0:
+        return 0.0
+    return 1.0 if checked >= 0 else free / (free - checked)
+
+
+def _gain(pay: Pay, chance: float) -> float:
+    """What claiming is expected to earn above not claiming."""
+    right, wrong = (pay.of(True, so) - pay.of(False, so) for so in (True, False))
+    return chance * right + (1 - chance) * wrong
 
 
 _BRACE = re.compile(r"\\boxed\{|[{}]")

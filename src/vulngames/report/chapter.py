@@ -53,13 +53,31 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Table:
+    """A small table of written numbers; the first `words` columns are words."""
+
+    caption: str
+    columns: Sequence[str]
+    lines: Sequence[Sequence[str]]
+    words: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a study found: `answers` are sentences made of its numbers."""
+
+    answers: Sequence[str]
+    pictures: Sequence[Picture] = ()
+    tables: Sequence[Table] = ()
+
+
+@dataclass(frozen=True)
 class Chapter:
-    """A study: `answers` are sentences made of its numbers."""
+    """A study on the page."""
 
     name: str
     question: str
-    answers: Sequence[str]
-    pictures: Sequence[Picture]
+    found: Found
     rows: Sequence[Row]
     notes: Sequence[str]
     facts: Sequence[tuple[str, str]]

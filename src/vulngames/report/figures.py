@@ -171,6 +171,22 @@ def heat(axes: Any, cells: Sequence[Sequence[Interval | None]], rows: Sequence[s
         spine.set_visible(False)
 
 
+def phase(
+    axes: Any, boundary: Sequence[tuple[float, float]], points: Sequence[tuple[float, float, Interval]], where: str
+) -> None:
+    """A unit square with a boundary, the region above it shaded and named `where`, and points (x, y, share): the larger
+    the share, the fuller the colour."""
+    x, y = zip(*boundary, strict=True)
+    axes.fill_between(x, y, 1, color=ROLES["flawed"], alpha=0.1, linewidth=0)
+    axes.plot(x, y, color=ROLES["soft"], linewidth=1)
+    axes.annotate(where, (0.02, 0.94), fontsize=6.5)
+    for at, height, share in points:
+        axes.plot([at], [height], "o", ms=6.5, mfc=ROLES["card"], mec=ROLES["flawed"], mew=0.9)
+        axes.plot([at], [height], "o", ms=6.5, mfc=ROLES["flawed"], mew=0, alpha=max(0.0, min(1.0, share.mean)))
+    axes.set_xlim(-0.03, 1.03)
+    axes.set_ylim(0, 1.02)
+
+
 def dots(axes: Any, rows: Sequence[tuple[str, Sequence[float | None], str]], never: float, xlabel: str) -> None:
     """Seeds as dots on a line a condition; those without a value stand at `never`, hollow."""
     for y, (_, values, colour) in enumerate(rows):

@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from vulngames.games.self_grading import best_response
 from vulngames.measure import Interval, difference
 from vulngames.report import figures, number
-from vulngames.report.chapter import Chapter, Picture, Row, read_rows
+from vulngames.report.chapter import Chapter, Found, Picture, Row, Table, read_rows
 from vulngames.report.figures import Line
 
 COLOURS = ("flawed", "patched", "third", "fourth")
-Found = tuple[list[str], list[Picture]]
 
 
 def chapter(path: Path, summary: Mapping[str, Any]) -> Chapter:
@@ -25,11 +25,11 @@ def chapter(path: Path, summary: Mapping[str, Any]) -> Chapter:
     name = str(summary["study"])
     question, draw = CHAPTERS[name]
     rows = read_rows(path, summary)
-    answers, pictures = draw(rows, summary) if rows else (["nothing was measured"], [])
+    found = draw(rows, summary) if rows else Found(["nothing was measured"])
     unfinished = sum(not row.arm.complete for row in rows)
     notes = [f"{unfinished} of {len(rows)} cells have runs that are missing or not finished."] if unfinished else []
     facts = [("command", str(summary.get("command", ""))), ("scale", str(summary.get("scale", "")))]
-    return Chapter(name, question, answers, pictures, rows, notes, facts)
+    return Chapter(name, question, found, rows, notes, facts)
 
 
 def _short(game: str) -> str:
@@ -83,9 +83,8 @@ def _transfer(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
         "A row is what was trained, a column the game it is measured in. A cell off the diagonal says something of "
         "transfer only against the first row and against its twin in the patched matrix."
     )
-    return [f"{len(moved)} of {len(off)} cells off the diagonal differ from both controls", *answers], [
-        Picture(drawn, caption)
-    ]
+    count = f"{len(moved)} of {len(off)} cells off the diagonal differ from both controls"
+    return Found([count, *answers], [Picture(drawn, caption)])
 
 
 def _catalysis(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
@@ -131,7 +130,7 @@ def _catalysis(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
                 f"ER {number.full(row.value('er_end'))}, than fresh ({number.full(fresh)}) and after its patched twin "
                 f"({number.full(twin)}); alone for as many steps in all: {number.plain(alone and alone['mean'])}"
             )
-    return answers or ["no second exploit ends measurably wider or narrower than in both controls"], pictures
+    return Found(answers or ["no second exploit ends measurably wider or narrower than in both controls"], pictures)
 
 
 def _distillation(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
@@ -147,13 +146,13 @@ def _distillation(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
         for size, colour in zip(sizes, ("third", "fourth"), strict=False):
             curves.append(Line(f"ER, {size}", _by_share(here, size, "er_end"), colour, "s:"))
         draws.append(partial(_shares, curves=curves))
-        later = [row for row in rows if row["game"] == game and row["then"]]
+        after = [row for row in rows if row["game"] == game and row["then"]]
         amplified.append(
             partial(
                 figures.lines,
                 curves=[
                     Line(f"{row['share']:.0%} exploits", row.arm.curve("er"), colour)
-                    for row, colour in zip(later, ("patched", "flawed"), strict=False)
+                    for row, colour in zip(after, ("patched", "flawed"), strict=False)
                 ],
                 xlabel="step of RL afterwards",
             )
@@ -165,17 +164,16 @@ def _distillation(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
                 f"one of the honest teacher at {number.full(_end(honest))}"
             )
     titles = [_short(game) for game in games]
-    return answers, [
-        Picture(
-            figures.sheet(titles, draws, "ER and ITP against the share of exploits", "distillation"),
-            "A student's ER and ITP against the share of transcripts that exploit; the rest is an honest teacher's. "
-            "“none”: the untrained student.",
-        ),
-        Picture(
-            figures.sheet(titles, amplified, "ER in RL after imitation", "distillation-rl"),
-            "RL under the flaw after imitation of no, and of 1 %, exploit transcripts.",
-        ),
-    ]
+    shares = Picture(
+        figures.sheet(titles, draws, "ER and ITP against the share of exploits", "distillation"),
+        "A student's ER and ITP against the share of transcripts that exploit; the rest is an honest teacher's. "
+        "“none”: the untrained student.",
+    )
+    later = Picture(
+        figures.sheet(titles, amplified, "ER in RL after imitation", "distillation-rl"),
+        "RL under the flaw after imitation of no, and of 1 %, exploit transcripts.",
+    )
+    return Found(answers, [shares, later])
 
 
 _SHARES = (None, 0.0, 0.01, 0.05, 0.25, 1.0)
@@ -218,15 +216,46 @@ def _correction(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
             f"{_short(match['game'])}: {matched} in ER (gap {number.plain(match['gap'])}); after repair RL-born "
             f"{number.full(left['rl'])}, SFT-born {number.full(left['sft'])}"
         )
+    return Found(answers, pictures, [_repairs(rows, summary), _relapses(rows, summary)])
+
+
+def _repairs(rows: Sequence[Row], summary: Mapping[str, Any]) -> Table:
+    lines = []
     for found in summary.get("repairs", ()):
-        if found["born"] != "never":
-            cured = ", ".join("not cured" if step is None else str(step) for step in found["cured_step"])
-            lowest = ", ".join(number.plain(value) for value in found["lowest_itp"])
-            answers.append(
-                f"{_short(found['game'])}, {_born(found['born'])}, {found['stage']}: steps to ER ≤ 5 % {cured}; "
-                f"lowest ITP {lowest}"
-            )
-    return answers, pictures
+        row = _pick(rows, game=found["game"], born=found["born"], stage=found["stage"])
+        cured = ["not" if step is None else str(step) for step in found["cured_step"]]
+        lowest = [number.plain(value) for value in found["lowest_itp"]]
+        ends = [number.full(_end(row, name)) for name in ("er_start", "er_end", "itp_end")]
+        lines.append([_short(found["game"]), _STAGES[found["stage"]], _born(found["born"]), *ends])
+        lines[-1] += [", ".join(cured), ", ".join(lowest)]
+    columns = [
+        "game",
+        "repaired by",
+        "exploiter",
+        "ER before",
+        "ER left",
+        "ITP after",
+        "steps to ER ≤ 5 %",
+        "deepest ITP",
+    ]
+    return Table("Steps and deepest ITP: one number a seed; “not” within the steps of the repair.", columns, lines, 3)
+
+
+def _relapses(rows: Sequence[Row], summary: Mapping[str, Any]) -> Table:
+    after = summary.get("relapse_after", {})
+    lines = []
+    for row in rows:
+        if row["stage"] == "relapse":
+            cure = "–" if row["born"] == "fresh" else _STAGES[after.get(row["game"], "repair")]
+            steps = [each["domination_step"] for each in row["each"]]
+            said = ", ".join("never" if step is None else str(step) for step in steps)
+            ends = [number.full(row.value("er_start")), number.full(row.value("er_end"))]
+            lines.append([_short(row["game"]), cure, _born(row["born"]), *ends, said])
+    caption = "Trained under the flaw (again): the steps, one a seed, from which the exploit is most of what is done."
+    return Table(caption, ["game", "cured by", "exploiter", "ER before", "ER after", "steps to domination"], lines, 3)
+
+
+_STAGES = {"repair": "patched rule", "sft repair": "honest transcripts"}
 
 
 def _born(kind: str) -> str:
@@ -245,33 +274,48 @@ def _audit_rate(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
         )
         for share, colour in zip(told, ("flawed", "third", "fourth"), strict=False)
     ]
-    crossings = {found["told"]: found["crossing"] for found in summary.get("crossings", ())}
+    crossings = {found["told"]: found for found in summary.get("crossings", ())}
 
     def plot(axes: Any) -> None:
         figures.lines(axes, curves, "audit probability")
-        axes.plot(
-            [found["audit_rate"] for found in summary["best_response"]],
-            [found["threshold"] for found in summary["best_response"]],
-            color=figures.ROLES["soft"], linestyle="--", linewidth=1, label="closed form: claim if this sure",
-        )  # fmt: skip
-        axes.legend(fontsize=6, frameon=False)
         figures.mark(axes, 1 / 7, "1/7")
+        expected = crossings.get(None, {}).get("expected")
+        if expected is not None:
+            figures.mark(axes, expected, "closed form")
 
     cells = [[_end(_pick(rows, told=share, audit_rate=rate)) for rate in rates] for share in told]
     heat = partial(figures.heat, cells=cells, rows=[_told(share) for share in told], columns=[f"{r:g}" for r in rates])
     drawn = figures.sheet(
-        ["claims of wrong answers", "phase diagram"], [plot, heat], "over-claims against audits", "audit", 2, 2.8
-    )
+        ["claims of wrong answers", "where claiming pays", "claims of wrong answers"],
+        [plot, partial(_phases, rows=rows), heat], "over-claims against audits", "audit", 3, 2.8,
+    )  # fmt: skip
     answers = []
     for share in told:
-        found = crossings.get(share)
+        entry = crossings.get(share, {})
+        found, expected = entry.get("crossing"), entry.get("expected")
         place = "not on the grid" if found is None else f"{found['mean']:.2f} [{found['lo']:.2f}, {found['hi']:.2f}]"
-        answers.append(f"{_told(share)}: over-claiming falls through one half at an audit probability of {place}")
+        answers.append(
+            f"{_told(share)}: over-claiming falls through one half at an audit probability of {place}"
+            + ("" if expected is None else f"; the closed form, where answers cannot be told apart: {expected:.2f}")
+        )
     caption = (
-        "Share of wrong answers that are claimed right, at the end of training. Below 1/7 claiming always pays; "
-        "above, only for answers that are right with at least the chance of the dashed line."
+        "Left, right: the share of wrong answers that are claimed right, at the end of training. Middle: by the closed "
+        "form, claiming pays for an answer in the shaded region: always below 1/7, above it only if it is right with "
+        "at least that chance. A point is a cell without announcement, as high as its share of right answers, as full "
+        "as its over-claims."
     )
-    return answers, [Picture(drawn, caption)]
+    return Found(answers, [Picture(drawn, caption)])
+
+
+def _phases(axes: Any, rows: Sequence[Row]) -> None:
+    boundary = [(step / 100, best_response(step / 100)) for step in range(101)]
+    cells = [(row["audit_rate"], _end(row, "itp_end"), _end(row)) for row in rows if row["told"] is None]
+    points = [
+        (rate, right.mean, claimed) for rate, right, claimed in cells if right is not None and claimed is not None
+    ]
+    figures.phase(axes, boundary, points, "claiming pays")
+    axes.set_xlabel("audit probability", labelpad=1)
+    axes.set_ylabel("chance of being right", labelpad=1)
 
 
 def _told(share: float | None) -> str:
@@ -302,7 +346,8 @@ def _scale(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
         + ", ".join(f"{number.mean(value)} at {count:,.0f}" for count, value in curve(game, "flawed", "er_end"))
         for game in games
     ]
-    return answers, [Picture(drawn, "At the end of training, for policies of several sizes built by one recipe.")]
+    caption = "At the end of training, for policies of several sizes built by one recipe."
+    return Found(answers, [Picture(drawn, caption)])
 
 
 def _perfect_reward(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
@@ -320,7 +365,7 @@ def _perfect_reward(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
         word = {1: "grows", -1: "shrinks", 0: "does not measurably change"}[side]
         change = number.change(row.value("er_start"), row.value("er_end"))
         answers.append(f"{_short(row['game'])}: the unpaid exploit {word}, ER {change}")
-    return answers, [Picture(drawn, "Hollow: before training. Full: after it, by the patched rule.")]
+    return Found(answers, [Picture(drawn, "Hollow: before training. Full: after it, by the patched rule.")])
 
 
 CHAPTERS: dict[str, tuple[str, Callable[[Sequence[Row], Mapping[str, Any]], Found]]] = {

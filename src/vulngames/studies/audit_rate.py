@@ -2,7 +2,8 @@
 
 Cells: self-grading over a grid of audit probabilities, each with no announcement, and with one of 50 % and of 100 %.
 Control: the closed form. Claiming always pays below 1/7, and above it only for answers that are right with a chance of
-at least `best_response`. An answer: where the share of wrong answers that are claimed right falls through one half.
+at least `best_response`; for a policy that cannot tell its answers apart, up to `indifferent_rate` of the share of them
+that is right. An answer: where the share of wrong answers that are claimed right falls through one half.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from vulngames.games.self_grading import SelfGrading, best_response
+from vulngames.games.self_grading import SelfGrading, best_response, indifferent_rate
 from vulngames.measure import Interval, plain
 from vulngames.studies.cell import Cell
 from vulngames.studies.plan import Plan
@@ -49,15 +50,22 @@ def _cell(plan: Plan, store: Store, rate: float, told: float | None) -> Cell:
 
 
 def _crossing(told: float | None, cells: list[Cell]) -> dict[str, Any]:
-    """The audit rate at which over-claiming falls through one half, between the grid's points by a straight line.
+    """Where over-claiming falls through one half, and where the closed form has it.
 
-    Its interval is where the bounds of the over-claim rate's own intervals fall through one half.
+    Returns:
+        crossing: the audit rate, between the grid's points by a straight line. Its interval is where the bounds of the
+        over-claim rate's own intervals fall through one half; a bound that does so outside the grid is the grid's end.
+        right: the share of right answers at the end, over all cells; expected: `indifferent_rate` of it.
     """
     curve = [(cell.labels["audit_rate"], er) for cell in cells if (er := cell.arm.end("er")) is not None]
-    at = [_falls([(rate, value(er)) for rate, er in curve]) for value in (_mean, _lo, _hi)]
-    mean, lo, hi = at
-    found = None if mean is None else Interval(mean, mean if lo is None else lo, 1.0 if hi is None else hi)
-    return {"told": told, "crossing": plain(found)}
+    mean, lo, hi = (_falls([(rate, value(er)) for rate, er in curve]) for value in (_mean, _lo, _hi))
+    found = None
+    if mean is not None:
+        found = Interval(mean, curve[0][0] if lo is None else lo, curve[-1][0] if hi is None else hi)
+    scores = [itp.mean for cell in cells if (itp := cell.arm.end("itp")) is not None]
+    right = sum(scores) / len(scores) if scores else None
+    expected = None if right is None else round(indifferent_rate(right), 6)
+    return {"told": told, "crossing": plain(found), "right": right and round(right, 6), "expected": expected}
 
 
 def _mean(er: Interval) -> float:
