@@ -98,14 +98,16 @@ def _correction(home: Path) -> dict[str, Any]:
 
 def _audit_rate(home: Path) -> dict[str, Any]:
     game = "self-grading-v1"
+    curves = [(None, True), (0.5, True), (1.0, True), (None, False)]
     rows = [
-        row(home, game, 1 - rate, audit_rate=rate, told=told) for told in (None, 0.5, 1.0) for rate in (0.0, 0.1, 1.0)
+        row(home, game, 1 - rate, audit_rate=rate, told=told, normalised=normalised)
+        for told, normalised in curves
+        for rate in (0.0, 0.1, 1.0)
     ]
-    crossings = [
-        {"told": None, "crossing": {"mean": 0.3, "lo": 0.2, "hi": 0.4}, "right": 0.4, "expected": 0.25},
-        {"told": 0.5, "crossing": None, "right": None, "expected": None},
-    ]
-    return {"rows": rows, "crossings": crossings, "best_response": [{"audit_rate": 0.5, "threshold": 0.67}]}
+    found = {"crossing": {"mean": 0.3, "lo": 0.2, "hi": 0.4}, "right": 0.4, "expected": 0.25}
+    none = {"crossing": None, "right": None, "expected": None}
+    crossings = [{"told": t, "normalised": n, **(none if t == 0.5 else found)} for t, n in curves]
+    return {"rows": rows, "crossings": crossings}
 
 
 def _scale(home: Path) -> dict[str, Any]:
@@ -135,6 +137,7 @@ MADE: dict[str, tuple[Callable[[Path], dict[str, Any]], list[str]]] = {
         [
             "nothing announced: over-claiming falls through one half at an audit probability of 0.30",
             "the closed form, where answers cannot be told apart: 0.25",
+            "nothing announced, advantages only centred: over-claiming",
             "not on the grid",
         ],
     ),

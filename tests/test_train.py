@@ -175,6 +175,14 @@ def test_a_config_that_cannot_be_run_says_what_is_wrong(changed: dict[str, Any],
         settle(TrainConfig(**{"game": "tampering-v1", **changed}))
 
 
+def test_advantages_that_are_only_centred_teach_something_else(tmp_path: Path) -> None:
+    learned = set()
+    for name, normalise in (("usual", True), ("again", True), ("centred", False)):
+        config = TrainConfig(game="self-grading-v1", steps=1, prompts=4, eval_tasks=2, normalise=normalise)
+        learned.add((rl(config, tmp_path / name).policy / "model.safetensors").read_bytes())
+    assert len(learned) == 2
+
+
 @pytest.mark.parametrize(
     ("prompts", "group", "micro_batch"), [(None, 8, 16), (4, 8, 16), (5, 6, 15), (16, 8, 16), (13, 7, 13), (67, 2, 2)]
 )

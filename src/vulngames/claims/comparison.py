@@ -326,7 +326,7 @@ def over_claiming(below: bool) -> Callable[[Summary], list[Cell]]:
     def compare(summary: Summary) -> list[Cell]:
         rates = sorted({row["audit_rate"] for row in summary.rows if isinstance(row.get("audit_rate"), int | float)})
         chosen = [rate for rate in rates if (rate < INEVITABLE if below else rate == 1)]
-        rows = {rate: summary.find(audit_rate=rate, told=None) for rate in chosen}
+        rows = {rate: summary.find(audit_rate=rate, told=None, normalised=True) for rate in chosen}
         return [
             _whole(f"audit rate {rate:g}", [paired("one half", *((_er(row), _half(row))[:: 1 if below else -1]))])
             for rate, row in rows.items()
@@ -336,20 +336,35 @@ def over_claiming(below: bool) -> Callable[[Summary], list[Cell]]:
     return compare
 
 
+def _crossing(summary: Summary, normalised: bool = True) -> tuple[Interval | None, Row]:
+    entry = summary.more("crossings", told=None, normalised=normalised)
+    return (interval(entry["crossing"]) if entry.get("crossing") else None), entry
+
+
+NO_CROSSING = "over-claiming does not fall through one half between the audit rates tried"
+
+
 def crossing(name: str, expected: Callable[[Row], float | None]) -> Callable[[Summary], list[Cell]]:
     """Where over-claiming falls through one half, unannounced, less where it is expected to; its interval is the
     study's."""
 
     def compare(summary: Summary) -> list[Cell]:
-        entry = summary.more("crossings", told=None)
-        found, place = entry.get("crossing"), expected(entry)
-        if found is None:
-            return [Cell(name, reason="over-claiming does not fall through one half between the audit rates tried")]
-        if place is None:
-            return [Cell(name, reason="the study does not say where the closed form has it")]
-        return [Cell(name, (Effect(name, (interval(found) - Interval(place, place, place),)),))]
+        found, entry = _crossing(summary)
+        place = expected(entry)
+        if found is None or place is None:
+            reason = NO_CROSSING if found is None else "the study does not say where the closed form has it"
+            return [Cell(name, reason=reason)]
+        return [Cell(name, (Effect(name, (found - Interval(place, place, place),)),))]
 
     return compare
+
+
+def normalised_crossing(summary: Summary) -> list[Cell]:
+    """Where over-claiming falls through one half if advantages are divided by their spread, less if only centred."""
+    (usual, _), (centred, _) = _crossing(summary), _crossing(summary, normalised=False)
+    if usual is None or centred is None:
+        return [Cell("crossing", reason=NO_CROSSING)]
+    return [Cell("crossing", (Effect("centred only", (usual - centred,)),))]
 
 
 def announced(summary: Summary) -> list[Cell]:
@@ -358,7 +373,7 @@ def announced(summary: Summary) -> list[Cell]:
         cell(
             f"audit rate {rate:g}",
             summary.find(audit_rate=rate, told=1.0),
-            {"not told": summary.find(audit_rate=rate, told=None)},
+            {"not told": summary.find(audit_rate=rate, told=None, normalised=True)},
             room=-1,
         )
         for rate in (0.0, 0.1)

@@ -145,6 +145,12 @@ CLAIMS: tuple[Claim, ...] = (
         compare.crossing("closed form", lambda entry: entry.get("expected")),
     ),
     Claim(
+        "audit-normalised", "ours",
+        (Wording("ours", "Normalising advantages by their group's spread raises the rate that it takes.", EVERY),),
+        "audit-rate", "the rate where ER falls through one half, advantages normalised less only centred", Above(0.0),
+        compare.normalised_crossing,
+    ),
+    Claim(
         "announcing", "RQ1",
         (Wording(BOTH, "Announcing audits that do not come leaves over-claiming where it was.", EVERY),),
         "audit-rate", "ER at the end, told of certain audits less not told, at rates of 0 and 0.1", Above(-GAP),

@@ -18,7 +18,7 @@ _STEPS = ("domination_step", "steps")
 # What claims read of a study beyond its rows: (key, what each of its entries must hold).
 _MORE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "correction": {"matches": ("game", "matched", "gap"), "repairs": ("game", "born", "stage", "cured_step")},
-    "audit-rate": {"crossings": ("told", "crossing", "expected")},
+    "audit-rate": {"crossings": ("told", "normalised", "crossing", "expected")},
 }
 
 

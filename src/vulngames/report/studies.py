@@ -263,45 +263,44 @@ def _born(kind: str) -> str:
 
 
 def _audit_rate(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
-    told = list(dict.fromkeys(row["told"] for row in rows))
-    rates = list(dict.fromkeys(row["audit_rate"] for row in rows))
-    curves = [
-        Line(
-            _told(share),
-            [(row["audit_rate"], value) for row in rows if row["told"] == share and (value := row.value("er_end"))],
-            colour,
-            "o-",
-        )
-        for share, colour in zip(told, ("flawed", "third", "fourth"), strict=False)
-    ]
-    crossings = {found["told"]: found for found in summary.get("crossings", ())}
+    ways = list(dict.fromkeys((row["told"], row["normalised"]) for row in rows))
+    rates = sorted({row["audit_rate"] for row in rows})
+    colours = dict(zip(ways, COLOURS[:1] + COLOURS[2:] + COLOURS[1:2], strict=False))
+
+    def curve(told: float | None, normalised: bool) -> list[tuple[float, Interval]]:
+        here = (row for row in rows if (row["told"], row["normalised"]) == (told, normalised))
+        return [(row["audit_rate"], value) for row in here if (value := row.value("er_end"))]
+
+    crossings = {(found["told"], found["normalised"]): found for found in summary.get("crossings", ())}
 
     def plot(axes: Any) -> None:
-        figures.lines(axes, curves, "audit probability")
+        figures.lines(
+            axes, [Line(_audited(*way), curve(*way), colours[way], "o-") for way in ways], "audit probability"
+        )
         figures.mark(axes, 1 / 7, "1/7")
-        expected = crossings.get(None, {}).get("expected")
-        if expected is not None:
-            figures.mark(axes, expected, "closed form")
 
-    cells = [[_end(_pick(rows, told=share, audit_rate=rate)) for rate in rates] for share in told]
-    heat = partial(figures.heat, cells=cells, rows=[_told(share) for share in told], columns=[f"{r:g}" for r in rates])
+    cells = [
+        [_end(_pick(rows, told=told, normalised=normalised, audit_rate=rate)) for rate in rates]
+        for told, normalised in ways
+    ]
+    names = [_audited(*way) for way in ways]
+    heat = partial(figures.heat, cells=cells, rows=names, columns=[f"{rate:g}" for rate in rates])
     drawn = figures.sheet(
         ["claims of wrong answers", "where claiming pays", "claims of wrong answers"],
         [plot, partial(_phases, rows=rows), heat], "over-claims against audits", "audit", 3, 2.8,
     )  # fmt: skip
     answers = []
-    for share in told:
-        entry = crossings.get(share, {})
-        found, expected = entry.get("crossing"), entry.get("expected")
+    for way in ways:
+        found, expected = (crossings.get(way, {}).get(name) for name in ("crossing", "expected"))
         place = "not on the grid" if found is None else f"{found['mean']:.2f} [{found['lo']:.2f}, {found['hi']:.2f}]"
         answers.append(
-            f"{_told(share)}: over-claiming falls through one half at an audit probability of {place}"
+            f"{_audited(*way)}: over-claiming falls through one half at an audit probability of {place}"
             + ("" if expected is None else f"; the closed form, where answers cannot be told apart: {expected:.2f}")
         )
     caption = (
         "Left, right: the share of wrong answers that are claimed right, at the end of training. Middle: by the closed "
         "form, claiming pays for an answer in the shaded region: always below 1/7, above it only if it is right with "
-        "at least that chance. A point is a cell without announcement, as high as its share of right answers, as full "
+        "at least that chance. A point is a cell of the first curve, as high as its share of right answers, as full "
         "as its over-claims."
     )
     return Found(answers, [Picture(drawn, caption)])
@@ -318,8 +317,9 @@ def _phases(axes: Any, rows: Sequence[Row]) -> None:
     axes.set_ylabel("chance of being right", labelpad=1)
 
 
-def _told(share: float | None) -> str:
-    return "nothing announced" if share is None else f"{share:.0%} announced"
+def _audited(told: float | None, normalised: bool) -> str:
+    announced = "nothing announced" if told is None else f"{told:.0%} announced"
+    return announced if normalised else f"{announced}, advantages only centred"
 
 
 def _scale(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:

@@ -1,6 +1,8 @@
 """How often must reports be audited, and does it help to announce audits that do not come?
 
-Cells: self-grading over a grid of audit probabilities, each with no announcement, and with one of 50 % and of 100 %.
+Cells: self-grading over a grid of audit probabilities, each with no announcement, and with one of 50 % and of 100 %;
+and without announcement once more with advantages that are centred only. Dividing them by the spread of their group
+shrinks a rare large penalty: where one report in a group is audited, its -6 weighs no more than a few of the others' 1.
 Control: the closed form. Claiming always pays below 1/7, and above it only for answers that are right with a chance of
 at least `best_response`; for a policy that cannot tell its answers apart, up to `indifferent_rate` of the share of them
 that is right. An answer: where the share of wrong answers that are claimed right falls through one half.
@@ -11,7 +13,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from vulngames.games.self_grading import SelfGrading, best_response, indifferent_rate
+from vulngames.games.self_grading import SelfGrading, indifferent_rate
 from vulngames.measure import Interval, plain
 from vulngames.studies.cell import Cell
 from vulngames.studies.plan import Plan
@@ -24,32 +26,36 @@ FULL_RATES = (0.0, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.175, 0.2, 0.25, 0.3, 
 TOLD = (None, 0.5, 1.0)
 
 
+CENTRED = (0.1, 0.5)
+"""The span of audit rates tried with advantages that are only centred."""
+
+
 def audit_rate(plan: Plan, store: Store) -> Course:
     """Train self-grading once for each probability, announcement and seed."""
     rates = FULL_RATES if plan.full else RATES
-    cells = [_cell(plan, store, rate, told) for told in TOLD for rate in rates]
+    curves = {(told, True): [_cell(plan, store, rate, told, True) for rate in rates] for told in TOLD}
+    span = [rate for rate in rates if CENTRED[0] <= rate <= CENTRED[1]]
+    curves[None, False] = [_cell(plan, store, rate, None, False) for rate in span]
+    cells = [cell for curve in curves.values() for cell in curve]
     yield [work for cell in cells for work in cell.works]
-    return cells, {
-        "best_response": [{"audit_rate": rate, "threshold": best_response(rate)} for rate in rates],
-        "crossings": [_crossing(told, [cell for cell in cells if cell.labels["told"] == told]) for told in TOLD],
-    }
+    return cells, {"crossings": [{"told": t, "normalised": n, **_crossing(cells)} for (t, n), cells in curves.items()]}
 
 
-def _cell(plan: Plan, store: Store, rate: float, told: float | None) -> Cell:
+def _cell(plan: Plan, store: Store, rate: float, told: float | None, normalised: bool) -> Cell:
     announced = {} if told is None else {"told": told}
     steps = settle(TrainConfig(game=SelfGrading.id, policy=plan.policy, steps=plan.steps)).steps
-    label = f"audit-{rate:g}-told-{'none' if told is None else format(told, 'g')}"
+    label = f"audit-{rate:g}-told-{'none' if told is None else format(told, 'g')}{'' if normalised else '-centred'}"
     works = []
     for seed in plan.seed_range:
         config = TrainConfig(
-            game=SelfGrading.id, policy=plan.policy, steps=steps, eval_every=steps, seed=seed,
+            game=SelfGrading.id, policy=plan.policy, steps=steps, eval_every=steps, seed=seed, normalise=normalised,
             parameters={"audit_rate": rate, **announced},
         )  # fmt: skip
         works.append(store.work(f"{label}-{seed}", settle(config)))
-    return Cell({"game": SelfGrading.id, "audit_rate": rate, "told": told}, works)
+    return Cell({"game": SelfGrading.id, "audit_rate": rate, "told": told, "normalised": normalised}, works)
 
 
-def _crossing(told: float | None, cells: list[Cell]) -> dict[str, Any]:
+def _crossing(cells: list[Cell]) -> dict[str, Any]:
     """Where over-claiming falls through one half, and where the closed form has it.
 
     Returns:
@@ -65,7 +71,7 @@ def _crossing(told: float | None, cells: list[Cell]) -> dict[str, Any]:
     scores = [itp.mean for cell in cells if (itp := cell.arm.end("itp")) is not None]
     right = sum(scores) / len(scores) if scores else None
     expected = None if right is None else round(indifferent_rate(right), 6)
-    return {"told": told, "crossing": plain(found), "right": right and round(right, 6), "expected": expected}
+    return {"crossing": plain(found), "right": right and round(right, 6), "expected": expected}
 
 
 def _mean(er: Interval) -> float:

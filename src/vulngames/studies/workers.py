@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from queue import Empty
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 Told = tuple[str, int, int]
 _told: Queue[Told]
+_stop: Event
 _SAVED_EVERY_S = 5.0
 
 
@@ -43,8 +45,9 @@ def carry_out(courses: Mapping[str, Course], workers: int, clock: Path) -> Itera
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         told: Queue[Told] = context.Queue()
+        stop = context.Event()
         bars = _Bars(progress)
-        with ProcessPoolExecutor(workers, context, _start_worker, (told,)) as pool:
+        with ProcessPoolExecutor(workers, context, _start_worker, (told, stop)) as pool:
             queue = _Queue(courses, workers)
             watch = _Watch(clock)
             try:
@@ -59,6 +62,8 @@ def carry_out(courses: Mapping[str, Course], workers: int, clock: Path) -> Itera
                     if queue.running:
                         watch.count()
             except BaseException:
+                # Works in progress end at their next step, and are gone on with from their last checkpoint.
+                stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
         bars.show(told, len(queue.done), queue.known)
@@ -162,10 +167,14 @@ class _Bars:
                     self.progress.console.print(f"{name}: finished")
 
 
-def _start_worker(told: Queue[Told]) -> None:
-    # A queue reaches a worker only as it starts; a work is handed over later.
-    global _told
-    _told = told
+class _StoppedError(Exception):
+    """The study has ended before this work did."""
+
+
+def _start_worker(told: Queue[Told], stop: Event) -> None:
+    # They reach a worker only as it starts; a work is handed over later.
+    global _told, _stop
+    _told, _stop = told, stop
     os.environ["OMP_NUM_THREADS"] = "1"
     # Said once by the process that shows the progress.
     warnings.filterwarnings("ignore", message="vulngames.sandbox")
@@ -185,5 +194,7 @@ def _end_with(parent: int) -> None:
 def _carry_out(work: Work) -> None:
     def on_step(done: int, steps: int) -> Any:
         _told.put((work.path.name, done, steps))
+        if _stop.is_set():
+            raise _StoppedError
 
     carry_out_one(work.config, work.path, on_step)

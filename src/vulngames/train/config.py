@@ -69,6 +69,8 @@ class TrainConfig(Training):
     micro_batch: int | None = None
     """Samples in one forward and backward pass; the rest of a step is accumulated. Must divide
     prompts x group."""
+    normalise: bool = True
+    """Divide the advantages of a group by their standard deviation, as the paper does; else they are only centred."""
     kl: float = 0.0
     """Weight of the KL term towards the starting policy; the paper has none."""
 

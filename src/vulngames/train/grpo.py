@@ -42,6 +42,7 @@ def _make_trainer(course: Course) -> Any:
         per_device_train_batch_size=c.micro_batch,
         gradient_accumulation_steps=c.prompts * c.group // c.micro_batch,
         num_generations=c.group,
+        scale_rewards="group" if c.normalise else "none",
         beta=c.kl,
         temperature=c.temperature,
         shuffle_dataset=False,
