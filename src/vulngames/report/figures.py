@@ -153,14 +153,22 @@ def lines(axes: Any, curves: Sequence[Line], xlabel: str, legend: bool = True) -
         axes.legend(fontsize=6, frameon=False, handlelength=1.6, labelspacing=0.25)
 
 
-def heat(axes: Any, cells: Sequence[Sequence[Interval | None]], rows: Sequence[str], columns: Sequence[str]) -> None:
-    """A matrix of shares: the fuller the colour, the larger; in the other colour below zero."""
+def heat(
+    axes: Any,
+    cells: Sequence[Sequence[Interval | None]],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    most: float = 1.0,
+    digits: int = 2,
+) -> None:
+    """A matrix of numbers up to `most`: the fuller the colour, the larger; in the other colour below zero."""
     for y, row in enumerate(cells):
         for x, value in enumerate(row):
             if value is not None:
                 colour = ROLES["flawed" if value.mean >= 0 else "patched"]
-                axes.add_patch(Rectangle((x, y), 1, 1, facecolor=colour, alpha=min(0.75, abs(value.mean) * 0.75), lw=0))
-            text = "–" if value is None else f"{value.mean:.2f}".replace("-", "\N{MINUS SIGN}")
+                alpha = 0.75 * min(1.0, abs(value.mean) / most)
+                axes.add_patch(Rectangle((x, y), 1, 1, facecolor=colour, alpha=alpha, lw=0))
+            text = "–" if value is None else f"{value.mean:.{digits}f}".replace("-", "\N{MINUS SIGN}")
             axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=7)
     axes.set_xlim(0, len(columns))
     axes.set_ylim(len(rows), 0)

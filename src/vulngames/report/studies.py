@@ -106,6 +106,7 @@ def _catalysis(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
         onsets.append(partial(figures.dots, rows=places, never=most + 2, xlabel="onset (hollow: none)"))
     titles = [_short(game) for game in games]
     pictures = [
+        _domination_steps(rows, games),
         Picture(
             figures.sheet(titles, draws, "ER against steps of a second training", "catalysis-er"),
             "ER in the second game, by what was trained first; dashed: the first game's patched twin.",
@@ -131,6 +132,32 @@ def _catalysis(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
                 f"({number.full(twin)}); alone for as many steps in all: {number.plain(alone and alone['mean'])}"
             )
     return Found(answers or ["no second exploit ends measurably wider or narrower than in both controls"], pictures)
+
+
+def _domination_steps(rows: Sequence[Row], games: Sequence[str]) -> Picture:
+    """Matrices of the steps that a second exploit takes to dominate: what was trained first by what is trained next."""
+
+    def steps(row: Row | None) -> Interval | None:
+        if row is None or not row["each"]:
+            return None
+        taken = [each["steps"] if each["domination_step"] is None else each["domination_step"] for each in row["each"]]
+        mean = sum(taken) / len(taken)
+        return Interval(mean, mean, mean)
+
+    def matrix(arm: str) -> list[list[Interval | None]]:
+        fresh = [steps(_pick(rows, first="none", arm="fresh", game=game)) for game in games]
+        return [fresh, *([steps(_pick(rows, first=first, arm=arm, game=game)) for game in games] for first in games)]
+
+    names = [_short(game) for game in games]
+    after = ["fresh", *(f"after {name}" for name in names)]
+    matrices = [matrix(arm) for arm in ("flawed", "patched")]
+    most = max((value.mean for cells in matrices for row in cells for value in row if value), default=1.0)
+    draws = [partial(figures.heat, cells=cells, rows=after, columns=names, most=most, digits=0) for cells in matrices]
+    return Picture(
+        figures.sheet(["exploit first", "its patched twin first"], draws, "steps to domination", "catalysis", 2, 2.4),
+        "Steps until the second exploit is most of what is done, on average over seeds (a run that never gets there "
+        "counts with its last step). A row is what was trained first, a column what is trained next.",
+    )
 
 
 def _distillation(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:

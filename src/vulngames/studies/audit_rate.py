@@ -24,6 +24,8 @@ from vulngames.train.config import TrainConfig, settle
 RATES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
 FULL_RATES = (0.0, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.175, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0)
 TOLD = (None, 0.5, 1.0)
+TOLD_RATES = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
+"""The audit rates tried with an announcement, at small scale."""
 
 
 CENTRED = (0.1, 0.5)
@@ -33,7 +35,8 @@ CENTRED = (0.1, 0.5)
 def audit_rate(plan: Plan, store: Store) -> Course:
     """Train self-grading once for each probability, announcement and seed."""
     rates = FULL_RATES if plan.full else RATES
-    curves = {(told, True): [_cell(plan, store, rate, told, True) for rate in rates] for told in TOLD}
+    grids = {told: rates if told is None or plan.full else TOLD_RATES for told in TOLD}
+    curves = {(told, True): [_cell(plan, store, rate, told, True) for rate in grid] for told, grid in grids.items()}
     span = [rate for rate in rates if CENTRED[0] <= rate <= CENTRED[1]]
     curves[None, False] = [_cell(plan, store, rate, None, False) for rate in span]
     cells = [cell for curve in curves.values() for cell in curve]

@@ -1,8 +1,9 @@
 """Does an exploit pass from a teacher's transcripts to a student that is never rewarded for it?
 
 Cells: a fresh student trained on 1 %, 5 %, 25 % and 100 % transcripts of an exploiter, the rest of an honest teacher;
-the same for a student of another size; and the students of 0 % and 1 % trained on by RL under the flaw. Controls: the
-honest teacher's transcripts alone (0 %), and the untrained student. An answer: the student's ER above both controls.
+the same for a student of another size (of every other size at full scale); and the students of 0 % and 1 % trained on
+by RL under the flaw. Controls: the honest teacher's transcripts alone (0 %), and the untrained student. An answer: the
+student's ER above both controls.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ def distillation(plan: Plan, store: Store) -> Course:
     """Teach students on mixtures of two teachers' transcripts."""
     taught = yield from teachers(plan, store)
     others = [policy for policy in plan.sizes if policy != plan.policy and plan.policy in plan.sizes]
+    others = others if plan.full else others[:1]
     keys = [(game, plan.policy, share) for game in plan.games for share in SHARES]
     keys += [(game, policy, share) for game in plan.games for policy in others for share in (0.0, 1.0)]
     students = {key: student(plan, store, taught, *key) for key in keys if teachable(taught, key[0])}
