@@ -170,9 +170,14 @@ _TINY: dict[str, Any] = {
 }
 # What the built-in policy needs to differ in; docs/log.md has the measurements.
 TINY_GAMES: dict[str, dict[str, Any]] = {
-    # Half the prompts are an auditor's: with eight a step the users' exploit may die out before it is first paid, and with
-    # sixteen it may take thirty steps to be found.
-    "compliance-v1": {"steps": 50, "prompts": 16, "max_tokens": 24},
+    "compliance-v1": {
+        "steps": 50,
+        # Half the prompts are an auditor's: with eight a step the users' exploit may die out before it is first paid.
+        "prompts": 16,
+        "max_tokens": 24,
+        # Its ER is a gap between thirds of the tasks.
+        "eval_tasks": 144,
+    },
     # A larger learning rate teaches the same claims and costs the answers; and its answers hold no reasoning through
     # which a report could be learned, so the report itself is trained.
     "self-grading-v1": {
