@@ -3,10 +3,12 @@
 import atexit
 import json
 import os
+import random
 import signal
 import sys
 import threading
 import types
+from _random import Random
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NoReturn
@@ -34,6 +36,8 @@ def child(
 ) -> NoReturn:
     """Become the process that runs the submitted code, and run it."""
     os.setsid()
+    # Or all children would draw the same.
+    Random.seed(random._inst)  # type: ignore[attr-defined]
     prctl(PDEATHSIG, signal.SIGKILL)
     if os.getppid() != zygote:
         os._exit(1)
