@@ -3,6 +3,7 @@
 import _sitebuiltins
 import builtins
 import contextlib
+import ctypes
 import dataclasses
 import gc
 import importlib
@@ -71,8 +72,9 @@ imported."""
 def preload(profile: str, folder: str, full: bool) -> types.ModuleType:
     """Import what children are likely to need; return a blank module for answers to starter code.
 
-    Extension modules are imported here or never: a child cannot map code. With `full`, so is the standard library.
-    `folder` is where the profile's package lies, or empty.
+    A child cannot map code, so that of extension modules is mapped here, and what they import is left to whoever asks
+    for it. With `full` they are imported, and so is the standard library. `folder` is where the profile's package lies,
+    or empty.
     """
     for name in _LEAN.split():
         importlib.import_module(name)
@@ -80,7 +82,13 @@ def preload(profile: str, folder: str, full: bool) -> types.ModuleType:
     if folder:
         sys.path.append(folder)
         importlib.import_module(PROFILES[profile].package)
-    for name in (*_extensions(), *wanted):
+    for file in _extensions():
+        # What a library needs may be missing here.
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(file)
+        if full:
+            wanted.append(os.path.basename(file).partition(".")[0])
+    for name in wanted:
         # Which there are depends on how this interpreter was built.
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
@@ -107,10 +115,9 @@ def standard_library() -> str:
 
 
 def _extensions() -> Iterator[str]:
-    """The extension modules of this interpreter."""
+    """The files of this interpreter's extension modules."""
     folder = os.path.join(sysconfig.get_path("platstdlib"), "lib-dynload")
     useless = tuple(_USELESS.split())
     for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-        name = file.partition(".")[0]
-        if file.endswith(tuple(importlib.machinery.EXTENSION_SUFFIXES)) and not name.startswith(useless):
-            yield name
+        if file.endswith(tuple(importlib.machinery.EXTENSION_SUFFIXES)) and not file.startswith(useless):
+            yield os.path.join(folder, file)
