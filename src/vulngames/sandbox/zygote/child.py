@@ -14,10 +14,11 @@ from functools import partial
 from typing import Any, NoReturn
 
 from . import split
-from .kernel import PDEATHSIG, prctl
+from .kernel import PDEATHSIG, ready_prctl
 from .layers import Layers
 
 _PRELUDE_RECURSION_LIMIT = 50_000
+_die_with_the_zygote = ready_prctl(PDEATHSIG, signal.SIGKILL)
 
 ROLES = {"stdio": ("stdio",), "batch": ("batch",), "call": ("call",), "split": ("answering", "testing")}
 """The children of each mode; how the last one ends is how the run ends."""
@@ -38,7 +39,7 @@ def child(
     os.setsid()
     # Or all children would draw the same.
     Random.seed(random._inst)  # type: ignore[attr-defined]
-    prctl(PDEATHSIG, signal.SIGKILL)
+    _die_with_the_zygote()
     if os.getppid() != zygote:
         os._exit(1)
     code_fd, stderr_fd, *rest = descriptors
