@@ -10,7 +10,6 @@ import importlib
 import importlib.machinery
 import os
 import sys
-import sysconfig
 import types
 from collections.abc import Iterator
 
@@ -76,6 +75,8 @@ def preload(profile: str, folder: str, full: bool) -> types.ModuleType:
     for it. With `full` they are imported, and so is the standard library. `folder` is where the profile's package lies,
     or empty.
     """
+    # What imports leave behind is not worth the time it takes to find.
+    gc.disable()
     for name in _LEAN.split():
         importlib.import_module(name)
     wanted = PROFILES[profile].modules.split() + (_FULL.split() if full else [])
@@ -104,19 +105,19 @@ def preload(profile: str, folder: str, full: bool) -> types.ModuleType:
     module = types.ModuleType("submission")
     # As builtins, not globals: `operator.add` must not stand in for an `add` that the submission lacks.
     module.__dict__["__builtins__"] = names
-    gc.collect()
     gc.freeze()
+    gc.enable()
     return module
 
 
 def standard_library() -> str:
     """Return the folder of the standard library."""
-    return sysconfig.get_path("stdlib")
+    return os.path.dirname(os.__file__)
 
 
 def _extensions() -> Iterator[str]:
     """The files of this interpreter's extension modules."""
-    folder = os.path.join(sysconfig.get_path("platstdlib"), "lib-dynload")
+    folder = os.path.join(standard_library(), "lib-dynload")
     useless = tuple(_USELESS.split())
     for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
         if file.endswith(tuple(importlib.machinery.EXTENSION_SUFFIXES)) and not file.startswith(useless):
