@@ -176,7 +176,8 @@ def finish(program: Program, module: types.ModuleType) -> NoReturn:
     except BaseException as error:
         status = 1
         sys.excepthook(type(error), error, error.__traceback__)
-    threading._shutdown()  # type: ignore[attr-defined]
+    if threading.active_count() > 1:
+        threading._shutdown()  # type: ignore[attr-defined]
     leave_tidy(module)
     os._exit(status & 0xFF)
 
