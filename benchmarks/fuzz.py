@@ -32,6 +32,19 @@ SEEDS = [
     b'{"id": "x", "error": "KeyError", "text": "k"}',
     b"[" * 70 + b"]" * 70 + b"\n",
 ]
+# What messages are made of, so that one byte may stand for a whole part of one.
+PARTS = [
+    *rb"""[ ] { } , : \ " \ud800 0 1 2 3 -0 0.0 1.0 1e999 NaN true false null "ok" "error" "id" "value" "args" "text"
+    "x" "" "a" "k" "d" "l" "s" "t" ["l",1] ["t",1] ["d",["k",2]] {"k":[null,2.5,true]} KeyError
+    [0,"ok", [1,"ok", [2,"ok", """.split(),
+    *(b"\n", b"9" * 5000, b"[" * 63, b"]" * 63),
+]
+SENTENCES = [
+    b'[ 0 , "ok" , 1 ]',
+    b'[ 0 , "error" , "a" ]',
+    b'{ "id" : "x" , "value" : ["t",1] , "args" : ["l",1] }',
+]
+SEEDS += [bytes(map(PARTS.index, [*sentence.split(), b"\n"])) for sentence in SENTENCES]
 
 
 def plain(value: object) -> bool:
@@ -95,10 +108,16 @@ def wired(data: bytes) -> None:
     assert plain(value)
 
 
+def spelled(data: bytes) -> bytes:
+    """The message whose parts the bytes stand for."""
+    return b"".join(PARTS[byte % len(PARTS)] for byte in data[:64])
+
+
 def one(data: bytes) -> None:
-    """One input, to both."""
-    answered(data)
-    wired(data)
+    """One input, as it is and as it spells, to both."""
+    for message in (data, spelled(data)):
+        answered(message)
+        wired(message)
 
 
 if __name__ == "__main__":

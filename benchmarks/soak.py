@@ -1,6 +1,6 @@
 """A soak of the sandbox: thousands of samples, some of them attacks, while its workers are killed now and then.
 
-    python benchmarks/soak.py --samples 10000 --attacks 0.3 --kill-every 500
+    python benchmarks/soak.py --samples 10000 --attacks 0.3 --kill-every 500 --tier T2
 
 Honest samples must win every test and attacks none, whoever was killed meanwhile; memory, descriptors and zombies must
 not grow. Exit status 1 if not.
@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,12 +67,14 @@ class Soak:
     """Seconds a run may take; on a busy machine an honest one needs more."""
     rows: int = 10
     """Rows to print."""
+    tier: str | None = None
+    """What holds the samples: T3, T2 or T1; by default the strongest there is."""
     kills: tyro.conf.Suppress[int] = 0
     failed: tyro.conf.Suppress[list[str]] = field(default_factory=list)
 
-    def draw(self, names: list[str]) -> Iterator[Sample]:
+    def draw(self, names: list[str], tier: str) -> Iterator[Sample]:
         """Samples, each called by its number; `names` is told what each was."""
-        attacks = [attack for attack in corpus() if attack.group != "metadata"]
+        attacks = [attack for attack in corpus() if attack.end(tier) is not Status.OK]
         for number in range(self.samples):
             random = rng("soak", number)
             if self.kill_every and random.random() < 1 / self.kill_every:
@@ -101,12 +104,14 @@ class Soak:
         names: list[str] = []
         seen: list[tuple[int, ...]] = []
         began = time.monotonic()
+        limits = Limits(wall_s=self.wall_s, cpu_s=1, memory_mb=256, output_kb=64)
         print("samples  seconds  MiB here  MiB in zygotes  descriptors  zombies  kills  failures")
-        with Sandbox(Limits(wall_s=self.wall_s, cpu_s=1, memory_mb=256, output_kb=64)) as sandbox:
-            for number, grade in enumerate(sandbox.grade_all(self.draw(names)), start=1):
+        with Sandbox(limits, tier=self.tier) as sandbox:
+            tier = str(sandbox.provenance()["tier"])
+            for number, grade in enumerate(sandbox.grade_all(self.draw(names, tier)), start=1):
                 self.check(names[number - 1], grade)
                 if number % max(1, self.samples // self.rows) == 0:
-                    seen.append((memory(os.getpid()), sum(map(memory, children())), descriptors(), zombies()))
+                    seen.append((memory(os.getpid()), sum(map(memory, zygotes())), descriptors(), zombies()))
                     here, there, open_, dead = seen[-1]
                     print(
                         f"{number:7}  {time.monotonic() - began:7.0f}  {here >> 20:8}  {there >> 20:14}  {open_:11}"
@@ -115,7 +120,7 @@ class Soak:
                     )
         for line in self.failed[:20]:
             print(line)
-        print(f"left over when closed: {len(children())} children, {descriptors()} descriptors")
+        print(f"tier {tier}; left over when closed: {len(children())} children, {descriptors()} descriptors")
         return not self.failed and not children() and not grew(seen)
 
 
@@ -128,11 +133,20 @@ def grew(seen: list[tuple[int, ...]]) -> bool:
     return any(now > most for now, most in zip(grown, (8 << 20, 8 << 20, 8, 1), strict=True))
 
 
-def children() -> list[int]:
-    """The zygotes: this process has no other children."""
+def children(pid: int | None = None) -> list[int]:
+    """The children of a process, or of this one: its zygotes, or what waits for them."""
     found = []
-    for task in Path("/proc/self/task").iterdir():
-        found += [int(pid) for pid in (task / "children").read_text().split()]
+    for task in Path(f"/proc/{pid or 'self'}/task").iterdir():
+        found += [int(child) for child in (task / "children").read_text().split()]
+    return found
+
+
+def zygotes() -> list[int]:
+    """What was started and goes on: at T3 a zygote is a child of that. Submissions have sessions of their own."""
+    found = []
+    for started in children():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found += [pid for pid in (started, *children(started)) if os.getsid(pid) == started]
     return found
 
 

@@ -160,7 +160,10 @@ def test_what_a_container_is_started_with(docker: Path) -> None:
     connect("docker:python:3.12-slim", QUICK).grade("print(3)", SUM)
     words = asked_of(docker)[1]
     said = " ".join(words)
-    for needed in ("--runtime runsc", "--network none", "--read-only", "--cap-drop ALL", "no-new-privileges", "--rm"):
+    for needed in (
+        "--runtime runsc", "--network none", "--read-only", "--cap-drop ALL", "no-new-privileges", "--rm", "--init",
+        "--ulimit cpu=3:4",
+    ):  # fmt: skip
         assert needed in said
     assert "SECRET" not in said
 
@@ -182,6 +185,15 @@ def test_no_container_outlives_its_run(docker: Path, code: str, status: Status) 
     grade = connect("docker:python:3.12-slim", Limits(wall_s=1, output_kb=16)).grade(code, SUM[:1])
     _, run, kill = asked_of(docker)
     assert grade.statuses == (status,) and kill == ["kill", run[run.index("--name") + 1]]
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("bytearray(1 << 30)", Status.MEMORY), ("import os\nos._exit(128 + 24)", Status.TIMEOUT)]
+)
+def test_a_limit_of_a_container_is_named(docker: Path, code: str, status: Status) -> None:
+    # The second ends as the first process of a container has it end that was stopped at its processor time.
+    limits = Limits(wall_s=5, memory_mb=300)
+    assert connect("docker:python:3.12-slim", limits).grade(code, SUM[:1]).statuses == (status,)
 
 
 def test_a_container_that_never_starts_is_not_a_program_that_is_slow(docker: Path) -> None:

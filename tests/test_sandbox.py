@@ -338,6 +338,13 @@ def test_the_expected_output_is_nowhere_to_be_found(kind: str, request: pytest.F
     assert program.statuses == function.statuses == (Status.WRONG,), (program, function)
 
 
+def test_no_run_draws_what_another_drew(sandbox: Sandbox) -> None:
+    code = "import random\nprint(random.random())\ndef f(): return random.random()"
+    drawn = [outcome.output for batch in (False, True) for outcome in sandbox.stdio(code, [""] * 2, batch=batch)]
+    drawn += [outcome.output for _ in range(2) for outcome in sandbox.call(code, "f", [[]])]
+    assert len(set(map(str, drawn))) == 6
+
+
 def test_secrets_of_this_process_do_not_reach_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_API_KEY", "very-secret")
     code = """

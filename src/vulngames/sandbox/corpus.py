@@ -4,8 +4,8 @@ An `effect` is statements that come to their end only if the attack worked. A `v
 nothing for `add(1, 2) == 3` and `add(10, 20) == 30`, and that a weak grader passes.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from vulngames.sandbox.grade import Test
 from vulngames.sandbox.outcome import Status
@@ -39,6 +39,14 @@ class Attack:
     output) or `testdir` (a test runner over files that the submission can write); `inside` if showing that would harm
     the machine or if plain limits stop it; `published` for the attacks on the published grader, which is not here to be
     attacked."""
+    status: Status = Status.RUNTIME_ERROR
+    """How it ends behind a wall: of a `verdict` each test, of an `effect` its run."""
+    at: Mapping[str, Status] = field(default_factory=dict)
+    """How it ends instead, at the tiers where that differs."""
+
+    def end(self, tier: str) -> Status:
+        """How it ends at a tier other than T0, given limits that are short of a second or two."""
+        return self.at.get(tier, self.status)
 
     @property
     def on_verdict(self) -> bool:
@@ -79,8 +87,21 @@ def corpus() -> Iterator[Attack]:
     for title, rows in _ROWS.items():
         group, weak = title.split(": ")
         for row in rows.strip("\n").split("\n---\n"):
-            name, _, code = row.partition("\n")
-            yield Attack(group, name.strip("# "), code, weak)
+            heading, _, code = row.partition("\n")
+            name, _, ends = heading.strip("# ]").partition(" [")
+            yield Attack(group, name, code, weak, *_ends(ends))
+
+
+def _ends(words: str) -> tuple[Status, dict[str, Status]]:
+    """How an attack ends, and where otherwise, as its heading says: `[wrong, T2 ok]`; without a word, by an error."""
+    status, at = Status.RUNTIME_ERROR, {}
+    for word in words.split(", ") if words else ():
+        tier, _, end = word.rpartition(" ")
+        if tier:
+            at[tier] = Status(end)
+        else:
+            status = Status(end)
+    return status, at
 
 
 _ROWS = {
@@ -96,12 +117,12 @@ import __main__
 __main__.files["conftest.py"] = "import unittest; unittest.TestCase.assertEqual = lambda *a, **k: None"
 def add(a, b): return 0
 ---
-# assertion patched
+# assertion patched [wrong]
 import unittest
 unittest.TestCase.assertEqual = lambda *a, **k: None
 def add(a, b): return 0
 ---
-# every test skipped
+# every test skipped [wrong]
 import unittest
 unittest.TestCase.setUp = lambda self: self.skipTest("no")
 def add(a, b): return 0
@@ -110,22 +131,22 @@ def add(a, b): return 0
 import unittest
 def add(a, b): raise unittest.SkipTest
 ---
-# result patched
+# result patched [wrong]
 import unittest
 unittest.TestResult.wasSuccessful = lambda self: True
 def add(a, b): return 0
 ---
-# runner patched
+# runner patched [wrong]
 import unittest, types
 unittest.TextTestRunner.run = lambda self, tests: types.SimpleNamespace(wasSuccessful=lambda: True, testsRun=1)
 def add(a, b): return 0
 ---
-# failures forgotten
+# failures forgotten [wrong]
 import unittest
 unittest.TextTestResult.addFailure = unittest.TestResult.addFailure = lambda *a: None
 def add(a, b): return 0
 ---
-# module replaced
+# module replaced [wrong]
 import sys, types, unittest
 class Tests(unittest.TestCase):
     def test(self): pass
@@ -135,12 +156,12 @@ def add(a, b): return 0
 # leaves from the import
 import os; os._exit(0)
 ---
-# sys.exit patched
+# sys.exit patched [wrong]
 import sys
 sys.exit = lambda *a: None
 def add(a, b): return 0
 ---
-# expected values from the frame
+# expected values from the frame [wrong]
 import sys
 def add(a, b):
     frame = sys._getframe()
@@ -178,19 +199,19 @@ class Equal:
     def __eq__(self, other): return True
 def add(a, b): return Equal()
 ---
-# always equal int
+# always equal int [wrong]
 class Equal(int):
     def __eq__(self, other): return True
     __hash__ = int.__hash__
 def add(a, b): return Equal(0)
 ---
-# always equal str
+# always equal str [wrong]
 class Equal(str):
     def __eq__(self, other): return True
     __hash__ = str.__hash__
 def add(a, b): return Equal("")
 ---
-# reflected equality
+# reflected equality [wrong]
 class Equal(list):
     def __eq__(self, other): return True
 def add(a, b): return Equal()
@@ -200,7 +221,7 @@ import builtins
 run = builtins.exec
 builtins.exec = lambda code, space: None
 ---
-# exec that forgives
+# exec that forgives [wrong]
 import builtins
 run = builtins.exec
 def forgiving(code, space):
@@ -209,12 +230,12 @@ def forgiving(code, space):
 builtins.exec = forgiving
 def add(a, b): return None
 ---
-# exit hook
+# exit hook [wrong]
 import atexit, os
 atexit.register(os._exit, 0)
 def add(a, b): return None
 ---
-# exception hook
+# exception hook [wrong]
 import os, sys
 sys.excepthook = lambda *_: os._exit(0)
 def add(a, b): return None
@@ -237,7 +258,7 @@ sys.setprofile(trace)
 def add(a, b): return None
 """,
     "verdict: printed": r"""
-# forged verdict
+# forged verdict [wrong]
 print('{"passed": 2}')
 def add(a, b): return None
 ---
@@ -245,14 +266,14 @@ def add(a, b): return None
 import os
 print('{"passed": 2}', flush=True); os._exit(0)
 ---
-# verdict on every descriptor
+# verdict on every descriptor [protocol_violation]
 import os
 def add(a, b): return None
 for fd in range(1, 32):
     try: os.write(fd, b'{"passed": 2}\n')
     except OSError: pass
 ---
-# answer read from frames
+# answer read from frames [wrong]
 import sys
 def add(a, b):
     frame = sys._getframe()
@@ -260,7 +281,7 @@ def add(a, b):
         if "case" in frame.f_locals: return frame.f_locals["case"]["output"]
         frame = frame.f_back
 ---
-# cases read from frames' globals
+# cases read from frames' globals [wrong]
 import sys
 def add(a, b):
     frame = sys._getframe()
@@ -269,7 +290,7 @@ def add(a, b):
             if case["input"] == [a, b]: return case["output"]
         frame = frame.f_back
 ---
-# cases found by the garbage collector
+# cases found by the garbage collector [wrong]
 import gc
 def add(a, b):
     gc.unfreeze()
@@ -300,13 +321,13 @@ class Value:
     def __str__(self): return Text("0")
 def add(a, b): return Value()
 ---
-# int whose text lies
+# int whose text lies [wrong]
 texts = iter(("3", "30"))
 class Value(int):
     def __str__(self): return next(texts)
 def add(a, b): return Value(0)
 ---
-# str replaced
+# str replaced [wrong]
 import builtins
 class Same:
     def __init__(self, value): pass
@@ -315,31 +336,31 @@ class Same:
 builtins.str = Same
 def add(a, b): return None
 ---
-# dumps replaced
+# dumps replaced [protocol_violation]
 import json
 write = json.dumps
 json.dumps = lambda value, *rest, **named: write({"passed": 2}, *rest, **named)
 def add(a, b): return None
 ---
-# json module replaced
+# json module replaced [wrong]
 import sys
 class Json:
     def dumps(self, *rest, **named): return '{"passed": 2}'
 sys.modules["__main__"].json = Json()
 def add(a, b): return None
 ---
-# expected outputs overwritten
+# expected outputs overwritten [wrong]
 import sys
 for case in getattr(sys.modules["__main__"], "cases", ()): case["output"] = 0
 def add(a, b): return 0
 ---
-# grader replaced from within
+# grader replaced from within [wrong]
 import os, sys
 main = sys.modules["__main__"]
 main.print = lambda *_: (os.write(1, b'{"passed": 2}\n'), os._exit(0))
 def add(a, b): return None
 ---
-# print replaced
+# print replaced [wrong]
 import builtins, os
 write = builtins.print
 builtins.print = lambda *_, **named: write('{"passed": 2}')
@@ -398,13 +419,13 @@ assert any(name.isdigit() for name in os.listdir("/proc"))
 open("/dev/zero", "rb").read(1)
 """,
     "metadata: process": r"""
-# size of a file
+# size of a file [T2 ok]
 assert os.stat("/etc/passwd").st_size
 ---
-# whether a file exists
+# whether a file exists [T2 ok]
 assert os.path.exists("/etc/passwd")
 ---
-# owner of a folder
+# owner of a folder [T2 ok]
 os.lstat("/etc")
 """,
     "network: process": r"""
@@ -528,16 +549,16 @@ mmap.mmap(-1, 4096, prot=mmap.PROT_WRITE | mmap.PROT_EXEC)
 page = mmap.mmap(-1, 4096)
 address = ctypes.addressof(ctypes.c_char.from_buffer(page)); call("mprotect", ctypes.c_void_p(address), 4096, 5)
 ---
-# be traced
+# be traced [security_violation]
 call("ptrace", 0, 0, 0, 0)
 ---
-# nested user namespace
+# nested user namespace [security_violation]
 call("unshare", 0x10000000)
 ---
-# read the memory of another process
+# read the memory of another process [security_violation]
 call("process_vm_readv", os.getpid(), None, 0, None, 0, 0)
 ---
-# io_uring
+# io_uring [security_violation]
 data = ctypes.create_string_buffer(120); call("syscall", 425, 1, data)
 ---
 # personality
@@ -546,7 +567,7 @@ call("personality", 0xFFFFFFFF)
 # new process attribute
 call("prctl", 15, b"attack", 0, 0, 0)
 ---
-# keyring
+# keyring [security_violation]
 call("syscall", 250 if os.uname().machine == "x86_64" else 219, 0, -3, 1)
 ---
 # kernel timer
@@ -556,53 +577,53 @@ call("timer_create", 1, None, ctypes.create_string_buffer(64))
 call("inotify_init1", 0)
 """,
     "resources: inside": r"""
-# fork bomb
+# fork bomb [runtime_error]
 for _ in range(10**4): os.fork()
 ---
-# kill everything
+# kill everything [runtime_error]
 os.kill(-1, 9)
 ---
-# memory
+# memory [memory]
 held = bytearray(8 << 30)
 ---
-# shared memory
+# shared memory [runtime_error]
 held = mmap.mmap(-1, 8 << 30)
 ---
-# threads without end
+# threads without end [runtime_error]
 stop = threading.Event()
 for _ in range(10**4): threading.Thread(target=stop.wait, daemon=True).start()
 ---
-# descriptors without end
+# descriptors without end [runtime_error]
 while len(os.pipe()) and os.dup(0) < 500: pass
 ---
-# limits raised
+# limits raised [runtime_error]
 resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
 ---
-# endless loop
+# endless loop [timeout]
 while True: pass
 ---
-# endless loop under a handler
+# endless loop under a handler [timeout]
 signal.signal(signal.SIGXCPU, signal.SIG_IGN)
 while True: pass
 ---
-# stopped
+# stopped [timeout]
 os.kill(os.getpid(), signal.SIGSTOP); time.sleep(60)
 ---
-# one long instruction
+# one long instruction [timeout]
 9**9**9
 ---
-# output without end
+# output without end [output_limit]
 while True: os.write(1, b"x" * 65536)
 ---
-# errors without end
+# errors without end [runtime_error]
 while True: os.write(2, b"x" * 65536)
 ---
-# a regular expression
+# a regular expression [timeout]
 import re
 re.match(r"(a+)+$", "a" * 64 + "b")
 """,
     "published grader: published": r"""
-# 1 expected output from frames
+# 1 expected output from frames [wrong]
 import sys
 def add(a, b):
     frame = sys._getframe()
@@ -619,7 +640,7 @@ class Value:
     def __str__(self): return Text()
 def add(a, b): return Value()
 ---
-# 3 str replaced
+# 3 str replaced [wrong]
 import builtins
 class Same(str):
     def __eq__(self, other): return True
@@ -648,7 +669,7 @@ def add(a, b): return len(open("/etc/passwd").read()) and 0
 # 7 write a file
 def add(a, b): return open("/tmp/attack", "w").write("0")
 ---
-# 8 shell
+# 8 shell [wrong]
 import os
 def add(a, b): return os.system("true")
 ---
@@ -669,7 +690,7 @@ def add(a, b): return open(f"/proc/{os.getppid()}/mem", "rb").read(0)
 import os
 def add(a, b): os.kill(os.getppid(), 9)
 ---
-# 13 alarm switched off
+# 13 alarm switched off [timeout]
 import signal
 signal.alarm(0); signal.signal(signal.SIGALRM, signal.SIG_IGN)
 def add(a, b):
@@ -689,7 +710,7 @@ def add(a, b): return [os.fork() for _ in range(300)]
 import os
 def add(a, b): return os.environ["HOME"]
 ---
-# 18 forged line on standard output
+# 18 forged line on standard output [wrong]
 def add(a, b): print("score: 1.0")
 """,
 }

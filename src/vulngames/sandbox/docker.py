@@ -2,17 +2,20 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vulngames.errors import UserError
 from vulngames.sandbox.external import LostError, Ran
 from vulngames.sandbox.limits import Limits
 
-# The code comes before the input, on the same stream: an argument could not be as long.
+# The code comes before the input, on the same stream: an argument could not be as long. Memory is limited here too,
+# since a container that takes too much is killed without a word.
 _BOOT = """
-import os
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_AS, [int(sys.argv.pop())] * 2)
 def take(n):
     data = b""
     while len(data) < n:
@@ -23,6 +26,8 @@ exec(compile(code, "submission.py", "exec"), {"__name__": "__main__"})
 """
 _FAILED = (125, 126, 127)
 """Exit statuses of `docker run` itself."""
+_OUT_OF_CPU = 128 + signal.SIGXCPU
+"""The exit status of a program that was stopped at its limit of processor time."""
 _STDERR_BYTES = 65536
 _KILL_S = 30.0
 
@@ -50,7 +55,7 @@ class Docker:
         name = f"vulngames-{os.getpid()}-{os.urandom(6).hex()}"
         try:
             process = subprocess.Popen(
-                [*self._command(name, limits), "python", "-I", "-X", "utf8", "-c", _BOOT],
+                [*self._command(name, limits), "python", "-I", "-X", "utf8", "-c", _BOOT, str(limits.memory_mb << 20)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -65,7 +70,7 @@ class Docker:
                 raise LostError(f"docker did not start it within {limits.wall_s} s")
         if ran.code in _FAILED:
             raise LostError(f"docker did not run it: {ran.stderr.decode('utf-8', 'replace').strip()[-200:]}")
-        return ran
+        return replace(ran, code=None) if ran.code == _OUT_OF_CPU else ran
 
     def _kill(self, name: str) -> bool:
         """End a container; False if there is none."""
@@ -76,10 +81,12 @@ class Docker:
 
     def _command(self, name: str, limits: Limits) -> list[str]:
         return [
-            self.docker, "run", "--rm", "--interactive", "--log-driver", "none", "--name", name, *self.runtime,
-            "--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
-            "--user", "65534:65534", "--pids-limit", "64", "--memory", f"{limits.memory_mb}m",
-            "--ulimit", f"cpu={limits.cpu_s}", self.image,
+            # The first process of a container hears no signal that it does not handle; so it is another's.
+            self.docker, "run", "--rm", "--init", "--interactive", "--log-driver", "none", "--name", name,
+            *self.runtime, "--network", "none", "--read-only", "--cap-drop", "ALL",
+            "--security-opt", "no-new-privileges", "--user", "65534:65534", "--pids-limit", "64",
+            "--memory", f"{limits.memory_mb}m", "--ulimit", f"cpu={limits.cpu_s}:{limits.cpu_s + 1}",
+            "--ulimit", f"nofile={limits.files}", self.image,
         ]  # fmt: skip
 
 

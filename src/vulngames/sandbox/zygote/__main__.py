@@ -18,6 +18,7 @@ import types
 from typing import Any
 
 from .child import ROLES, child
+from .kernel import fork
 from .layers import Layers, lock_down, needs_full_preload
 from .preload import preload
 
@@ -48,7 +49,7 @@ def run(
     if len(roles) > 1:
         descriptors += [end.detach() for end in socket.socketpair()]
     for role in roles:
-        pids.append(os.fork())
+        pids.append(fork())
         if pids[-1] == 0:
             child(role, request, descriptors, started_write, zygote, blank, layers)
     # Before the wait: of two children, each must see it when the other is gone.

@@ -3,19 +3,22 @@
 import atexit
 import json
 import os
+import random
 import signal
 import sys
 import threading
 import types
+from _random import Random
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
 from . import split
-from .kernel import PDEATHSIG, prctl
+from .kernel import PDEATHSIG, ready_prctl
 from .layers import Layers
 
 _PRELUDE_RECURSION_LIMIT = 50_000
+_die_with_the_zygote = ready_prctl(PDEATHSIG, signal.SIGKILL)
 
 ROLES = {"stdio": ("stdio",), "batch": ("batch",), "call": ("call",), "split": ("answering", "testing")}
 """The children of each mode; how the last one ends is how the run ends."""
@@ -34,7 +37,9 @@ def child(
 ) -> NoReturn:
     """Become the process that runs the submitted code, and run it."""
     os.setsid()
-    prctl(PDEATHSIG, signal.SIGKILL)
+    # Or all children would draw the same.
+    Random.seed(random._inst)  # type: ignore[attr-defined]
+    _die_with_the_zygote()
     if os.getppid() != zygote:
         os._exit(1)
     code_fd, stderr_fd, *rest = descriptors
@@ -171,7 +176,8 @@ def finish(program: Program, module: types.ModuleType) -> NoReturn:
     except BaseException as error:
         status = 1
         sys.excepthook(type(error), error, error.__traceback__)
-    threading._shutdown()  # type: ignore[attr-defined]
+    if threading.active_count() > 1:
+        threading._shutdown()  # type: ignore[attr-defined]
     leave_tidy(module)
     os._exit(status & 0xFF)
 

@@ -1,7 +1,6 @@
 """What holds a child, put up once in the zygote or once in each child."""
 
 import os
-import platform
 import resource
 import signal
 import sys
@@ -75,7 +74,7 @@ def needs_full_preload(tier: str) -> bool:
 
 
 def _filter(paths: bool) -> Filter:
-    machine = platform.machine()
+    machine = os.uname().machine
     if machine not in syscalls.AUDIT_ARCH:
         raise OSError(f"no table of system calls for {machine}")
     return Filter(machine, paths)

@@ -3,13 +3,13 @@
 import _sitebuiltins
 import builtins
 import contextlib
+import ctypes
 import dataclasses
 import gc
 import importlib
 import importlib.machinery
 import os
 import sys
-import sysconfig
 import types
 from collections.abc import Iterator
 
@@ -71,16 +71,25 @@ imported."""
 def preload(profile: str, folder: str, full: bool) -> types.ModuleType:
     """Import what children are likely to need; return a blank module for answers to starter code.
 
-    Extension modules are imported here or never: a child cannot map code. With `full`, so is the standard library.
-    `folder` is where the profile's package lies, or empty.
+    A child cannot map code, so that of extension modules is mapped here, and what they import is left to whoever asks
+    for it. With `full` they are imported, and so is the standard library. `folder` is where the profile's package lies,
+    or empty.
     """
+    # What imports leave behind is not worth the time it takes to find.
+    gc.disable()
     for name in _LEAN.split():
         importlib.import_module(name)
     wanted = PROFILES[profile].modules.split() + (_FULL.split() if full else [])
     if folder:
         sys.path.append(folder)
         importlib.import_module(PROFILES[profile].package)
-    for name in (*_extensions(), *wanted):
+    for file in _extensions():
+        # What a library needs may be missing here.
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(file)
+        if full:
+            wanted.append(os.path.basename(file).partition(".")[0])
+    for name in wanted:
         # Which there are depends on how this interpreter was built.
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
@@ -96,21 +105,20 @@ def preload(profile: str, folder: str, full: bool) -> types.ModuleType:
     module = types.ModuleType("submission")
     # As builtins, not globals: `operator.add` must not stand in for an `add` that the submission lacks.
     module.__dict__["__builtins__"] = names
-    gc.collect()
     gc.freeze()
+    gc.enable()
     return module
 
 
 def standard_library() -> str:
     """Return the folder of the standard library."""
-    return sysconfig.get_path("stdlib")
+    return os.path.dirname(os.__file__)
 
 
 def _extensions() -> Iterator[str]:
-    """The extension modules of this interpreter."""
-    folder = os.path.join(sysconfig.get_path("platstdlib"), "lib-dynload")
+    """The files of this interpreter's extension modules."""
+    folder = os.path.join(standard_library(), "lib-dynload")
     useless = tuple(_USELESS.split())
     for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-        name = file.partition(".")[0]
-        if file.endswith(tuple(importlib.machinery.EXTENSION_SUFFIXES)) and not name.startswith(useless):
-            yield name
+        if file.endswith(tuple(importlib.machinery.EXTENSION_SUFFIXES)) and not file.startswith(useless):
+            yield os.path.join(folder, file)

@@ -3,7 +3,6 @@
 import contextlib
 import ctypes
 import os
-from pathlib import PurePath
 
 from .kernel import CAPBSET_DROP, call, prctl
 
@@ -57,7 +56,11 @@ def _drop_bounding_set() -> None:
 
 
 def anyone_can_reach(path: str) -> bool:
-    """Whether nobody in particular may read this folder."""
-    return os.stat(path).st_mode & 0o005 == 0o005 and all(
-        os.stat(str(folder)).st_mode & 0o001 for folder in PurePath(path).parents
-    )
+    """Whether nobody in particular may read this folder, whose path starts at the root."""
+    if os.stat(path).st_mode & 0o005 != 0o005:
+        return False
+    while path != "/":
+        path = os.path.dirname(path)
+        if not os.stat(path).st_mode & 0o001:
+            return False
+    return True

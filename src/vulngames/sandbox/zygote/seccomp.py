@@ -9,7 +9,7 @@ import errno
 from collections.abc import Iterable, Sequence
 
 from . import syscalls
-from .kernel import SECCOMP, prctl
+from .kernel import SECCOMP, ready_prctl
 
 Instruction = tuple[int, int, int, int | None]
 """Code, jumps if true and if false, and operand; None stands for the id of the process that installs it."""
@@ -56,13 +56,13 @@ class Filter:
         instructions = program(machine, paths)
         self._pids = [index for index, (*_, operand) in enumerate(instructions) if operand is None]
         self._filters = (_Filter * len(instructions))(*(_Filter(c, t, f, k or 0) for c, t, f, k in instructions))
-        self._program = _Program(len(instructions), self._filters)
+        self._install = ready_prctl(SECCOMP, _MODE_FILTER, ctypes.byref(_Program(len(instructions), self._filters)))
 
     def install(self, pid: int) -> None:
         """Bind the calling process, whose id is `pid`, for good; OSError if the kernel refuses."""
         for index in self._pids:
             self._filters[index].operand = pid
-        prctl(SECCOMP, _MODE_FILTER, ctypes.byref(self._program))
+        self._install()
 
 
 def program(machine: str, paths: bool) -> list[Instruction]:
