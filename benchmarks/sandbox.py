@@ -62,6 +62,7 @@ def measure(parent: str, sandbox: Sandbox, samples: int) -> None:
     graders: dict[str, Callable[[], float]] = {
         "function, 3 calls": lambda: sandbox.grade(FUNCTION, CALLS, "Solution.add").passed,
         "program, 3 inputs": lambda: sandbox.grade(PROGRAM, STDINS).passed,
+        "the same, batched": lambda: sandbox.grade(PROGRAM, STDINS, batch=True).passed,
         "usual, 3 calls": lambda: usual_grade(CALLS),
     }
     times = {name: milliseconds(grade, samples) for name, grade in graders.items()}
