@@ -104,10 +104,16 @@ def _audit_rate(home: Path) -> dict[str, Any]:
         for told, normalised in curves
         for rate in (0.0, 0.1, 1.0)
     ]
-    found = {"crossing": {"mean": 0.3, "lo": 0.2, "hi": 0.4}, "right": 0.4, "expected": 0.25}
-    none = {"crossing": None, "right": None, "expected": None}
+    found = {
+        "crossing": {"mean": 0.3, "lo": 0.2, "hi": 0.4},
+        "right": 0.4,
+        "expected": 0.25,
+        "reinforced": [0.52, 0.31],
+    }
+    none = {"crossing": None, "right": None, "expected": None, "reinforced": None}
     crossings = [{"told": t, "normalised": n, **(none if t == 0.5 else found)} for t, n in curves]
-    return {"rows": rows, "crossings": crossings}
+    line = [[0.14, 0.0], [0.3, 0.5], [1.0, 1.0]]
+    return {"rows": rows, "crossings": crossings, "boundaries": {"pays": line, "reinforced": line}}
 
 
 def _scale(home: Path) -> dict[str, Any]:
@@ -136,7 +142,8 @@ MADE: dict[str, tuple[Callable[[Path], dict[str, Any]], list[str]]] = {
         _audit_rate,
         [
             "nothing announced: over-claiming falls through one half at an audit probability of 0.30",
-            "the closed form, where answers cannot be told apart: 0.25",
+            "the reward stops paying for it at 0.25",
+            "these advantages stop reinforcing it at 0.52 (surely wrong answers: 0.31)",
             "nothing announced, advantages only centred: over-claiming",
             "not on the grid",
         ],

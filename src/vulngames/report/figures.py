@@ -180,19 +180,26 @@ def heat(
 
 
 def phase(
-    axes: Any, boundary: Sequence[tuple[float, float]], points: Sequence[tuple[float, float, Interval]], where: str
+    axes: Any,
+    regions: Sequence[tuple[str, Sequence[tuple[float, float]]]],
+    points: Sequence[tuple[float, float, Interval]],
+    xlabel: str,
+    ylabel: str,
 ) -> None:
-    """A unit square with a boundary, the region above it shaded and named `where`, and points (x, y, share): the larger
-    the share, the fuller the colour."""
-    x, y = zip(*boundary, strict=True)
-    axes.fill_between(x, y, 1, color=ROLES["flawed"], alpha=0.1, linewidth=0)
-    axes.plot(x, y, color=ROLES["soft"], linewidth=1)
-    axes.annotate(where, (0.02, 0.94), fontsize=6.5)
+    """A unit square, and in it named regions that lie above and left of a boundary each, the larger first; points
+    (x, y, share) are the fuller, the larger their share."""
+    for name, boundary in regions:
+        x, y = zip(*boundary, strict=True)
+        axes.fill_betweenx(y, 0, x, color=ROLES["flawed"], alpha=0.1, linewidth=0)
+        axes.plot(x, y, color=ROLES["soft"], linewidth=0.9)
+        axes.annotate(name, (x[0], 0), fontsize=6.5, xytext=(2, 3), textcoords="offset points", rotation=60)
     for at, height, share in points:
-        axes.plot([at], [height], "o", ms=6.5, mfc=ROLES["card"], mec=ROLES["flawed"], mew=0.9)
+        axes.plot([at], [height], "o", ms=6.5, mfc=ROLES["card"], mec=ROLES["ink"], mew=0.9)
         axes.plot([at], [height], "o", ms=6.5, mfc=ROLES["flawed"], mew=0, alpha=max(0.0, min(1.0, share.mean)))
-    axes.set_xlim(-0.03, 1.03)
+    axes.set_xlim(0, 1.03)
     axes.set_ylim(0, 1.02)
+    axes.set_xlabel(xlabel, labelpad=1)
+    axes.set_ylabel(ylabel, labelpad=1)
 
 
 def dots(axes: Any, rows: Sequence[tuple[str, Sequence[float | None], str]], never: float, xlabel: str) -> None:

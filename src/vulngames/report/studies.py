@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vulngames.games.self_grading import best_response
 from vulngames.measure import Interval, difference
 from vulngames.report import figures, number
 from vulngames.report.chapter import Chapter, Found, Picture, Row, Table, read_rows
@@ -290,12 +289,12 @@ def _born(kind: str) -> str:
 
 
 def _audit_rate(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
-    ways = list(dict.fromkeys((row["told"], row["normalised"]) for row in rows))
+    ways = list(dict.fromkeys(map(_way, rows)))
     rates = sorted({row["audit_rate"] for row in rows})
     colours = dict(zip(ways, COLOURS[:1] + COLOURS[2:] + COLOURS[1:2], strict=False))
 
     def curve(told: float | None, normalised: bool) -> list[tuple[float, Interval]]:
-        here = (row for row in rows if (row["told"], row["normalised"]) == (told, normalised))
+        here = (row for row in rows if _way(row) == (told, normalised))
         return [(row["audit_rate"], value) for row in here if (value := row.value("er_end"))]
 
     crossings = {(found["told"], found["normalised"]): found for found in summary.get("crossings", ())}
@@ -312,36 +311,41 @@ def _audit_rate(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
     ]
     names = [_audited(*way) for way in ways]
     heat = partial(figures.heat, cells=cells, rows=names, columns=[f"{rate:g}" for rate in rates])
-    drawn = figures.sheet(
-        ["claims of wrong answers", "where claiming pays", "claims of wrong answers"],
-        [plot, partial(_phases, rows=rows), heat], "over-claims against audits", "audit", 3, 2.8,
-    )  # fmt: skip
-    answers = []
-    for way in ways:
-        found, expected = (crossings.get(way, {}).get(name) for name in ("crossing", "expected"))
-        place = "not on the grid" if found is None else f"{found['mean']:.2f} [{found['lo']:.2f}, {found['hi']:.2f}]"
-        answers.append(
-            f"{_audited(*way)}: over-claiming falls through one half at an audit probability of {place}"
-            + ("" if expected is None else f"; the closed form, where answers cannot be told apart: {expected:.2f}")
-        )
+    phases = partial(_phases, rows=rows, boundaries=summary["boundaries"])
+    titles = ["claims of wrong answers", "where claiming pays", "claims of wrong answers"]
+    drawn = figures.sheet(titles, [plot, phases, heat], "over-claims against audits", "audit", 3, 2.8)
     caption = (
-        "Left, right: the share of wrong answers that are claimed right, at the end of training. Middle: by the closed "
-        "form, claiming pays for an answer in the shaded region: always below 1/7, above it only if it is right with "
-        "at least that chance. A point is a cell of the first curve, as high as its share of right answers, as full "
-        "as its over-claims."
+        "Left, right: the share of wrong answers that are claimed right, at the end of training. Middle: by the "
+        "reward's closed form claiming pays in the darker region, always below 1/7 and above it only for answers that "
+        "are right with at least that chance; in the lighter one too it is reinforced, because advantages are divided "
+        "by the spread of their group. A point is a cell of the first curve, as high as its share of right answers, as "
+        "full as its over-claims."
     )
-    return Found(answers, [Picture(drawn, caption)])
+    return Found([_crossed(way, crossings.get(way, {})) for way in ways], [Picture(drawn, caption)])
 
 
-def _phases(axes: Any, rows: Sequence[Row]) -> None:
-    boundary = [(step / 100, best_response(step / 100)) for step in range(101)]
-    cells = [(row["audit_rate"], _end(row, "itp_end"), _end(row)) for row in rows if row["told"] is None]
-    points = [
-        (rate, right.mean, claimed) for rate, right, claimed in cells if right is not None and claimed is not None
-    ]
-    figures.phase(axes, boundary, points, "claiming pays")
-    axes.set_xlabel("audit probability", labelpad=1)
-    axes.set_ylabel("chance of being right", labelpad=1)
+def _crossed(way: tuple[float | None, bool], entry: Mapping[str, Any]) -> str:
+    found, reinforced = entry.get("crossing"), entry.get("reinforced")
+    place = "not on the grid" if found is None else f"{found['mean']:.2f} [{found['lo']:.2f}, {found['hi']:.2f}]"
+    said = f"{_audited(*way)}: over-claiming falls through one half at an audit probability of {place}"
+    if not reinforced or way[0] is not None:
+        return said
+    average, wrong = reinforced
+    return (
+        f"{said}; the reward stops paying for it at {entry['expected']:.2f} (surely wrong answers: {1 / 7:.2f}), "
+        f"these advantages stop reinforcing it at {average:.2f} (surely wrong answers: {wrong:.2f})"
+    )
+
+
+def _phases(axes: Any, rows: Sequence[Row], boundaries: Mapping[str, Sequence[tuple[float, float]]]) -> None:
+    cells = ((row["audit_rate"], _end(row, "itp_end"), _end(row)) for row in rows if _way(row) == (None, True))
+    points = [(rate, right.mean, claimed) for rate, right, claimed in cells if right and claimed]
+    regions = [("reinforced", boundaries["reinforced"]), ("pays", boundaries["pays"])]
+    figures.phase(axes, regions, points, "audit probability", "chance of being right")
+
+
+def _way(row: Row) -> tuple[float | None, bool]:
+    return row["told"], row["normalised"]
 
 
 def _audited(told: float | None, normalised: bool) -> str:

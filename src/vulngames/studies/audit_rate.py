@@ -2,7 +2,7 @@
 
 Cells: self-grading over a grid of audit probabilities, each with no announcement, and with one of 50 % and of 100 %;
 and without announcement once more with advantages that are centred only. Dividing them by the spread of their group
-shrinks a rare large penalty: where one report in a group is audited, its -6 weighs no more than a few of the others' 1.
+shrinks a rare large penalty (`reinforced_rate`).
 Control: the closed form. Claiming always pays below 1/7, and above it only for answers that are right with a chance of
 at least `best_response`; for a policy that cannot tell its answers apart, up to `indifferent_rate` of the share of them
 that is right. An answer: where the share of wrong answers that are claimed right falls through one half.
@@ -10,11 +10,14 @@ that is right. An answer: where the share of wrong answers that are claimed righ
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 from vulngames.games.self_grading import SelfGrading, indifferent_rate
 from vulngames.measure import Interval, plain
+from vulngames.studies.advantage import reinforced_rate
 from vulngames.studies.cell import Cell
 from vulngames.studies.plan import Plan
 from vulngames.studies.study import Course
@@ -41,7 +44,19 @@ def audit_rate(plan: Plan, store: Store) -> Course:
     curves[None, False] = [_cell(plan, store, rate, None, False) for rate in span]
     cells = [cell for curve in curves.values() for cell in curve]
     yield [work for cell in cells for work in cell.works]
-    return cells, {"crossings": [{"told": t, "normalised": n, **_crossing(cells)} for (t, n), cells in curves.items()]}
+    return cells, {
+        "crossings": [{"told": told, "normalised": n, **_crossing(cells, n)} for (told, n), cells in curves.items()],
+        "boundaries": {
+            "pays": _boundary(indifferent_rate),
+            "reinforced": _boundary(partial(reinforced_rate, normalised=True)),
+        },
+    }
+
+
+def _boundary(rate: Callable[[float], float]) -> list[list[float]]:
+    """Points [audit rate, chance of being right] above which claiming is worth while, by a closed form."""
+    chances = [step / 40 for step in range(41)]
+    return [[round(rate(chance), 4), chance] for chance in chances]
 
 
 def _cell(plan: Plan, store: Store, rate: float, told: float | None, normalised: bool) -> Cell:
@@ -58,13 +73,14 @@ def _cell(plan: Plan, store: Store, rate: float, told: float | None, normalised:
     return Cell({"game": SelfGrading.id, "audit_rate": rate, "told": told, "normalised": normalised}, works)
 
 
-def _crossing(cells: list[Cell]) -> dict[str, Any]:
+def _crossing(cells: list[Cell], normalised: bool) -> dict[str, Any]:
     """Where over-claiming falls through one half, and where the closed form has it.
 
     Returns:
         crossing: the audit rate, between the grid's points by a straight line. Its interval is where the bounds of the
         over-claim rate's own intervals fall through one half; a bound that does so outside the grid is the grid's end.
-        right: the share of right answers at the end, over all cells; expected: `indifferent_rate` of it.
+        right: the share of right answers at the end, over all cells; expected: `indifferent_rate` of it; reinforced:
+        `reinforced_rate` of it, and of an answer that is surely wrong.
     """
     curve = [(cell.labels["audit_rate"], er) for cell in cells if (er := cell.arm.end("er")) is not None]
     mean, lo, hi = (_falls([(rate, value(er)) for rate, er in curve]) for value in (_mean, _lo, _hi))
@@ -73,8 +89,11 @@ def _crossing(cells: list[Cell]) -> dict[str, Any]:
         found = Interval(mean, curve[0][0] if lo is None else lo, curve[-1][0] if hi is None else hi)
     scores = [itp.mean for cell in cells if (itp := cell.arm.end("itp")) is not None]
     right = sum(scores) / len(scores) if scores else None
-    expected = None if right is None else round(indifferent_rate(right), 6)
-    return {"crossing": plain(found), "right": right and round(right, 6), "expected": expected}
+    if right is None:
+        return {"crossing": plain(found), "right": None, "expected": None, "reinforced": None}
+    reinforced = [round(reinforced_rate(chance, normalised), 4) for chance in (right, 0.0)]
+    expected = round(indifferent_rate(right), 4)
+    return {"crossing": plain(found), "right": round(right, 4), "expected": expected, "reinforced": reinforced}
 
 
 def _mean(er: Interval) -> float:
