@@ -108,12 +108,13 @@ Draw = Callable[[Any], None]
 
 @dataclass(frozen=True)
 class Line:
-    """A labelled curve with its band; `colour` is a role of the page's palette."""
+    """A labelled curve with its band, or without where many overlap; `colour` is a role of the page's palette."""
 
     label: str
     points: Series
     colour: str
     dash: str = "-"
+    band: bool = True
 
 
 def sheet(
@@ -141,9 +142,12 @@ def lines(axes: Any, curves: Sequence[Line], xlabel: str, legend: bool = True) -
         if curve.points:
             x, values = zip(*curve.points, strict=True)
             colour = ROLES[curve.colour]
-            axes.fill_between(x, [v.lo for v in values], [v.hi for v in values], color=colour, alpha=0.12, linewidth=0)
+            if curve.band:
+                low, high = [v.lo for v in values], [v.hi for v in values]
+                axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
             axes.plot(x, [v.mean for v in values], curve.dash, color=colour, linewidth=1.3, label=curve.label, ms=3)
-    lowest = min((value.lo for curve in curves for _, value in curve.points), default=0.0)
+    drawn = (value.lo if curve.band else value.mean for curve in curves for _, value in curve.points)
+    lowest = min(drawn, default=0.0)
     axes.set_ylim(min(-0.04, lowest - 0.04), 1.04)
     axes.grid(axis="y", color=ROLES["grid"], linewidth=0.6)
     axes.set_xlabel(xlabel, labelpad=1)

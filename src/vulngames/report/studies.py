@@ -88,17 +88,17 @@ def _transfer(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
 
 def _catalysis(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
     games, draws, onsets = _games(rows), [], []
+    firsts = dict.fromkeys(row["first"] for row in rows if row["first"] != "none")
+    colours = dict(zip(firsts, COLOURS, strict=False))
     for game in games:
         here = [row for row in rows if row["game"] == game and row["arm"] != "fresh, equal steps"]
-        firsts = [first for first in dict.fromkeys(row["first"] for row in here) if first != "none"]
-        colours = dict(zip(firsts, COLOURS, strict=False))
         curves, places = [], []
         for row in here:
             fresh = row["first"] == "none"
             label = "fresh" if fresh else f"{_short(row['first'])}{', patched' if row['arm'] == 'patched' else ''}"
             colour = "ink" if fresh else colours[row["first"]]
             dash = "--" if row["arm"] == "patched" else "-"
-            curves.append(Line(label, row.arm.curve("er"), colour, dash))
+            curves.append(Line(label, row.arm.curve("er"), colour, dash, band=fresh))
             places.append((label, [each["onset_step"] for each in row["each"]], colour))
         draws.append(partial(figures.lines, curves=curves, xlabel="step of the second training"))
         most = max((row["steps"] or 0 for row in here), default=0)
@@ -108,7 +108,8 @@ def _catalysis(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
         _domination_steps(rows, games),
         Picture(
             figures.sheet(titles, draws, "ER against steps of a second training", "catalysis-er"),
-            "ER in the second game, by what was trained first; dashed: the first game's patched twin.",
+            "ER in the second game, by what was trained first; dashed: the first game's patched twin. The band is the "
+            "fresh policy's; the others' are in the numbers below.",
         ),
         Picture(
             figures.sheet(titles, onsets, "onset steps by what was trained first", "catalysis-onset", height=2.1),
