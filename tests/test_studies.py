@@ -214,9 +214,10 @@ def _fake(out: Path) -> Callable[[Work], None]:
     return do
 
 
+@pytest.mark.parametrize("scale", ["small", "full"])
 @pytest.mark.parametrize("name", list(studies()))
-def test_a_study_asks_for_everything_once_and_ends_with_its_cells(tmp_path: Path, name: str) -> None:
-    plan = Plan(games=("tampering-v1", "proxy-v1"), seeds=2, sizes=("tiny:small", "tiny"))
+def test_a_study_asks_for_everything_once_and_ends_with_its_cells(tmp_path: Path, name: str, scale: Any) -> None:
+    plan = Plan(games=("tampering-v1", "proxy-v1"), seeds=2, sizes=("tiny:small", "tiny"), scale=scale)
     course, do, done = studies()[name](plan, Store(tmp_path / "runs")), _fake(tmp_path / "made"), set()
     try:
         while True:
