@@ -144,7 +144,7 @@ MADE: dict[str, tuple[Callable[[Path], dict[str, Any]], list[str]]] = {
             "nothing announced: over-claiming falls through one half at an audit probability of 0.30",
             "the reward stops paying for it at 0.25",
             "these advantages stop reinforcing it at 0.52 (surely wrong answers: 0.31)",
-            "nothing announced, advantages only centred: over-claiming",
+            "nothing announced, advantages centred: over-claiming",
             "not on the grid",
         ],
     ),

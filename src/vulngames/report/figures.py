@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from vulngames.arm import Curve
 from vulngames.measure import Interval
@@ -118,12 +118,18 @@ class Line:
 
 
 def sheet(
-    titles: Sequence[str], draws: Sequence[Draw], said: str, salt: str, columns: int = 4, height: float = 1.9
+    titles: Sequence[str],
+    draws: Sequence[Draw],
+    said: str,
+    salt: str,
+    columns: int = 4,
+    height: float = 1.9,
+    width: float = 2.75,
 ) -> Markup:
     """Small panels side by side, each drawn by its own function on its axes."""
     rows = -(-len(draws) // columns)
     with matplotlib.style.context(["default", {**_STYLE, "svg.hashsalt": salt}]):
-        figure = Figure(figsize=(2.75 * min(columns, len(draws)), height * rows), layout="constrained")
+        figure = Figure(figsize=(width * min(columns, len(draws)), height * rows), layout="constrained")
         grid = figure.subplots(rows, min(columns, len(draws)), squeeze=False).flatten()
         for axes, title, draw in zip(grid, titles, draws, strict=False):
             draw(axes)
@@ -231,6 +237,12 @@ def bars(axes: Any, rows: Sequence[tuple[str, Interval | None, Interval | None]]
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.axvline(0, color=ROLES["grid"], linewidth=0.8)
     axes.grid(axis="x", color=ROLES["grid"], linewidth=0.6)
+
+
+def ticks(axes: Any, values: Sequence[float]) -> None:
+    """Ticks at these numbers and nowhere else, in thousands."""
+    axes.set_xticks(values, [f"{value / 1000:,.0f} k" for value in values])
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def mark(axes: Any, x: float, text: str, low: float | None = None, high: float | None = None) -> None:

@@ -77,13 +77,12 @@ def _transfer(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
         if sides in ({1}, {-1}):
             way = "above" if sides == {1} else "below"
             moved.append(f"{_short(first)} → {_short(game)} lies {way} both controls, ER {number.full(here)}")
-    answers = moved or ["no cell off the diagonal differs measurably from both controls"]
     caption = (
         "A row is what was trained, a column the game it is measured in. A cell off the diagonal says something of "
         "transfer only against the first row and against its twin in the patched matrix."
     )
-    count = f"{len(moved)} of {len(off)} cells off the diagonal differ from both controls"
-    return Found([count, *answers], [Picture(drawn, caption)])
+    count = f"{len(moved)} of {len(off)} cells off the diagonal differ measurably from both controls"
+    return Found([count, *moved], [Picture(drawn, caption)])
 
 
 def _catalysis(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
@@ -313,16 +312,18 @@ def _audit_rate(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
     names = [_audited(*way) for way in ways]
     heat = partial(figures.heat, cells=cells, rows=names, columns=[f"{rate:g}" for rate in rates])
     phases = partial(_phases, rows=rows, boundaries=summary["boundaries"])
-    titles = ["claims of wrong answers", "where claiming pays", "claims of wrong answers"]
-    drawn = figures.sheet(titles, [plot, phases, heat], "over-claims against audits", "audit", 3, 2.8)
+    titles = ["claims of wrong answers", "where claiming pays"]
+    drawn = figures.sheet(titles, [plot, phases], "over-claims against audits", "audit", 2, 2.8, 3.8)
     caption = (
-        "Left, right: the share of wrong answers that are claimed right, at the end of training. Middle: by the "
-        "reward's closed form claiming pays in the darker region, always below 1/7 and above it only for answers that "
-        "are right with at least that chance; in the lighter one too it is reinforced, because advantages are divided "
-        "by the spread of their group. A point is a cell of the first curve, as high as its share of right answers, as "
-        "full as its over-claims."
+        "Left: the share of wrong answers that are claimed right, at the end of training. Right: by the reward's "
+        "closed form claiming pays in the darker region, always below 1/7 and above it only for answers that are right "
+        "with at least that chance; in the lighter one too it is reinforced, because advantages are divided by the "
+        "spread of their group. A point is a cell of the first curve, as high as its share of right answers, as full "
+        "as its over-claims."
     )
-    return Found([_crossed(way, crossings.get(way, {})) for way in ways], [Picture(drawn, caption)])
+    matrix = figures.sheet(["claims of wrong answers"], [heat], "over-claims, a cell each", "audit-cells", 1, 1.9, 7.6)
+    pictures = [Picture(drawn, caption), Picture(matrix, "The same as numbers, by audit probability; –: not tried.")]
+    return Found([_crossed(way, crossings.get(way, {})) for way in ways], pictures)
 
 
 def _crossed(way: tuple[float | None, bool], entry: Mapping[str, Any]) -> str:
@@ -351,7 +352,7 @@ def _way(row: Row) -> tuple[float | None, bool]:
 
 def _audited(told: float | None, normalised: bool) -> str:
     announced = "nothing announced" if told is None else f"{told:.0%} announced"
-    return announced if normalised else f"{announced}, advantages only centred"
+    return announced if normalised else f"{announced}, advantages centred"
 
 
 def _scale(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
@@ -370,6 +371,7 @@ def _scale(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
         ]
         axes.set_xscale("log")
         figures.lines(axes, curves, "parameters")
+        figures.ticks(axes, [count for count in sizes.values() if count])
 
     draws = [partial(plot, game=game) for game in games]
     drawn = figures.sheet([_short(game) for game in games], draws, "ER and ITP against parameters", "scale", height=2.1)
