@@ -10,7 +10,8 @@ import sys
 import threading
 import time
 import warnings
-from pathlib import Path
+
+from soak import children
 
 from vulngames.sandbox import Sandbox, Test
 from vulngames.sandbox.worker import TierRefusedError
@@ -22,19 +23,13 @@ KILLED_AFTER_S = 0.15
 """Since the program was handed over: while it sleeps."""
 
 
-def zygotes() -> list[int]:
-    """Return the ids of this process's children."""
-    tasks = Path("/proc/self/task").iterdir()
-    return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
-
-
 def replacement_ms(sandbox: Sandbox) -> float:
     """Kill the one zygote in its work; the program is run again, and must be right."""
     killed = []
 
     def kill() -> None:
         killed.append(time.perf_counter())
-        for pid in zygotes():
+        for pid in children():
             os.kill(pid, signal.SIGKILL)
 
     timer = threading.Timer(KILLED_AFTER_S, kill)
