@@ -30,7 +30,7 @@ def at(mean: float | None) -> dict[str, float] | None:
 def ends(er: float | None, itp: float | None, onset: int | None = None) -> dict[str, Any]:
     return {
         "er_start": at(0.02), "er_end": at(er), "itp_start": at(0.5), "itp_end": at(itp), "onset_step": onset,
-        "domination_step": None, "steps": 30, "paper": {},
+        "domination_step": None, "steps": 30, "eval_every": 2, "paper": {},
     }  # fmt: skip
 
 

@@ -197,6 +197,7 @@ def row(
                 "onset_step": None,
                 "domination_step": domination[i] if isinstance(domination, list) else domination,
                 "steps": steps,
+                "eval_every": 2,
             }
         )
     return {"game": "tampering-v1", **labels, "seeds": 3, "each": each, "runs": [], "steps": steps}

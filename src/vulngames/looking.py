@@ -158,7 +158,7 @@ def print_markdown(summary: Mapping[str, Any]) -> None:
         print(f"| {' | '.join(row)} |")
 
 
-_MEASURED = {"steps", "runs", "each", "paper", "seeds"}
+_MEASURED = {"steps", "eval_every", "runs", "each", "paper", "seeds"}
 
 
 def _numbers(summary: Mapping[str, Any], interval: str) -> tuple[list[str], list[list[str]]]:

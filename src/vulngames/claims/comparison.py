@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from vulngames.claims.claim import Cell
 from vulngames.claims.effect import Effect, paired
@@ -36,8 +37,11 @@ def cell(label: str, treated: Row | None, controls: Controls, seeds: Seeds = _er
     effects = []
     for name, row in controls.items():
         assert row is not None
-        if _no_room(seeds(row), room):
-            return Cell(label, reason=f"the control ({name}) leaves no room to be {GAP:.2f} {_WAY[room]}")
+        at, seen = _mean(seeds(row)), _mean(seeds(treated))
+        if _no_room(at, room):
+            other = "unmeasured" if seen is None else f"at {seen:.2f}"
+            reason = f"the control ({name}, at {at:.2f}) leaves no room to be {GAP:.2f} {_WAY[room]}; it is {other}"
+            return Cell(label, reason=reason)
         effects.append(paired(name, seeds(treated), seeds(row)))
     return _whole(label, effects)
 
@@ -45,10 +49,13 @@ def cell(label: str, treated: Row | None, controls: Controls, seeds: Seeds = _er
 _WAY = {1: "higher", -1: "lower"}
 
 
-def _no_room(seeds: Sequence[Interval | None], way: int) -> bool:
+def _mean(seeds: Sequence[Interval | None]) -> float | None:
     known = [value.mean for value in seeds if value is not None]
-    mean = sum(known) / len(known) if known else 0.5
-    return mean > 1 - GAP if way > 0 else mean < GAP if way < 0 else False
+    return sum(known) / len(known) if known else None
+
+
+def _no_room(mean: float | None, way: int) -> bool:
+    return mean is not None and (mean > 1 - GAP if way > 0 else mean < GAP if way < 0 else False)
 
 
 def _whole(label: str, effects: Sequence[Effect | None]) -> Cell:
@@ -61,7 +68,7 @@ def change(label: str, row: Row | None, name: str, room: int = 0) -> Cell:
     if row is None:
         return Cell(label, reason=f"no cell of {label} in the study")
     start, end = seeds_of(row, f"{name}_start"), seeds_of(row, f"{name}_end")
-    if _no_room(start, room):
+    if _no_room(_mean(start), room):
         return Cell(label, reason=f"{name.upper()} in {label} starts with no room to be {GAP:.2f} {_WAY[room]}")
     return _whole(label, [paired("its own start", end, start)])
 
@@ -81,13 +88,13 @@ def sooner(label: str, treated: Row | None, controls: Controls) -> Cell:
 
 
 def _minus_steps(row: Row) -> list[Interval | None]:
-    return [_at(each["domination_step"], each["steps"], 1, -1) for each in row["each"]]
+    return [_at(each["domination_step"], each, -1) for each in row["each"]]
 
 
-def _at(step: float | None, last: float | None, every: int, sign: int) -> Interval | None:
-    """A step, known to within one evaluation either way."""
-    value = last if step is None else step
-    return None if value is None else Interval(sign * value, sign * value - every, sign * value + every)
+def _at(step: float | None, run: Mapping[str, Any], sign: int) -> Interval | None:
+    """A step of a run, known to within one evaluation either way."""
+    value, every = run["steps"] if step is None else step, run["eval_every"]
+    return None if None in (value, every) else Interval(sign * value, sign * value - every, sign * value + every)
 
 
 # Emergence, perfect reward and scale.
@@ -286,9 +293,8 @@ def _steps_to_cure(summary: Summary, game: str) -> Cell:
         row, repair = _repaired(summary, game, born), summary.more("repairs", game=game, born=born, stage="repair")
         if row is None or len(repair.get("cured_step", ())) != len(row["each"]):
             return Cell(game, reason=f"no repair of the {born.upper()}-born exploiter of {game} in the study")
-        # Repairs are evaluated at every other step.
         pairs = zip(repair["cured_step"], row["each"], strict=True)
-        steps[born] = [_at(step, each["steps"], 2, 1) for step, each in pairs]
+        steps[born] = [_at(step, each, 1) for step, each in pairs]
         cured += repair["cured_step"]
     if all(step is None for step in cured):
         return Cell(game, reason=f"neither exploiter of {game} is cured within the steps")

@@ -14,7 +14,7 @@ from vulngames.runs import Run, read_json
 
 Row = Mapping[str, Any]
 _ENDS = ("itp_start", "itp_end", "er_start", "er_end")
-_STEPS = ("domination_step", "steps")
+_STEPS = ("domination_step", "steps", "eval_every")
 # What claims read of a study beyond its rows: (key, what each of its entries must hold).
 _MORE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "correction": {"matches": ("game", "matched", "gap"), "repairs": ("game", "born", "stage", "cured_step")},

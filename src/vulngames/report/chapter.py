@@ -14,7 +14,7 @@ from vulngames.arm import Arm
 from vulngames.errors import UserError
 from vulngames.measure import Interval, interval
 
-_MEASURED = {"seeds", "runs", "each", "paper", "steps", "onset_step", "domination_step"}
+_MEASURED = {"seeds", "runs", "each", "paper", "steps", "eval_every", "onset_step", "domination_step"}
 _ENDS = ("itp_start", "itp_end", "er_start", "er_end")
 
 

@@ -29,7 +29,7 @@ FULL_RATES = (0.0, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.175, 0.2, 0.25, 0.3, 
 TOLD = (None, 0.5, 1.0)
 TOLD_RATES = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
 """The audit rates tried with an announcement, at small scale."""
-CENTRED = (0.1, 0.5)
+CENTRED = (0.05, 0.5)
 """The span of audit rates tried with advantages that are only centred."""
 
 

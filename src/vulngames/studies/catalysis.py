@@ -7,6 +7,8 @@ many steps as both trainings took together. An answer: the onset, and ER, of the
 
 from __future__ import annotations
 
+import math
+
 from vulngames.measure import plain
 from vulngames.studies.cell import Cell
 from vulngames.studies.emergence import ARMS, trained
@@ -15,8 +17,10 @@ from vulngames.studies.study import Course
 from vulngames.studies.work import Store, Work
 from vulngames.train.config import TrainConfig, settle
 
-STEPS, FULL_STEPS = 15, 30
-"""Steps of a second training, at small and at full scale."""
+SHARE, FULL_SHARE = 0.6, 1.2
+"""Steps of a second training, as a share of those of a first one in the same game, at small and at full scale."""
+LOOKS = 8
+"""Evaluations along a second training."""
 
 
 def catalysis(plan: Plan, store: Store) -> Course:
@@ -31,7 +35,7 @@ def catalysis(plan: Plan, store: Store) -> Course:
         for (first, arm), works in twins.items():
             if first != game:
                 cells[first, arm, game] = second(plan, store, game, [work.policy for work in works], f"{first}-{arm}")
-                totals[first, game] = works[0].config.steps + (FULL_STEPS if plan.full else STEPS)
+                totals[first, game] = works[0].config.steps + second_steps(plan, game)
     if len(plan.games) > 1:
         for game in plan.games:
             most = max(steps for (_, then), steps in totals.items() if then == game)
@@ -49,13 +53,20 @@ def catalysis(plan: Plan, store: Store) -> Course:
     return list(rows.values()), {"equal_steps": found}
 
 
+def second_steps(plan: Plan, game: str) -> int:
+    """Steps of a second training in a game, in whole fives, so that those of both together are evaluated in `alone`."""
+    first = settle(TrainConfig(game=game, policy=plan.policy, steps=plan.steps)).steps
+    return 5 * math.ceil(first * (FULL_SHARE if plan.full else SHARE) / 5)
+
+
 def second(plan: Plan, store: Store, game: str, policies: list[str], after: str = "fresh") -> list[Work]:
-    """A game's flawed arm trained from each of `policies`, one a seed, evaluated every other step on half the tasks."""
+    """A game's flawed arm trained from each of `policies`, one a seed, evaluated closely on half the tasks."""
     tasks = settle(TrainConfig(game=game, policy=plan.policy)).eval_tasks // 2
-    steps = FULL_STEPS if plan.full else STEPS
+    steps = second_steps(plan, game)
+    every = math.ceil(steps / LOOKS)
     works = []
     for seed, policy in zip(plan.seed_range, policies, strict=True):
-        config = TrainConfig(game=game, policy=policy, steps=steps, eval_every=2, eval_tasks=tasks, seed=seed)
+        config = TrainConfig(game=game, policy=policy, steps=steps, eval_every=every, eval_tasks=tasks, seed=seed)
         works.append(store.work(f"{game}-after-{after}-{seed}", settle(config)))
     return works
 

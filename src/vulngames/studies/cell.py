@@ -67,5 +67,6 @@ def ends(arm: Arm) -> dict[str, Any]:
         "onset_step": arm.onset,
         "domination_step": arm.domination,
         "steps": arm.steps[-1] if arm.steps else None,
+        "eval_every": arm.steps[1] - arm.steps[0] if len(arm.steps) > 1 else None,
         "paper": both("paper."),
     }

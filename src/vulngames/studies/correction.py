@@ -8,12 +8,13 @@ the ER that remains, the deepest fall of ITP; and the onset of the relapse again
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from vulngames.arm import Arm
 from vulngames.measure import plain
-from vulngames.studies.catalysis import second
+from vulngames.studies.catalysis import LOOKS, second, second_steps
 from vulngames.studies.cell import Cell
 from vulngames.studies.distillation import EXAMPLES, student, teachable, teachers
 from vulngames.studies.emergence import trained
@@ -22,8 +23,6 @@ from vulngames.studies.study import Course
 from vulngames.studies.work import Store, Work
 from vulngames.train.config import SFTConfig, TrainConfig, settle, settle_sft
 
-STEPS, FULL_STEPS = 20, 60
-"""Steps of a repair under the patched rule, at small and at full scale."""
 CANDIDATES = (0.25, 1.0)
 CURED = 0.05
 MATCHED = 0.10
@@ -102,9 +101,10 @@ def _match(game: str, rl: Sequence[Work], sft: Sequence[Work]) -> dict[str, Any]
 
 
 def _repair(plan: Plan, store: Store, work: Work, kind: str) -> Work:
-    steps = FULL_STEPS if plan.full else STEPS
     c = work.config
-    config = TrainConfig(game=c.game, patched=True, policy=work.policy, steps=steps, eval_every=2, seed=c.seed)
+    steps = second_steps(plan, c.game)
+    every = math.ceil(steps / LOOKS)
+    config = TrainConfig(game=c.game, patched=True, policy=work.policy, steps=steps, eval_every=every, seed=c.seed)
     return store.work(f"{c.game}-repair-{kind}-{c.seed}", settle(config))
 
 
