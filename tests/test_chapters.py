@@ -16,7 +16,7 @@ pytest.importorskip("jinja2")
 from tests.test_report import make_run, words
 from vulngames.errors import UserError
 from vulngames.report import write_report
-from vulngames.report.studies import CHAPTERS
+from vulngames.report.chapters import CHAPTERS
 from vulngames.runs import Run, write_json
 
 GAMES = ("tampering-v1", "proxy-v1")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
@@ -23,8 +24,9 @@ from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig
 from vulngames.types import Game, Sample, Task
 
 T = TypeVar("T")
-# Piped, there is no terminal to fit: cut nothing.
+# Piped, there is no terminal to fit: text is folded for reading, and tables of numbers are as wide as they are.
 _out = Console(width=None if sys.stdout.isatty() else 160)
+_tables = Console(width=None if sys.stdout.isatty() else 1000)
 # Progress goes beside the results, so that these can be piped.
 _progress = Console(stderr=True)
 
@@ -142,18 +144,20 @@ def show_measures(game: Game[Any], samples: Sequence[Sample], measured: Mapping[
 
 def show_summary(summary: Mapping[str, Any]) -> None:
     """One row a condition of a study: ITP and ER at both ends with intervals, onset and domination."""
-    table = Table(title=f"{summary['study']}, policy {summary['policy']}, {summary['wall_s']:.0f} s")
-    columns, rows = _numbers(summary, "{mean:.3f} [{lo:.3f}, {hi:.3f}]")
+    title = f"{summary['study']}, policy {summary['policy']}, {summary['wall_s']:.0f} s"
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    columns, rows = _numbers(summary)
     for column in columns:
-        table.add_column(column, no_wrap=True)
+        # Nothing is cut on a narrow terminal: intervals break between their bounds, and words anywhere.
+        table.add_column(column, min_width=7 if column.startswith(("ITP", "ER")) else None, overflow="fold")
     for row in rows:
         table.add_row(*map(escape, row))
-    _out.print(table)
+    _tables.print(table)
 
 
 def print_markdown(summary: Mapping[str, Any]) -> None:
     """The same as a table in Markdown."""
-    columns, rows = _numbers(summary, "{mean:.2f} [{lo:.2f}, {hi:.2f}]")
+    columns, rows = _numbers(summary)
     for row in (columns, ["---"] * len(columns), *rows):
         print(f"| {' | '.join(row)} |")
 
@@ -161,7 +165,7 @@ def print_markdown(summary: Mapping[str, Any]) -> None:
 _MEASURED = {"steps", "eval_every", "runs", "each", "paper", "seeds"}
 
 
-def _numbers(summary: Mapping[str, Any], interval: str) -> tuple[list[str], list[list[str]]]:
+def _numbers(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """The columns of a study's table, and its rows as text."""
     ends = [f"{name}_{end}" for name in ("itp", "er") for end in ("start", "end")]
     steps = ["onset_step", "domination_step"]
@@ -171,7 +175,10 @@ def _numbers(summary: Mapping[str, Any], interval: str) -> tuple[list[str], list
     heads = ["ITP start", "ITP end", "ER start", "ER end", "onset", "domination"]
 
     def shown(row: Mapping[str, Any]) -> list[str]:
-        measured = ["not measurable" if row[end] is None else interval.format(**row[end]) for end in ends]
+        measured = [
+            "not measurable" if row[end] is None else "{mean:.2f} [{lo:.2f}, {hi:.2f}]".format(**row[end])
+            for end in ends
+        ]
         return [*(_plain(row[key]) for key in (*labels, "seeds")), *measured, *(_plain(row[step]) for step in steps)]
 
     return [*(label.replace("_", " ") for label in labels), "seeds", *heads], [shown(row) for row in rows]

@@ -30,6 +30,8 @@ ROLES = {
     "grid": "#e0e0e0",
     "card": "#fefefe",
 }
+COLOURS = ("flawed", "patched", "third", "fourth")
+"""Roles that tell up to four curves apart."""
 _DASHES: dict[str, str] = {"flawed": "-", "patched": "--"}
 _STYLE = {
     "svg.fonttype": "none",

@@ -15,9 +15,9 @@ from vulngames.arm import Arm, ArmName
 from vulngames.errors import UserError, choose
 from vulngames.games import GAMES
 from vulngames.report.chapter import Chapter
+from vulngames.report.chapters import CHAPTERS, chapter
 from vulngames.report.match import Match
 from vulngames.report.provenance import Provenance, provenance
-from vulngames.report.studies import CHAPTERS, chapter
 from vulngames.runs import Run, read_json
 
 

@@ -1,0 +1,43 @@
+"""The chapters: for each study a picture fit for its question, and sentences made of its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vulngames.report.chapter import Chapter, Found
+from vulngames.report.chapters.audit_rate import audit_rate
+from vulngames.report.chapters.catalysis import catalysis
+from vulngames.report.chapters.correction import correction
+from vulngames.report.chapters.distillation import distillation
+from vulngames.report.chapters.perfect_reward import perfect_reward
+from vulngames.report.chapters.scale import scale
+from vulngames.report.chapters.transfer import transfer
+from vulngames.report.row import Row, read_rows
+
+CHAPTERS: dict[str, tuple[str, Callable[[Sequence[Row], Mapping[str, Any]], Found]]] = {
+    "transfer": ("Does an exploit learned in one game show in the others, without training there?", transfer),
+    "catalysis": ("Does a first learned exploit open a second one earlier, or wider?", catalysis),
+    "distillation": ("Does an exploit pass from a teacher's transcripts to a student?", distillation),
+    "correction": ("Is an exploit born of RL harder to train out than one born of imitation?", correction),
+    "audit-rate": ("How often must reports be audited, and does announcing audits help?", audit_rate),
+    "scale": ("Does a larger policy learn the exploit sooner, or more of it?", scale),
+    "perfect-reward": ("Does the exploit grow when it can be used but is not paid?", perfect_reward),
+}
+
+
+def chapter(path: Path, summary: Mapping[str, Any]) -> Chapter:
+    """The chapter of the study that `path` holds.
+
+    Raises:
+        UserError: the summary is damaged.
+    """
+    name = str(summary["study"])
+    question, draw = CHAPTERS[name]
+    rows = read_rows(path, summary)
+    found = draw(rows, summary) if rows else Found(["nothing was measured"])
+    unfinished = sum(not row.arm.complete for row in rows)
+    notes = [f"{unfinished} of {len(rows)} cells have runs that are missing or not finished."] if unfinished else []
+    facts = [("command", str(summary.get("command", ""))), ("scale", str(summary.get("scale", "")))]
+    return Chapter(name, question, found, rows, notes, facts)
