@@ -20,6 +20,7 @@ pytest.importorskip("trl")
 from vulngames.games.self_grading import best_response
 from vulngames.runs import Run
 from vulngames.studies.audit_rate import RATES, _falls
+from vulngames.studies.catalysis import alone, second_steps
 from vulngames.studies.plan import Plan
 from vulngames.studies.study import studies
 from vulngames.studies.work import Store, Work
@@ -70,6 +71,15 @@ def test_other_weights_are_another_recipe(tmp_path: Path) -> None:
 
         _weights.cache_clear()
     assert len(names) == 2
+
+
+@pytest.mark.parametrize("plan", [Plan(), Plan(scale="full"), Plan(steps=7), Plan(steps=7, scale="full")], ids=str)
+def test_the_control_of_equal_steps_is_evaluated_where_they_end(tmp_path: Path, plan: Plan) -> None:
+    for game in plan.games:
+        firsts = [settle(TrainConfig(game=first, steps=plan.steps)).steps for first in plan.games]
+        totals = {first + second_steps(plan, game) for first in firsts}
+        control = alone(plan, Store(tmp_path), game, max(totals))[0].config
+        assert all(total % control.eval_every == 0 or total == control.steps for total in totals)
 
 
 def _written(tmp_path: Path, game: str, **more: Any) -> Path:
