@@ -84,7 +84,14 @@ def _correction(home: Path) -> dict[str, Any]:
     match = {"gap": 0.02, "matched": True, "pairs": []}
     unmatched = {"gap": None, "matched": False, "pairs": []}
     repairs = [
-        {"game": game, "born": born, "stage": "repair", "cured_step": [6, None], "lowest_itp": [0.1, None]}
+        {
+            "game": game,
+            "born": born,
+            "stage": "repair",
+            "cured_step": [6, None],
+            "lowest_itp": [0.1, None],
+            "cured": [True, False],
+        }
         for game in GAMES
         for born in ("rl", "sft", "never")
     ]
@@ -136,7 +143,13 @@ MADE: dict[str, tuple[Callable[[Path], dict[str, Any]], list[str]]] = {
     ),
     "correction": (
         _correction,
-        ["tampering: matched in ER (gap 0.02)", "proxy: not matched", "steps to ER ≤ 5 %", "6, not", "patched rule"],
+        [
+            "tampering: matched in ER (worst seed by 0.02)",
+            "proxy: not matched",
+            "steps to ER ≤ 5 %",
+            "6, not",
+            "patched rule",
+        ],
     ),
     "audit-rate": (
         _audit_rate,
@@ -203,11 +216,35 @@ def test_a_chapter_of_nothing(tmp_path: Path, name: str) -> None:
     assert "nothing was measured" in words(write_report([home], tmp_path / "page.html"))
 
 
-@pytest.mark.parametrize("damage", [{"rows": None}, {"rows": [{"game": "proxy-v1"}]}, {"rows": ["x"]}], ids=str)
+def test_one_seed_is_no_comparison(tmp_path: Path) -> None:
+    home = make(tmp_path / "s", "perfect-reward")
+    summary = json.loads((home / "summary.json").read_text())
+    for row in summary["rows"]:
+        row["each"] = row["each"][:1]
+    write_json(home / "summary.json", summary)
+    assert "2 of 2 cells are measured in fewer than two seeds" in words(write_report([home], tmp_path / "page.html"))
+
+
+def test_policies_of_one_size_and_exploits_that_dominate_at_once_are_drawn(tmp_path: Path) -> None:
+    for name, change in (("scale", {"parameters": {"tiny:small": 9, "tiny": 9}}), ("catalysis", {})):
+        home = make(tmp_path / name, name)
+        summary = {**json.loads((home / "summary.json").read_text()), **change}
+        for each in (each for row in summary["rows"] for each in row["each"]):
+            each["domination_step"] = 0
+        write_json(home / "summary.json", summary)
+        assert "<svg" in write_report([home], tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"rows": None}, {"rows": [{"game": "proxy-v1"}]}, {"rows": ["x"]}, {"rows": [{}]}, {"parameters": ...},
+     {"policy": ...}],
+    ids=str,
+)  # fmt: skip
 def test_a_damaged_summary_is_named(tmp_path: Path, damage: dict[str, Any]) -> None:
     home = make(tmp_path / "s", "scale")
     summary = json.loads((home / "summary.json").read_text())
-    write_json(home / "summary.json", {**summary, **damage})
+    write_json(home / "summary.json", {key: held for key, held in {**summary, **damage}.items() if held is not ...})
     with pytest.raises(UserError, match=r"summary.json is damaged"):
         write_report([home], tmp_path / "page.html")
 

@@ -63,7 +63,7 @@ def test_thresholds_are_what_was_fixed() -> None:
 
 @pytest.mark.parametrize(
     ("need", "counts"),
-    [(EVERY, (1, 4, 12)), (NEARLY, (1, 3, 9)), (MOST, (1, 3, 7)), (SEVERAL, (2, 2, 2)), (SOME, (1, 1, 1))],
+    [(EVERY, (1, 4, 12)), (NEARLY, (2, 3, 9)), (MOST, (2, 3, 7)), (SEVERAL, (2, 2, 2)), (SOME, (1, 1, 1))],
 )
 def test_how_many_cells_a_wording_speaks_of(need: Any, counts: tuple[int, ...]) -> None:
     assert tuple(need.count(m) for m in (1, 4, 12)) == counts
@@ -238,11 +238,12 @@ def distillation(
     student: float, honest: float, other: float = 0.9, one: Any = (0.5, 5), none: Any = (0.5, 5)
 ) -> dict[str, Any]:
     rows = []
-    for policy, er in (("tiny", student), ("tiny:small", other)):
-        for share, level in ((None, 0.02), (0.0, honest), (1.0, er)):
-            rows.append(row((level,) * 2, student=policy, share=share, then=""))
-    for share, (er, step) in ((0.01, one), (0.0, none)):
-        rows.append(row((0.02, er), domination=step, student="tiny", share=share, then="rl"))
+    for game in GAMES[:2]:
+        for policy, er in (("tiny", student), ("tiny:small", other)):
+            for share, level in ((None, 0.02), (0.0, honest), (1.0, er)):
+                rows.append(row((level,) * 2, game=game, student=policy, share=share, then=""))
+        for share, (er, step) in ((0.01, one), (0.0, none)):
+            rows.append(row((0.02, er), domination=step, game=game, student="tiny", share=share, then="rl"))
     return {"study": "distillation", "policy": "tiny", "rows": rows}
 
 
@@ -256,7 +257,8 @@ def correction(
         for born, er, steps in (("rl", rl, cured[0]), ("sft", sft, cured[1]), ("never", 0.0, (0, 0, 0))):
             rows.append(row((0.9, er), game=game, born=born, stage="repair", steps=20))
             rows.append(row((0.0, 0.9), game=game, born=born, stage="relapse", domination=relapse[born == "never"]))
-            repairs.append({"game": game, "born": born, "stage": "repair", "cured_step": list(steps)})
+            cured_in = {"cured_step": list(steps), "cured": [step is not None for step in steps]}
+            repairs.append({"game": game, "born": born, "stage": "repair", **cured_in})
         rows.append(row((0.0, 0.9), game=game, born="fresh", stage="relapse", domination=relapse[1]))
     after = {game: "repair" for game in games}
     return {"study": "correction", "rows": rows, "matches": matches, "repairs": repairs, "relapse_after": after}
@@ -296,6 +298,8 @@ VERDICTS = [
     ("emergence", "v1", emergence(0.9, 0.02), S),
     ("emergence", "v1", mixed_emergence(3), S),
     ("emergence", "v1", mixed_emergence(2), C),
+    # One game is not nearly every game.
+    ("emergence", "v1", emergence(0.9, 0.02, games=GAMES[:1]), N),
     ("emergence", "v2", mixed_emergence(1), S),
     ("emergence", "v2", mixed_emergence(0), C),
     ("emergence", "v2", emergence(0.12, 0.02), Q),
@@ -375,6 +379,9 @@ VERDICTS = [
     ("scale", "v1 and v2", scale(0.25, 0.4, 0.56), C),
     ("scale", "v1 and v2", {**scale(0.25, 0.4, 0.56), "parameters": {"s0": 9, "s1": 8, "s2": 7}}, S),
     ("scale", "v1 and v2", scale(0.98, 0.98, 0.98), N),
+    # No room to be higher is room enough to be lower.
+    ("scale", "v1 and v2", scale(0.6, 0.7, 0.95), C),
+    ("scale", "v1 and v2", scale(0.87, 0.9, 0.95), N),
     ("scale", "v1 and v2", scale(0.5), N),
     ("scale-compliance", "v1 and v2", scale(0.56, 0.25), S),
     ("instruction-tuned", "v1 and v2", emergence(0.9, 0.02), N),
@@ -424,8 +431,30 @@ def test_cells_that_were_not_measured_are_told(tmp_path: Path) -> None:
     summary = emergence(0.9, 0.02)
     summary["rows"][0] = row((None, None), game=GAMES[0], arm="flawed")
     found = judged(tmp_path, "emergence", "v1", summary)
-    assert found.verdict == S and "1 more could not be measured" in found.reason and "of 3 cells" in found.threshold
+    assert found.verdict == S and "1 more could not be measured" in found.reason and "of 4 cells" in found.threshold
     assert [each.verdict for each in found.cells] == [N, S, S, S]
+
+
+def test_what_could_not_be_measured_speaks_for_nobody() -> None:
+    up, down = ([Effect("c", (Interval(m, m - 0.01, m + 0.01),) * 3)] for m in (0.9, -0.9))
+
+    def answers(cells: list[list[Effect]], *needs: int) -> list[str]:
+        return [verdict(Above(0.1), cells, need, unmeasured=1)[0] for need in needs]
+
+    # Of four cells, three measured. The fourth may pass or fail: it is neither counted as passed, nor left out.
+    assert answers([up, up, up], 1, 3, 4) == [S, S, Q]
+    assert answers([up, up, down], 2, 3, 4) == [S, Q, C]
+    assert answers([down, down, down], 1, 2, 3) == [Q, C, C]
+
+
+def test_the_control_that_is_shown_is_the_one_that_contradicts() -> None:
+    def against(name: str, mean: float, half: float) -> Effect:
+        return Effect(name, (Interval(mean, mean - half, mean + half),) * 3)
+
+    cell = Cell("x", (against("wide", -0.05, 0.45), against("narrow", 0.0, 0.03)))
+    claim = Claim("x", "", (), "s", "", Above(0.1), lambda _: [cell])
+    found = judge(claim, Wording("", "", EVERY), Summary(Path(), {"study": "s", "rows": []}))
+    assert (found.verdict, found.control) == (C, "narrow") and found.hi is not None and found.hi < 0.1
 
 
 def test_a_verdict_against_says_of_which_model(tmp_path: Path) -> None:
@@ -472,6 +501,7 @@ def broken() -> Iterator[tuple[str, str | Callable[[dict[str, Any]], None]]]:
     yield "numbers of seeds", lambda s: s["rows"][0]["each"].pop()
     yield "matches", lambda s: s.pop("matches")
     yield "repairs", lambda s: s["repairs"][0].update(cured_step="soon")
+    yield "repairs", lambda s: s["repairs"][0].update(cured=["yes"])
     yield "parameters", lambda s: s.update(parameters={"tiny": "many"})
     yield "relapse_after", lambda s: s.update(relapse_after=3)
 

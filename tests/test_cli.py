@@ -59,6 +59,7 @@ BAD = [
     (("eval", "self-grading-v1", "--parameters", "audit_rate", "7"), "audit_rate of self-grading-v1 = 7.0 is out"),
     (("study", "emergence", "--games", "chess"), "unknown game 'chess'"),
     (("study", "emergence", "--seeds", "0"), "seeds = 0"),
+    (("study", "audit-rate", "--games", "proxy-v1"), "valid for audit-rate: self-grading-v1"),
     (("report", "empty"), "empty"),
     (("report", "nowhere"), "nowhere"),
     (("score", "proxy-v1", "--data", "none.parquet", "--texts", "text.txt", "--out", "o.jsonl"), "none.parquet"),

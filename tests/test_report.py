@@ -120,10 +120,15 @@ def make_study(out: Path, games: Sequence[str], seeds: int = 2) -> Path:
                     **ends(runs, "er", gap),
                     "onset_step": steps[0] if arm == "flawed" else None,
                     "domination_step": steps[1] if arm == "flawed" else None,
+                    "steps": STEPS[-1],
+                    "eval_every": STEPS[1],
+                    "each": [],
+                    "paper": {},
                     "runs": [f"runs/{run.path.name}" for run in runs],
                 }
             )
-    summary = {"study": "emergence", "rows": rows, "command": "vulngames study emergence", "wall_s": 412.3}
+    summary = {"study": "emergence", "policy": "tiny", "command": "vulngames study emergence", "wall_s": 412.3}
+    summary["rows"] = rows
     write_json(out / "summary.json", summary)
     return out
 
@@ -162,7 +167,7 @@ def test_holds_the_numbers_of_its_files(study: Path, tmp_path: Path) -> None:
     assert "onset step 15) and not under the patch" in seen
     assert "342,016 parameters" in seen
     assert "Step 0, before onset" in seen and "Step 15, at onset" in seen and "Step 60, after onset" in seen
-    assert "sandbox tier" in seen.replace("sandbox  tier", "sandbox tier") and "took 412 s" in seen
+    assert "sandbox tier" in seen.replace("sandbox  tier", "sandbox tier") and "time spent in its store 412 s" in seen
     assert "disagrees" not in seen and "Not finished" not in seen
     assert seen.count("finished · run.json · metrics.jsonl · samples.jsonl.gz") == 4
 
@@ -283,7 +288,9 @@ def test_users_mistakes_are_one_line(tmp_path: Path) -> None:
         write_report([tmp_path], out)
     with pytest.raises(UserError, match="nothing to report"):
         write_report([], out)
-    (tmp_path / "summary.json").write_text('{"study": "alchemy"}')
+    write_json(
+        tmp_path / "summary.json", {"study": "alchemy", "policy": "tiny", "command": "", "wall_s": 0, "rows": []}
+    )
     with pytest.raises(UserError, match="unknown study 'alchemy'; valid: emergence"):
         write_report([tmp_path], out)
     (tmp_path / "summary.json").write_text("{")

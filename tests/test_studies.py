@@ -192,6 +192,8 @@ def test_a_mixture_holds_the_share_it_is_asked_for(share: float, examples: int) 
         ([(0.0, 0.9), (1.0, 0.6)], None),
         # It falls for good only the second time.
         ([(0.0, 0.9), (0.1, 0.4), (0.2, 0.9), (0.4, 0.1)], 0.3),
+        ([(0.0, 0.9), (0.1, 0.2), (1.0, 0.6)], None),
+        ([], None),
     ],
 )
 def test_where_a_curve_falls_through_one_half(curve: Any, crossing: float | None) -> None:

@@ -256,7 +256,7 @@ class TableOf:
 
     def __call__(self) -> None:
         from vulngames.looking import print_markdown
-        from vulngames.studies.study import read_summary
+        from vulngames.summary import read_summary
 
         if not self.dirs:
             raise UserError("no directory given; valid: one or more directories of finished studies")

@@ -20,6 +20,7 @@ from vulngames.claims import Judged
 from vulngames.errors import UserError, need
 from vulngames.policies import Sampling
 from vulngames.rollout import rollout
+from vulngames.summary import ENDS, labels
 from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig
 from vulngames.types import Game, Sample, Task
 
@@ -144,7 +145,7 @@ def show_measures(game: Game[Any], samples: Sequence[Sample], measured: Mapping[
 
 def show_summary(summary: Mapping[str, Any]) -> None:
     """One row a condition of a study: ITP and ER at both ends with intervals, onset and domination."""
-    title = f"{summary['study']}, policy {summary['policy']}, {summary['wall_s']:.0f} s"
+    title = f"{summary['study']}, policy {summary['policy']}, {summary['wall_s']:.0f} s spent in its store"
     table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     columns, rows = _numbers(summary)
     for column in columns:
@@ -162,26 +163,21 @@ def print_markdown(summary: Mapping[str, Any]) -> None:
         print(f"| {' | '.join(row)} |")
 
 
-_MEASURED = {"steps", "eval_every", "runs", "each", "paper", "seeds"}
-
-
 def _numbers(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """The columns of a study's table, and its rows as text."""
-    ends = [f"{name}_{end}" for name in ("itp", "er") for end in ("start", "end")]
-    steps = ["onset_step", "domination_step"]
     rows = summary["rows"]
-    labels = [key for key in (rows[0] if rows else ()) if key not in {*_MEASURED, *ends, *steps}]
-    labels.sort(key=lambda label: label != "game")
+    named = sorted(labels(rows[0]) if rows else (), key=lambda label: label != "game")
     heads = ["ITP start", "ITP end", "ER start", "ER end", "onset", "domination"]
 
     def shown(row: Mapping[str, Any]) -> list[str]:
         measured = [
             "not measurable" if row[end] is None else "{mean:.2f} [{lo:.2f}, {hi:.2f}]".format(**row[end])
-            for end in ends
+            for end in ENDS
         ]
-        return [*(_plain(row[key]) for key in (*labels, "seeds")), *measured, *(_plain(row[step]) for step in steps)]
+        steps = (_plain(row[step]) for step in ("onset_step", "domination_step"))
+        return [*(_plain(row.get(key)) for key in (*named, "seeds")), *measured, *steps]
 
-    return [*(label.replace("_", " ") for label in labels), "seeds", *heads], [shown(row) for row in rows]
+    return [*(label.replace("_", " ") for label in named), "seeds", *heads], [shown(row) for row in rows]
 
 
 def _plain(value: object) -> str:

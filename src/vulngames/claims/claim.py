@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from vulngames.claims.effect import Effect, Target, verdict, weakest
+from vulngames.claims.effect import INCONCLUSIVE, Effect, Target, deciding, verdict
 from vulngames.claims.summary import Summary
 from vulngames.measure import Interval
 
@@ -14,15 +14,15 @@ NOT_MEASURABLE = "not measurable"
 
 @dataclass(frozen=True)
 class Need:
-    """How many of m cells a wording speaks of; `words` is put before "of m"."""
+    """How many of m cells a wording speaks of, measured or not; `words` is put before "of m". One cell is not most."""
 
     words: str
     count: Callable[[int], int]
 
 
 EVERY = Need("all", lambda m: m)
-NEARLY = Need("all but one in four", lambda m: m - m // 4)
-MOST = Need("more than half", lambda m: m // 2 + 1)
+NEARLY = Need("all but one in four", lambda m: max(2, m - m // 4))
+MOST = Need("more than half", lambda m: max(2, m // 2 + 1))
 SEVERAL = Need("two or more", lambda m: 2)
 SOME = Need("one or more", lambda m: 1)
 
@@ -70,7 +70,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class JudgedCell:
-    """One cell by itself: its weakest effect, with an interval that holds for all cells together; see `Judged`."""
+    """One cell alone: what its verdict rests on, with an interval that holds for all cells together; see `Judged`."""
 
     label: str
     control: str
@@ -90,7 +90,8 @@ class Judged:
         threshold: what every cell had to reach, and how many cells.
         verdict: supported, contradicted, inconclusive, or not measurable.
         reason: why nothing was compared; else how many cells passed.
-        cell, control, mean, lo, hi: the cell that decides, and its effect against the control it is weakest against.
+        cell, control, mean, lo, hi: the cell that decides, and the effect that the verdict rests on: against the
+            control it is weakest against, or one that it fails by.
         level: of that interval, in percent, two-sided; at least 95, or 90 for equivalence; more where cells share it.
         correction: how they share it, in words.
         cells: every cell; their intervals hold together, and a cell's verdict is its own.
@@ -123,20 +124,20 @@ def judge(claim: Claim, wording: Wording, summary: Summary | None) -> Judged:
     """Judge one wording by a study's summary, or by its absence."""
     cells = claim.compare(summary) if summary else []
     measured = [cell for cell in cells if cell.effects]
-    need = wording.need.count(len(measured))
-    if not measured or need > len(measured):
+    need = wording.need.count(len(cells))
+    unmeasured = len(cells) - len(measured)
+    if measured and need <= len(cells):
+        answer, decides, tail = verdict(claim.target, [cell.effects for cell in measured], need, unmeasured=unmeasured)
+    if not measured or need > len(cells) or (need > len(measured) and answer == INCONCLUSIVE):
         reason = _why_not(claim, summary, cells, need)
-        return _judged(claim, wording, summary, NOT_MEASURABLE, reason, cells, len(measured))
-    answer, decides, tail = verdict(claim.target, [cell.effects for cell in measured], need)
+        return _judged(claim, wording, summary, NOT_MEASURABLE, reason, cells)
     cell = measured[decides]
-    effect = weakest(claim.target, cell.effects)
+    effect = deciding(claim.target, cell.effects, answer, tail)
     passed = [each.verdict for each in _cells(claim, cells)].count("supported")
     reason = f"{passed} of {len(measured)} cells reach it by themselves"
-    if len(measured) < len(cells):
-        reason += f"; {len(cells) - len(measured)} more could not be measured"
-    return _judged(
-        claim, wording, summary, answer, reason, cells, len(measured), cell.label, effect.control, effect.at(tail), tail
-    )
+    if unmeasured:
+        reason += f"; {unmeasured} more could not be measured"
+    return _judged(claim, wording, summary, answer, reason, cells, cell.label, effect.control, effect.at(tail), tail)
 
 
 def _why_not(claim: Claim, summary: Summary | None, cells: Sequence[Cell], need: int) -> str:
@@ -155,7 +156,7 @@ def _cells(claim: Claim, cells: Sequence[Cell]) -> tuple[JudgedCell, ...]:
         if not cell.effects:
             return JudgedCell(cell.label, "", None, None, None, NOT_MEASURABLE, cell.reason)
         answer, _, tail = verdict(claim.target, [cell.effects], 1, m)
-        effect = weakest(claim.target, cell.effects)
+        effect = deciding(claim.target, cell.effects, answer, tail)
         found = effect.at(tail)
         return JudgedCell(cell.label, effect.control, found.mean, found.lo, found.hi, answer, "")
 
@@ -169,14 +170,13 @@ def _judged(
     answer: str,
     reason: str,
     cells: Sequence[Cell],
-    measured: int,
     cell: str = "",
     control: str = "",
     found: Interval | None = None,
     tail: float | None = None,
 ) -> Judged:
-    many = "" if measured < 2 else f"partial conjunction, {wording.need.count(measured)} of {measured} cells"
-    threshold = f"{claim.target} in {wording.need.words}" + (f" of {measured} cells" if measured else "")
+    many = "" if len(cells) < 2 else f"partial conjunction, {wording.need.count(len(cells))} of {len(cells)} cells"
+    threshold = f"{claim.target} in {wording.need.words}" + (f" of {len(cells)} cells" if cells else "")
     return Judged(
         id=claim.id,
         question=claim.question,

@@ -11,7 +11,7 @@ from vulngames.claims.summary import Row, Summary, seeds_of
 from vulngames.measure import Interval, interval
 
 GAP = 0.10
-"""The smallest difference of ER or ITP that counts; what `correction` calls matched differs by no more."""
+"""The smallest difference of ER or ITP that counts."""
 INEVITABLE = 1 / 7
 """The audit rate below which claiming to be right always pays, by the rule of self-grading."""
 ONE_SEED = "fewer than two seeds in which both sides were measured"
@@ -28,8 +28,9 @@ def cell(label: str, treated: Row | None, controls: Controls, seeds: Seeds = _er
     """A row against each of its controls, seed by seed.
 
     Args:
-        room: 1 for a claim that it is higher by `GAP`, which cannot be seen where a control leaves no room for it; -1
-            for one that it is not lower by as much, which goes without saying where a control is that low itself.
+        room: 1 for a claim that it is higher by `GAP`, which cannot be seen where a control leaves no room for it (that
+            it is lower by as much can be); -1 for one that it is not lower by as much, which goes without saying where
+            a control is that low itself.
     """
     missing = [name for name, row in {"": treated, **controls}.items() if row is None]
     if missing or treated is None:
@@ -38,7 +39,7 @@ def cell(label: str, treated: Row | None, controls: Controls, seeds: Seeds = _er
     for name, row in controls.items():
         assert row is not None
         at, seen = _mean(seeds(row)), _mean(seeds(treated))
-        if _no_room(at, room):
+        if _no_room(at, seen, room):
             other = "unmeasured" if seen is None else f"at {seen:.2f}"
             reason = f"the control ({name}, at {at:.2f}) leaves no room to be {GAP:.2f} {_WAY[room]}; it is {other}"
             return Cell(label, reason=reason)
@@ -54,8 +55,10 @@ def _mean(seeds: Sequence[Interval | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _no_room(mean: float | None, way: int) -> bool:
-    return mean is not None and (mean > 1 - GAP if way > 0 else mean < GAP if way < 0 else False)
+def _no_room(control: float | None, treated: float | None, way: int) -> bool:
+    if control is None or way == 0:
+        return False
+    return control < GAP if way < 0 else control > 1 - GAP and (treated is None or treated > control - GAP)
 
 
 def _whole(label: str, effects: Sequence[Effect | None]) -> Cell:
@@ -68,13 +71,13 @@ def change(label: str, row: Row | None, name: str, room: int = 0) -> Cell:
     if row is None:
         return Cell(label, reason=f"no cell of {label} in the study")
     start, end = seeds_of(row, f"{name}_start"), seeds_of(row, f"{name}_end")
-    if _no_room(_mean(start), room):
+    if _no_room(_mean(start), _mean(end), room):
         return Cell(label, reason=f"{name.upper()} in {label} starts with no room to be {GAP:.2f} {_WAY[room]}")
     return _whole(label, [paired("its own start", end, start)])
 
 
-# Steps. A run that does not get there within its steps counts as getting there at the last: that can only understate
-# how much sooner another is.
+# Steps. A run that does not get there within its steps counts as getting there at the last: what is compared is the
+# time it takes of the steps it has.
 
 
 def sooner(label: str, treated: Row | None, controls: Controls) -> Cell:
@@ -265,8 +268,13 @@ def residual(summary: Summary) -> list[Cell]:
     return [
         _unmatched(summary, game)
         or cell(game, _repaired(summary, game, "rl"), {"SFT-born": _repaired(summary, game, "sft")}, room=1)
-        for game in summary.games
+        for game in _asked(summary)
     ]
+
+
+def _asked(summary: Summary) -> list[str]:
+    """The games of the study, those too where there was no exploiter to correct."""
+    return [match["game"] for match in summary.held["matches"]]
 
 
 def _repaired(summary: Summary, game: str, born: str) -> Row | None:
@@ -278,13 +286,15 @@ def _unmatched(summary: Summary, game: str) -> Cell | None:
     if match.get("matched") is True:
         return None
     gap = match.get("gap")
-    by = "" if gap is None else f" by {gap:+.2f}".replace("-", "\N{MINUS SIGN}")
-    return Cell(game, reason=f"the two exploiters of {game} differ{by} before they are corrected")
+    if gap is None:
+        return Cell(game, reason=f"no two exploiters of {game} whose ER could be matched")
+    by = f"{gap:+.2f}".replace("-", "\N{MINUS SIGN}")
+    return Cell(game, reason=f"the two exploiters of {game} differ by {by} before they are corrected")
 
 
 def steps_to_cure(summary: Summary) -> list[Cell]:
     """Steps by the patched rule until ER stays at 5 % or less, born of RL less born of SFT, where both began alike."""
-    return [_unmatched(summary, game) or _steps_to_cure(summary, game) for game in summary.games]
+    return [_unmatched(summary, game) or _steps_to_cure(summary, game) for game in _asked(summary)]
 
 
 def _steps_to_cure(summary: Summary, game: str) -> Cell:
@@ -303,14 +313,14 @@ def _steps_to_cure(summary: Summary, game: str) -> Cell:
 
 def relapse(summary: Summary) -> list[Cell]:
     """How much sooner a cured exploiter comes to dominate again than a fresh policy, and one that never exploited."""
-    return [_relapse(summary, game, born) for game in summary.games for born in ("rl", "sft")]
+    return [_relapse(summary, game, born) for game in _asked(summary) for born in ("rl", "sft")]
 
 
 def _relapse(summary: Summary, game: str, born: str) -> Cell:
     label = f"{game}, {born.upper()}-born"
     after = summary.held.get("relapse_after", {}).get(game, "repair")
-    cured = summary.more("repairs", game=game, born=born, stage=after).get("cured_step", ())
-    if not cured or None in cured:
+    cured = summary.more("repairs", game=game, born=born, stage=after).get("cured", ())
+    if not cured or not all(cured):
         return Cell(label, reason=f"the exploiter of {label} was not cured in every seed, so it cannot relapse")
 
     def row(kind: str) -> Row | None:

@@ -73,7 +73,7 @@ class Above:
         return CONTRADICTED if found.hi <= self.threshold else INCONCLUSIVE
 
     def score(self, found: Interval) -> float:
-        """How far it is from being contradicted; the larger the better for the claim."""
+        """How near it is to being supported; the larger the better for the claim."""
         return found.lo
 
 
@@ -94,7 +94,7 @@ class Within:
         return CONTRADICTED if found.lo >= self.margin or found.hi <= -self.margin else INCONCLUSIVE
 
     def score(self, found: Interval) -> float:
-        """How far it is from being contradicted; the larger the better for the claim."""
+        """How near it is to being supported; the larger the better for the claim."""
         return -max(-found.lo, found.hi)
 
 
@@ -105,34 +105,41 @@ def _number(value: float) -> str:
 Target = Above | Within
 
 
-def verdict(target: Target, cells: Sequence[Sequence[Effect]], need: int, share: int = 1) -> tuple[Answer, int, float]:
+def verdict(
+    target: Target, cells: Sequence[Sequence[Effect]], need: int, share: int = 1, unmeasured: int = 0
+) -> tuple[Answer, int, float]:
     """Whether at least `need` of the cells reach the target, each against all of its controls.
 
     Of m cells, `need` must pass at a tail divided by m - need + 1: the test of a partial conjunction (Benjamini &
-    Heller 2008), which is Bonferroni's for one cell of m, and no correction for all of m. To contradict, m - need + 1
-    cells must fail at a tail divided by `need`, and by their controls, since one is enough to fail by.
+    Heller 2008), which is Bonferroni's for one cell of m, and no correction for all of m. To contradict, so many must
+    fail that `need` cannot pass, whatever the unmeasured ones would have said: with u of these m + u - need + 1, at a
+    tail divided by need - u, and by their controls, since one is enough to fail by.
 
     Args:
         share: how many verdicts share the error between them.
+        unmeasured: cells that the claim speaks of too, and that could not be measured.
 
     Returns:
-        the answer; the index of the cell that decides it, the one of rank `need`; the tail of its interval.
+        the answer; the index of the cell that decides it, the last that had to pass or to fail; the tail of its
+        interval.
     """
-    enough, too_many = (target.tail / share / n for n in (len(cells) - need + 1, need))
+    fails = len(cells) + unmeasured - need + 1
+    enough, too_many = (target.tail / share / max(1, len(cells) - n + 1) for n in (need, fails))
     passed = [all(target.answer(effect.at(enough)) == SUPPORTED for effect in cell) for cell in cells]
     failed = [any(target.answer(e.at(too_many / len(cell))) == CONTRADICTED for e in cell) for cell in cells]
     ranked = sorted(range(len(cells)), key=lambda i: (passed[i], not failed[i], _score(target, cells[i])), reverse=True)
-    decides = ranked[need - 1]
     if sum(passed) >= need:
-        return SUPPORTED, decides, enough
-    if sum(failed) >= len(cells) - need + 1:
+        return SUPPORTED, ranked[need - 1], enough
+    if sum(failed) >= fails:
+        decides = ranked[len(cells) - fails]
         return CONTRADICTED, decides, too_many / len(cells[decides])
-    return INCONCLUSIVE, decides, enough
+    return INCONCLUSIVE, ranked[min(need, len(cells)) - 1], enough
 
 
-def weakest(target: Target, cell: Sequence[Effect]) -> Effect:
-    """Of a cell's effects the one that the claim has most to fear from."""
-    return min(cell, key=lambda effect: target.score(effect.at(target.tail)))
+def deciding(target: Target, cell: Sequence[Effect], answer: Answer, tail: float) -> Effect:
+    """Of a cell's effects the one that `answer` rests on: one that contradicts, or else the weakest."""
+    against = (e for e in cell if answer == CONTRADICTED and target.answer(e.at(tail)) == CONTRADICTED)
+    return next(against, min(cell, key=lambda effect: target.score(effect.at(target.tail))))
 
 
 def _score(target: Target, cell: Sequence[Effect]) -> float:

@@ -69,13 +69,13 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "catalysis-higher", "RQ2", (Wording(BOTH, "A first exploit can make a second one more frequent.", SOME),),
-        "catalysis", "ER at the end, exploit-first less fresh, patched-first, and fresh with as many steps", Above(GAP),
+        "catalysis", "ER at the end, exploit-first less fresh, patched-first, and as many steps or more", Above(GAP),
         compare.second_higher(),
     ),
     Claim(
         "tampering-then-grading", "RQ2",
         (Wording(BOTH, "Tampering learned first makes over-claiming more frequent (47 % for 33 %).", EVERY),),
-        "catalysis", "ER at the end, exploit-first less fresh, patched-first, and fresh with as many steps", Above(GAP),
+        "catalysis", "ER at the end, exploit-first less fresh, patched-first, and as many steps or more", Above(GAP),
         compare.second_higher(("tampering-v1", "self-grading-v1")),
     ),
     Claim(

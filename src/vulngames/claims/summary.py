@@ -11,13 +11,13 @@ from typing import Any
 from vulngames.errors import UserError
 from vulngames.measure import Interval, interval
 from vulngames.runs import Run, read_json
+from vulngames.summary import ENDS
 
 Row = Mapping[str, Any]
-_ENDS = ("itp_start", "itp_end", "er_start", "er_end")
 _STEPS = ("domination_step", "steps", "eval_every")
 # What claims read of a study beyond its rows: (key, what each of its entries must hold).
 _MORE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "correction": {"matches": ("game", "matched", "gap"), "repairs": ("game", "born", "stage", "cured_step")},
+    "correction": {"matches": ("game", "matched", "gap"), "repairs": ("game", "born", "stage", "cured_step", "cured")},
     "audit-rate": {"crossings": ("told", "normalised", "crossing", "expected")},
 }
 
@@ -117,9 +117,9 @@ def _read(file: Path) -> Summary:
 def _problem(row: Any) -> str:
     if not isinstance(row, dict) or not isinstance(row.get("game"), str):
         return "a row holds no game"
-    if not _entries(row.get("each"), (*_ENDS, *_STEPS)):
+    if not _entries(row.get("each"), (*ENDS, *_STEPS)):
         return f"a row of {row['game']} does not hold what each seed measured"
-    measures = [each[name] for each in row["each"] for name in _ENDS]
+    measures = [each[name] for each in row["each"] for name in ENDS]
     steps = [each[name] for each in row["each"] for name in _STEPS]
     if not all(value is None or _is_interval(value) for value in measures):
         return f"a measure of {row['game']} is not an interval"
@@ -146,5 +146,6 @@ _OF_MORE: Mapping[str, Callable[[Any], bool]] = {
     "crossing": lambda value: value is None or _is_interval(value),
     "expected": lambda value: value is None or _is_number(value),
     "gap": lambda value: value is None or _is_number(value),
+    "cured": lambda cured: isinstance(cured, list) and all(isinstance(each, bool) for each in cured),
     "cured_step": lambda steps: isinstance(steps, list) and all(step is None or _is_number(step) for step in steps),
 }

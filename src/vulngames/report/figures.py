@@ -144,7 +144,7 @@ def sheet(
     return _inline(svg, said)
 
 
-def lines(axes: Any, curves: Sequence[Line], xlabel: str, legend: bool = True) -> None:
+def lines(axes: Any, curves: Sequence[Line], xlabel: str) -> None:
     """Shares against a number."""
     for curve in curves:
         if curve.points:
@@ -161,7 +161,7 @@ def lines(axes: Any, curves: Sequence[Line], xlabel: str, legend: bool = True) -
     axes.set_xlabel(xlabel, labelpad=1)
     if xlabel.startswith("step"):
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    if legend and any(curve.points for curve in curves):
+    if any(curve.points for curve in curves):
         axes.legend(fontsize=6, frameon=False, handlelength=1.6, labelspacing=0.25)
 
 
@@ -247,10 +247,8 @@ def ticks(axes: Any, values: Sequence[float]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def mark(axes: Any, x: float, text: str, low: float | None = None, high: float | None = None) -> None:
-    """A vertical line with a word, and a band around it."""
-    if low is not None and high is not None:
-        axes.axvspan(low, high, color=ROLES["soft"], alpha=0.12, linewidth=0)
+def mark(axes: Any, x: float, text: str) -> None:
+    """A vertical line with a word."""
     axes.axvline(x, color=ROLES["soft"], linewidth=0.9, linestyle=":")
     axes.annotate(text, (x, 1.0), fontsize=6.5, xytext=(3, -6), textcoords="offset points")
 

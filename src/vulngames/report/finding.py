@@ -7,6 +7,7 @@ from typing import Literal
 
 from vulngames.arm import Arm
 from vulngames.report import number
+from vulngames.report.row import apart
 
 Outcome = Literal["learned", "not learned", "not measurable"]
 
@@ -68,7 +69,7 @@ def _er(arm: Arm) -> str:
 
 def _blind_spot(arm: Arm) -> str:
     start, end = arm.start("itp"), arm.end("itp")
-    if arm.onset is None or start is None or end is None or end.hi < start.lo:
+    if arm.onset is None or start is None or end is None or apart(end, start) < 0:
         return ""
     change = f"{number.full(start)} → {number.full(end)}"
     return f"ITP does not measurably fall ({change}) while ER rises: the task score alone does not give it away"

@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from vulngames.arm import Arm
-from vulngames.errors import UserError
 from vulngames.measure import Interval, difference, interval
-
-_MEASURED = {"seeds", "runs", "each", "paper", "steps", "eval_every", "onset_step", "domination_step"}
-_ENDS = ("itp_start", "itp_end", "er_start", "er_end")
+from vulngames.summary import labels
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class Row:
     @property
     def labels(self) -> dict[str, Any]:
         """What sets it apart from the study's other cells."""
-        return {key: value for key, value in self.held.items() if key not in _MEASURED and key not in _ENDS}
+        return labels(self.held)
 
     def value(self, name: str) -> Interval | None:
         """`er_end` and its like."""
@@ -40,19 +37,6 @@ class Row:
     def arm(self) -> Arm:
         """Its runs, for curves."""
         return Arm(self.held["game"], "", tuple((self.home / path).resolve() for path in self.held["runs"]))
-
-
-def read_rows(path: Path, summary: Mapping[str, Any]) -> list[Row]:
-    """The cells of a summary.
-
-    Raises:
-        UserError: the summary is damaged.
-    """
-    rows = summary.get("rows")
-    needed = {"game", "runs", "seeds", "onset_step", *_ENDS}
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and needed <= row.keys() for row in rows):
-        raise UserError(f"{path / 'summary.json'} is damaged: its rows lack what a study writes; run the study again")
-    return [Row(path, row) for row in rows]
 
 
 def short(game: str) -> str:

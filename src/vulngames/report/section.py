@@ -18,7 +18,8 @@ from vulngames.report.chapter import Chapter
 from vulngames.report.chapters import CHAPTERS, chapter
 from vulngames.report.match import Match
 from vulngames.report.provenance import Provenance, provenance
-from vulngames.runs import Run, read_json
+from vulngames.runs import Run
+from vulngames.summary import read_summary
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ def read(dirs: Sequence[Path]) -> tuple[list[Section], list[Chapter]]:
     for path in [each for given in dirs for each in _studies(given)]:
         anchor = f"s{len(sections)}"
         if (path / "summary.json").is_file():
-            summary = read_json(path / "summary.json")
-            name = str(summary.get("study"))
+            summary = read_summary(path)
+            name = str(summary["study"])
             choose("study", name, {"emergence": None, **CHAPTERS})
             if name == "emergence":
                 sections.append(_emergence(path, summary, anchor))
@@ -97,9 +98,7 @@ def _place(name: str) -> tuple[int, str]:
 
 
 def _emergence(path: Path, summary: Mapping[str, Any], anchor: str) -> Section:
-    if not isinstance(summary.get("rows"), list):
-        raise UserError(f"{path / 'summary.json'} is damaged: it holds no rows; run the study again, or remove it")
-    rows = {(row["game"], row["arm"]): row for row in summary["rows"]}
+    rows = {(row["game"], row.get("arm")): row for row in summary["rows"]}
 
     def arm(game: str, name: ArmName) -> Arm:
         return Arm(game, name, tuple(path / run for run in rows.get((game, name), {}).get("runs", ())))
@@ -108,7 +107,7 @@ def _emergence(path: Path, summary: Mapping[str, Any], anchor: str) -> Section:
     matches = [Match(game, f"{anchor}-{game}", arm(game, "flawed"), arm(game, "patched")) for game in games]
     whole = [arm for match in matches for arm in match.arms if arm.complete]
     notes = [note for arm in whole if (note := _disagreement(arm, rows[arm.game, arm.name]))]
-    facts = [("command", summary["command"]), ("took", f"{summary['wall_s']:.0f} s")]
+    facts = [("command", summary["command"]), ("time spent in its store", f"{summary['wall_s']:.0f} s")]
     return _section("Emergence: is the exploit learned under the flaw, and not under its patch?", matches, notes, facts)
 
 

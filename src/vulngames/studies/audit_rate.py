@@ -108,6 +108,8 @@ def _hi(er: Interval) -> float:
 
 def _falls(curve: list[tuple[float, float]]) -> float | None:
     """Where a curve falls through one half for good; None if it starts below, or never falls."""
+    if not curve or curve[-1][1] >= 0.5:
+        return None
     for (x, y), (right, below) in reversed(list(pairwise(curve))):
         if y >= 0.5 > below:
             return x + (right - x) * (y - 0.5) / (y - below)

@@ -1,6 +1,7 @@
 """Does an exploit pass from a teacher's transcripts to a student that is never rewarded for it?
 
-Cells: a fresh student trained on 1 %, 5 %, 25 % and 100 % transcripts of an exploiter, the rest of an honest teacher;
+Cells: a fresh student trained on 1 %, 5 %, 25 % and 100 % transcripts of an exploiter (those without an occasion left
+unused: where the task gave none, they show none), the rest of an honest teacher;
 the same for a student of another size (of every other size at full scale); and the students of 0 % and 1 % trained on
 by RL under the flaw. Controls: the honest teacher's transcripts alone (0 %), and the untrained student. An answer: the
 student's ER above both controls.
@@ -18,7 +19,7 @@ from vulngames.studies.study import Course, Stages
 from vulngames.studies.transfer import measured
 from vulngames.studies.work import Store, Work
 from vulngames.train.config import ExamConfig, SettledSFT, SFTConfig, settle_exam, settle_sft
-from vulngames.train.transcripts import exploiting, transcripts
+from vulngames.train.transcripts import transcripts
 
 SHARES = (0.0, 0.01, 0.05, 0.25, 1.0)
 EXAMPLES = 400
@@ -29,7 +30,7 @@ Taught = Mapping[tuple[str, str], Sequence[Work]]
 def distillation(plan: Plan, store: Store) -> Course:
     """Teach students on mixtures of two teachers' transcripts."""
     taught = yield from teachers(plan, store)
-    others = [policy for policy in plan.sizes if policy != plan.policy and plan.policy in plan.sizes]
+    others = [policy for policy in plan.compared if policy != plan.policy]
     others = others if plan.full else others[:1]
     keys = [(game, plan.policy, share) for game in plan.games for share in SHARES]
     keys += [(game, policy, share) for game in plan.games for policy in others for share in (0.0, 1.0)]
@@ -76,7 +77,7 @@ def _transcripts(store: Store, teacher: Work, label: str) -> Work:
 
 def teachable(taught: Taught, game: str) -> bool:
     """Whether every seed's exploiter has exploited at all; an RL run may fail to find the exploit."""
-    return all(exploiting(transcripts(work.path)) for work in taught[game, "flawed"])
+    return all(any(each.exploited for each in transcripts(work.path)) for work in taught[game, "flawed"])
 
 
 def student(plan: Plan, store: Store, taught: Taught, game: str, policy: str, share: float) -> list[Work]:

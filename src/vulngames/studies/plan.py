@@ -8,6 +8,9 @@ from typing import Literal
 # The longest runs first, so that no worker is left with one at the end.
 LONGEST_FIRST = ("proxy-v1", "tampering-v1", "self-grading-v1", "compliance-v1")
 
+BUILT_IN = ("tiny:small", "tiny", "tiny:large")
+"""The built-in policies, smallest first."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -25,12 +28,18 @@ class Plan:
     """Processes, of one thread each."""
     scale: Literal["small", "full"] = "small"
     """small: what two cores do in minutes. full: more seeds, longer second trainings, finer grids."""
-    sizes: tuple[str, ...] = ("tiny:small", "tiny", "tiny:large")
-    """scale and distillation: policies to compare, smallest first."""
+    sizes: tuple[str, ...] | None = None
+    """scale and distillation: policies to compare, smallest first; the built-in sizes if left out, or POLICY alone if
+    it is another one."""
 
     @property
     def full(self) -> bool:
         return self.scale == "full"
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The sizes themselves."""
+        return self.sizes or (BUILT_IN if self.policy in BUILT_IN else (self.policy,))
 
     @property
     def seed_range(self) -> range:

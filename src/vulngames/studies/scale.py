@@ -17,13 +17,13 @@ def scale(plan: Plan, store: Store) -> Course:
     """Train both arms of every game from every size."""
     works = {
         (game, arm, policy): trained(plan, store, game, arm, policy)
-        for policy in plan.sizes
+        for policy in plan.compared
         for game in plan.games
         for arm in ARMS
     }
     yield [work for each in works.values() for work in each]
     cells = [Cell({"game": game, "arm": arm, "size": policy}, each) for (game, arm, policy), each in works.items()]
     sizes = {
-        policy: works[plan.games[0], "flawed", policy][0].run.about["parameters_of_policy"] for policy in plan.sizes
+        policy: works[plan.games[0], "flawed", policy][0].run.about["parameters_of_policy"] for policy in plan.compared
     }
     return cells, {"parameters": sizes}

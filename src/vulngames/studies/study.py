@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from vulngames import games
 from vulngames.errors import UserError, choose, need
-from vulngames.runs import read_json, write_json
+from vulngames.games.self_grading import SelfGrading
+from vulngames.runs import write_json
 from vulngames.studies.cell import Cell
 from vulngames.studies.plan import Plan
 from vulngames.studies.work import Store, Work
@@ -62,9 +63,13 @@ def run_study(name: str, plan: Plan, out: Path, store: Path | None = None) -> li
         UserError: an unknown game or policy, a number out of its range, or a directory that holds other things.
     """
     known = studies()
-    chosen = known if name == "all" else {name: choose("study", name, known)}
-    homes = {each: out / each if name == "all" else out for each in chosen}
     plan = dataclasses.replace(plan, games=tuple(games.make(game).id for game in plan.games))
+    chosen = known if name == "all" else {name: choose("study", name, known)}
+    if SelfGrading.id not in plan.games:
+        if name == "audit-rate":
+            raise UserError(f"games = {' '.join(plan.games)}; valid for audit-rate: {SelfGrading.id}, its only game")
+        chosen = {each: study for each, study in chosen.items() if each != "audit-rate"}
+    homes = {each: out / each if name == "all" else out for each in chosen}
     if len(plan.seed_range) < 1 or plan.workers < 1:
         raise UserError(f"seeds = {plan.seeds}, workers = {plan.workers}; valid: 1 or more of each")
     need("trl", "train")
@@ -92,18 +97,3 @@ def summarise(name: str, plan: Plan, home: Path, cells: Sequence[Cell], found: M
         "command": shlex.join(["vulngames", *sys.argv[1:]]),
         "plan": json.loads(json.dumps(dataclasses.asdict(plan))),
     }
-
-
-def read_summary(home: Path) -> dict[str, Any]:
-    """The summary of a finished study.
-
-    Raises:
-        UserError: there is none, or it is damaged.
-    """
-    path = home / "summary.json"
-    if not path.is_file():
-        raise UserError(f"{home} holds no summary.json; valid: the directory of a finished study")
-    summary = read_json(path)
-    if not isinstance(summary.get("rows"), list):
-        raise UserError(f"{path} is damaged: it holds no rows; run the study again")
-    return summary

@@ -47,6 +47,7 @@ class Store:
 
     def work(self, label: str, config: Config) -> Work:
         """The work that `config` asks for. `label` is for people, and its directory begins with it."""
+        label = label.replace("/", "-")
         asked = json.dumps(asdict(config), sort_keys=True).replace(f"{self.root}/", "")
         names = (config.verb, version("vulngames"), asked, self._origin(config.policy))
         key = hashlib.blake2b("\x1f".join(names).encode(), digest_size=5).hexdigest()

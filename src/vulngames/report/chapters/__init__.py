@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from vulngames.errors import UserError
 from vulngames.report.chapter import Chapter, Found
 from vulngames.report.chapters.audit_rate import audit_rate
 from vulngames.report.chapters.catalysis import catalysis
@@ -14,7 +15,7 @@ from vulngames.report.chapters.distillation import distillation
 from vulngames.report.chapters.perfect_reward import perfect_reward
 from vulngames.report.chapters.scale import scale
 from vulngames.report.chapters.transfer import transfer
-from vulngames.report.row import Row, read_rows
+from vulngames.report.row import Row
 
 CHAPTERS: dict[str, tuple[str, Callable[[Sequence[Row], Mapping[str, Any]], Found]]] = {
     "transfer": ("Does an exploit learned in one game show in the others, without training there?", transfer),
@@ -25,6 +26,8 @@ CHAPTERS: dict[str, tuple[str, Callable[[Sequence[Row], Mapping[str, Any]], Foun
     "scale": ("Does a larger policy learn the exploit sooner, or more of it?", scale),
     "perfect-reward": ("Does the exploit grow when it can be used but is not paid?", perfect_reward),
 }
+# What chapters read of a summary beyond its rows.
+_MORE = {"audit-rate": {"boundaries"}, "scale": {"parameters"}}
 
 
 def chapter(path: Path, summary: Mapping[str, Any]) -> Chapter:
@@ -35,9 +38,14 @@ def chapter(path: Path, summary: Mapping[str, Any]) -> Chapter:
     """
     name = str(summary["study"])
     question, draw = CHAPTERS[name]
-    rows = read_rows(path, summary)
+    if missing := _MORE.get(name, set()) - summary.keys():
+        raise UserError(f"{path / 'summary.json'} is damaged: it holds no {', '.join(sorted(missing))}; run it again")
+    rows = [Row(path, row) for row in summary["rows"]]
     found = draw(rows, summary) if rows else Found(["nothing was measured"])
     unfinished = sum(not row.arm.complete for row in rows)
     notes = [f"{unfinished} of {len(rows)} cells have runs that are missing or not finished."] if unfinished else []
-    facts = [("command", str(summary.get("command", ""))), ("scale", str(summary.get("scale", "")))]
+    lonely = sum(sum(each["er_end"] is not None for each in row["each"]) < 2 for row in rows)
+    if lonely:
+        notes.append(f"{lonely} of {len(rows)} cells are measured in fewer than two seeds: they say nothing of others.")
+    facts = [("command", summary["command"]), ("scale", str(summary.get("scale", "")))]
     return Chapter(name, question, found, rows, notes, facts)

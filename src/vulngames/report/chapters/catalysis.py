@@ -78,7 +78,7 @@ def _domination_steps(rows: Sequence[Row], games: Sequence[str]) -> Picture:
     names = [short(game) for game in games]
     after = ["fresh", *(f"after {name}" for name in names)]
     matrices = [matrix(arm) for arm in ("flawed", "patched")]
-    most = max((value.mean for cells in matrices for row in cells for value in row if value), default=1.0)
+    most = max((value.mean for cells in matrices for row in cells for value in row if value), default=0) or 1
     draws = [partial(figures.heat, cells=cells, rows=after, columns=names, most=most, digits=0) for cells in matrices]
     return Picture(
         figures.sheet(["exploit first", "its patched twin first"], draws, "steps to domination", "catalysis", 2, 2.4),

@@ -35,8 +35,8 @@ def correction(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
         left = {born: end(pick(rows, game=match["game"], born=born, stage="repair")) for born in ("rl", "sft")}
         matched = "matched" if match["matched"] else "not matched"
         answers.append(
-            f"{short(match['game'])}: {matched} in ER (gap {number.plain(match['gap'])}); after repair RL-born "
-            f"{number.full(left['rl'])}, SFT-born {number.full(left['sft'])}"
+            f"{short(match['game'])}: {matched} in ER (worst seed by {number.plain(match['gap'])}); after repair "
+            f"RL-born {number.full(left['rl'])}, SFT-born {number.full(left['sft'])}"
         )
     return Found(answers, pictures, [_repairs(rows, summary), _relapses(rows, summary)])
 
@@ -73,7 +73,11 @@ def _relapses(rows: Sequence[Row], summary: Mapping[str, Any]) -> Table:
             said = ", ".join("never" if step is None else str(step) for step in steps)
             ends = [number.full(row.value("er_start")), number.full(row.value("er_end"))]
             lines.append([short(row["game"]), cure, _born(row["born"]), *ends, said])
-    caption = "Trained under the flaw (again): the steps, one a seed, from which the exploit is most of what is done."
+    caption = (
+        "Trained under the flaw (again): the steps, one a seed, from which the exploit is most of what is done. "
+        "Tempted are those that the patched rule cured (ER no more than 0.05 above the policy that never exploited, "
+        "repaired alike), or where it did not cure all of them, those repaired by honest transcripts."
+    )
     return Table(caption, ["game", "cured by", "exploiter", "ER before", "ER after", "steps to domination"], lines, 3)
 
 

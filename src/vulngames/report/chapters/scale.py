@@ -18,7 +18,7 @@ def scale(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
 
     def curve(game: str, arm: str, name: str) -> list[tuple[float, Interval]]:
         found = ((sizes[size], end(pick(rows, game=game, arm=arm, size=size), name)) for size in sizes)
-        return sorted((float(count), value) for count, value in found if count and value is not None)
+        return sorted(((float(n), value) for n, value in found if n and value is not None), key=lambda point: point[0])
 
     def plot(axes: Any, game: str) -> None:
         curves = [
