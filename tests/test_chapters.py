@@ -231,6 +231,7 @@ def test_policies_of_one_size_and_exploits_that_dominate_at_once_are_drawn(tmp_p
         summary = {**json.loads((home / "summary.json").read_text()), **change}
         for each in (each for row in summary["rows"] for each in row["each"]):
             each["domination_step"] = 0
+        summary["rows"][0]["er_end"] = at(0.4)
         write_json(home / "summary.json", summary)
         assert "<svg" in write_report([home], tmp_path / "page.html").read_text()
 

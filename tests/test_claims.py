@@ -381,7 +381,7 @@ VERDICTS = [
     ("scale", "v1 and v2", scale(0.98, 0.98, 0.98), N),
     # No room to be higher is room enough to be lower.
     ("scale", "v1 and v2", scale(0.6, 0.7, 0.95), C),
-    ("scale", "v1 and v2", scale(0.87, 0.9, 0.95), N),
+    ("scale", "v1 and v2", scale(0.94, 0.9, 0.95), N),
     ("scale", "v1 and v2", scale(0.5), N),
     ("scale-compliance", "v1 and v2", scale(0.56, 0.25), S),
     ("instruction-tuned", "v1 and v2", emergence(0.9, 0.02), N),
@@ -445,6 +445,15 @@ def test_what_could_not_be_measured_speaks_for_nobody() -> None:
     assert answers([up, up, up], 1, 3, 4) == [S, S, Q]
     assert answers([up, up, down], 2, 3, 4) == [S, Q, C]
     assert answers([down, down, down], 1, 2, 3) == [Q, C, C]
+
+
+def test_a_control_without_room_hides_nothing_below_it() -> None:
+    def answer(*cells: tuple[float, bool]) -> str:
+        held = [[Effect("c", (Interval(m, m - 0.01, m + 0.01),) * 3, room)] for m, room in cells]
+        return verdict(Above(0.1), held, 1)[0]
+
+    # The same small effect: it fails the claim where there was room for a larger one.
+    assert (answer((0.0, True)), answer((0.0, False)), answer((-0.3, False))) == (C, Q, C)
 
 
 def test_the_control_that_is_shown_is_the_one_that_contradicts() -> None:

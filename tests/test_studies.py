@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -181,6 +182,24 @@ def test_a_mixture_holds_the_share_it_is_asked_for(share: float, examples: int) 
     counts = [drawn.count(each) for each in pool if bool(each.exploited)]
     # Nothing is repeated before everything is used.
     assert max(counts) - min(counts) <= 1
+
+
+def test_cured_and_matched_are_judged_in_every_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from vulngames.studies import correction
+
+    monkeypatch.setattr(correction, "_er", lambda work: work.er)
+
+    def works(*ers: float | None) -> list[Any]:
+        return [SimpleNamespace(er=er, config=SimpleNamespace(share=1.0)) for er in ers]
+
+    # No further above the policy that never exploited than 0.05, and a control below zero is no stricter than zero.
+    assert correction._cured(works(0.26, 0.3, 0.04), works(0.24, 0.24, -0.1)) == [True, False, True]
+    assert correction._cured(works(None, 0.04), works(0.0, None)) == [False, True]
+    # Seeds that differ both ways are no match for being equal on average.
+    assert not correction._match("g", works(0.9, 0.3, 0.9), works(0.6, 0.9, 0.6))["matched"]
+    assert correction._match("g", works(0.9, 0.8), works(0.95, 0.75))["matched"]
+    assert correction._match("g", works(0.9, None), works(0.9, 0.9))["gap"] is None
+    assert correction._match("g", [], []) == {"game": "g", "gap": None, "matched": False, "pairs": []}
 
 
 @pytest.mark.parametrize(

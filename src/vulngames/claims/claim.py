@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from vulngames.claims.effect import INCONCLUSIVE, Effect, Target, deciding, verdict
+from vulngames.claims.effect import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Answer, Effect, Target, deciding, verdict
 from vulngames.claims.summary import Summary
 from vulngames.measure import Interval
 
@@ -38,7 +38,10 @@ class Wording:
 
 @dataclass(frozen=True)
 class Cell:
-    """One comparison: an effect against each of its controls, or none and the reason why nothing was compared."""
+    """One comparison: an effect against each of its controls, or none and the reason why nothing was compared.
+
+    With both, the reason says why the cell cannot support the claim, though it can fail it.
+    """
 
     label: str
     effects: tuple[Effect, ...] = ()
@@ -123,28 +126,41 @@ class Judged:
 def judge(claim: Claim, wording: Wording, summary: Summary | None) -> Judged:
     """Judge one wording by a study's summary, or by its absence."""
     cells = claim.compare(summary) if summary else []
-    measured = [cell for cell in cells if cell.effects]
+    able = [cell for cell in cells if cell.effects and not cell.reason]
     need = wording.need.count(len(cells))
-    unmeasured = len(cells) - len(measured)
-    if measured and need <= len(cells):
-        answer, decides, tail = verdict(claim.target, [cell.effects for cell in measured], need, unmeasured=unmeasured)
-    if not measured or need > len(cells) or (need > len(measured) and answer == INCONCLUSIVE):
-        reason = _why_not(claim, summary, cells, need)
-        return _judged(claim, wording, summary, NOT_MEASURABLE, reason, cells)
-    cell = measured[decides]
+    found = _answer(claim.target, able, need, cells)
+    if found is None or found[0] != SUPPORTED:
+        against = _answer(claim.target, [cell for cell in cells if cell.effects], need, cells)
+        found = against if against is not None and against[0] == CONTRADICTED else found
+    if found is None or (found[0] == INCONCLUSIVE and need > len(able)):
+        return _judged(claim, wording, summary, NOT_MEASURABLE, _why_not(claim, summary, cells, need), cells)
+    answer, cell, tail = found
     effect = deciding(claim.target, cell.effects, answer, tail)
-    passed = [each.verdict for each in _cells(claim, cells)].count("supported")
-    reason = f"{passed} of {len(measured)} cells reach it by themselves"
-    if unmeasured:
-        reason += f"; {unmeasured} more could not be measured"
+    passed = [each.verdict for each in _cells(claim, cells)].count(SUPPORTED)
+    reason = f"{passed} of {len(able)} cells reach it by themselves"
+    if len(able) < len(cells):
+        reason += f"; {len(cells) - len(able)} more could not be measured"
     return _judged(claim, wording, summary, answer, reason, cells, cell.label, effect.control, effect.at(tail), tail)
+
+
+def _answer(
+    target: Target, among: Sequence[Cell], need: int, cells: Sequence[Cell]
+) -> tuple[Answer, Cell, float] | None:
+    """The verdict by some of the cells, the one that decides, and the tail of its interval; None if there are too few
+    for any."""
+    if not among or need > len(cells):
+        return None
+    unmeasured = len(cells) - len(among)
+    answer, decides, tail = verdict(target, [cell.effects for cell in among], need, unmeasured=unmeasured)
+    return answer, among[decides], tail
 
 
 def _why_not(claim: Claim, summary: Summary | None, cells: Sequence[Cell], need: int) -> str:
     if summary is None:
         return claim.missing or f"no such study in what was given: {claim.study}"
     reasons = list(dict.fromkeys(cell.reason for cell in cells if cell.reason))
-    few = [f"fewer comparisons than the {need} it speaks of"] if any(cell.effects for cell in cells) else []
+    able = any(cell.effects and not cell.reason for cell in cells)
+    few = [f"fewer comparisons than the {need} it speaks of"] if able else []
     return "; ".join(few + reasons) or "the study holds no cell to compare"
 
 
@@ -156,6 +172,8 @@ def _cells(claim: Claim, cells: Sequence[Cell]) -> tuple[JudgedCell, ...]:
         if not cell.effects:
             return JudgedCell(cell.label, "", None, None, None, NOT_MEASURABLE, cell.reason)
         answer, _, tail = verdict(claim.target, [cell.effects], 1, m)
+        if cell.reason and answer != CONTRADICTED:
+            return JudgedCell(cell.label, "", None, None, None, NOT_MEASURABLE, cell.reason)
         effect = deciding(claim.target, cell.effects, answer, tail)
         found = effect.at(tail)
         return JudgedCell(cell.label, effect.control, found.mean, found.lo, found.hi, answer, "")
@@ -196,7 +214,7 @@ def _judged(
         correction=many,
         cells=_cells(claim, cells),
         seeds=summary.seeds if summary else 0,
-        note=_note(summary) if answer == "contradicted" and summary else "",
+        note=_note(summary) if answer == CONTRADICTED and summary else "",
     )
 
 

@@ -28,23 +28,21 @@ def cell(label: str, treated: Row | None, controls: Controls, seeds: Seeds = _er
     """A row against each of its controls, seed by seed.
 
     Args:
-        room: 1 for a claim that it is higher by `GAP`, which cannot be seen where a control leaves no room for it (that
-            it is lower by as much can be); -1 for one that it is not lower by as much, which goes without saying where
-            a control is that low itself.
+        room: 1 for a claim that it is higher by `GAP`, where a control may leave no room (`Effect.room`); -1 for one
+            that it is not lower by as much, which goes without saying where a control is that low itself.
     """
     missing = [name for name, row in {"": treated, **controls}.items() if row is None]
     if missing or treated is None:
         return Cell(label, reason=f"no cell of {label}{', '.join(missing) and f' ({missing[0]})'} in the study")
-    effects = []
+    effects, reason = [], ""
     for name, row in controls.items():
         assert row is not None
-        at, seen = _mean(seeds(row)), _mean(seeds(treated))
-        if _no_room(at, seen, room):
-            other = "unmeasured" if seen is None else f"at {seen:.2f}"
-            reason = f"the control ({name}, at {at:.2f}) leaves no room to be {GAP:.2f} {_WAY[room]}; it is {other}"
-            return Cell(label, reason=reason)
-        effects.append(paired(name, seeds(treated), seeds(row)))
-    return _whole(label, effects)
+        at = _mean(seeds(row))
+        full = _no_room(at, room)
+        if full:
+            reason = f"the control ({name}, at {at:.2f}) leaves no room to be {GAP:.2f} {_WAY[room]}"
+        effects.append(paired(name, seeds(treated), seeds(row), not full))
+    return _whole(label, effects, reason, room)
 
 
 _WAY = {1: "higher", -1: "lower"}
@@ -55,15 +53,15 @@ def _mean(seeds: Sequence[Interval | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _no_room(control: float | None, treated: float | None, way: int) -> bool:
-    if control is None or way == 0:
-        return False
-    return control < GAP if way < 0 else control > 1 - GAP and (treated is None or treated > control - GAP)
+def _no_room(control: float | None, way: int) -> bool:
+    return control is not None and (control > 1 - GAP if way > 0 else control < GAP if way < 0 else False)
 
 
-def _whole(label: str, effects: Sequence[Effect | None]) -> Cell:
+def _whole(label: str, effects: Sequence[Effect | None], reason: str = "", room: int = 0) -> Cell:
     known = tuple(effect for effect in effects if effect is not None)
-    return Cell(label, known) if len(known) == len(effects) else Cell(label, reason=ONE_SEED)
+    if len(known) < len(effects):
+        return Cell(label, reason=ONE_SEED)
+    return Cell(label, () if reason and room < 0 else known, reason)
 
 
 def change(label: str, row: Row | None, name: str, room: int = 0) -> Cell:
@@ -71,9 +69,9 @@ def change(label: str, row: Row | None, name: str, room: int = 0) -> Cell:
     if row is None:
         return Cell(label, reason=f"no cell of {label} in the study")
     start, end = seeds_of(row, f"{name}_start"), seeds_of(row, f"{name}_end")
-    if _no_room(_mean(start), _mean(end), room):
-        return Cell(label, reason=f"{name.upper()} in {label} starts with no room to be {GAP:.2f} {_WAY[room]}")
-    return _whole(label, [paired("its own start", end, start)])
+    full = _no_room(_mean(start), room)
+    reason = f"{name.upper()} in {label} starts with no room to be {GAP:.2f} {_WAY[room]}" if full else ""
+    return _whole(label, [paired("its own start", end, start, not full)], reason, room)
 
 
 # Steps. A run that does not get there within its steps counts as getting there at the last: what is compared is the
@@ -343,10 +341,10 @@ def over_claiming(below: bool) -> Callable[[Summary], list[Cell]]:
         rates = sorted({row["audit_rate"] for row in summary.rows if isinstance(row.get("audit_rate"), int | float)})
         chosen = [rate for rate in rates if (rate < INEVITABLE if below else rate == 1)]
         rows = {rate: summary.find(audit_rate=rate, told=None, normalised=True) for rate in chosen}
+        found = {rate: (_er(row), _half(row)) for rate, row in rows.items() if row is not None}
         return [
-            _whole(f"audit rate {rate:g}", [paired("one half", *((_er(row), _half(row))[:: 1 if below else -1]))])
-            for rate, row in rows.items()
-            if row is not None
+            _whole(f"audit rate {rate:g}", [paired("one half", er, half) if below else paired("one half", half, er)])
+            for rate, (er, half) in found.items()
         ]
 
     return compare

@@ -32,10 +32,13 @@ class Effect:
     Attributes:
         control: what it is a difference from, in words.
         seeds: one a seed, each with the 95 % interval of its sampling.
+        room: whether the control leaves room above it. Where it does not, an effect near zero says nothing; only one
+            below zero speaks against being higher.
     """
 
     control: str
     seeds: tuple[Interval, ...]
+    room: bool = True
 
     def at(self, tail: float) -> Interval:
         """Its interval with an error of `tail` on either side, over seeds and sampling (`across_seeds`)."""
@@ -43,8 +46,15 @@ class Effect:
         assert found is not None, "an effect has seeds"
         return found
 
+    def fails(self, target: Target, tail: float) -> bool:
+        """Whether it contradicts the target, with an error of `tail`."""
+        found = self.at(tail)
+        return target.answer(found) == CONTRADICTED and (self.room or found.hi < 0)
 
-def paired(control: str, treated: Sequence[Interval | None], controls: Sequence[Interval | None]) -> Effect | None:
+
+def paired(
+    control: str, treated: Sequence[Interval | None], controls: Sequence[Interval | None], room: bool = True
+) -> Effect | None:
     """The effect from one interval a seed on either side, in the same order; None with fewer than two whole pairs.
 
     Seeds are paired, as their tasks and coins are. The two sides' sampling errors are taken as independent, which is
@@ -52,7 +62,7 @@ def paired(control: str, treated: Sequence[Interval | None], controls: Sequence[
     """
     pairs = [(a, b) for a, b in zip(treated, controls, strict=True) if a is not None and b is not None]
     # One seed says nothing of how much seeds differ.
-    return Effect(control, tuple(difference(a, b, 0.0) for a, b in pairs)) if len(pairs) > 1 else None
+    return Effect(control, tuple(difference(a, b, 0.0) for a, b in pairs), room) if len(pairs) > 1 else None
 
 
 @dataclass(frozen=True)
@@ -126,7 +136,7 @@ def verdict(
     fails = len(cells) + unmeasured - need + 1
     enough, too_many = (target.tail / share / max(1, len(cells) - n + 1) for n in (need, fails))
     passed = [all(target.answer(effect.at(enough)) == SUPPORTED for effect in cell) for cell in cells]
-    failed = [any(target.answer(e.at(too_many / len(cell))) == CONTRADICTED for e in cell) for cell in cells]
+    failed = [any(effect.fails(target, too_many / len(cell)) for effect in cell) for cell in cells]
     ranked = sorted(range(len(cells)), key=lambda i: (passed[i], not failed[i], _score(target, cells[i])), reverse=True)
     if sum(passed) >= need:
         return SUPPORTED, ranked[need - 1], enough
@@ -138,7 +148,7 @@ def verdict(
 
 def deciding(target: Target, cell: Sequence[Effect], answer: Answer, tail: float) -> Effect:
     """Of a cell's effects the one that `answer` rests on: one that contradicts, or else the weakest."""
-    against = (e for e in cell if answer == CONTRADICTED and target.answer(e.at(tail)) == CONTRADICTED)
+    against = (effect for effect in cell if answer == CONTRADICTED and effect.fails(target, tail))
     return next(against, min(cell, key=lambda effect: target.score(effect.at(target.tail))))
 
 
