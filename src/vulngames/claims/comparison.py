@@ -244,7 +244,7 @@ def _students(summary: Summary, policies: Sequence[str]) -> list[Cell]:
 
 
 def one_percent(compare: Callable[[str, Row | None, Controls], Cell]) -> Callable[[Summary], list[Cell]]:
-    """RL under the flaw after 1 % exploit transcripts, compared with the same after none."""
+    """RL under the flaw after 1 % of an exploiter's transcripts, compared with the same after none."""
 
     def all_games(summary: Summary) -> list[Cell]:
         rows = [[summary.find(game=game, share=share, then="rl") for share in (0.01, 0.0)] for game in summary.games]

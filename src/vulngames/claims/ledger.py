@@ -92,13 +92,13 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "one-percent-higher", "neighbour",
         (Wording(NEIGHBOUR, "One transcript in a hundred is enough for later RL to exploit more.", SOME),),
-        "distillation", "ER after RL under the flaw, after 1 % exploit transcripts less after none", Above(GAP),
+        "distillation", "ER after RL under the flaw, after 1 % of an exploiter's less after none", Above(GAP),
         compare.one_percent(compare.higher),
     ),
     Claim(
         "one-percent-sooner", "neighbour",
         (Wording(NEIGHBOUR, "One transcript in a hundred is enough for later RL to exploit sooner.", SOME),),
-        "distillation", "steps to domination, after none less after 1 % exploit transcripts", STEPS,
+        "distillation", "steps to domination, after none less after 1 % of an exploiter's", STEPS,
         compare.one_percent(compare.sooner),
     ),
     Claim(

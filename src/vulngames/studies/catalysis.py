@@ -2,7 +2,8 @@
 
 Cells: every ordered pair of games, the second trained flawed from a policy that learned the first. Controls: the second
 from a policy trained on the first one's patched twin; the second from the fresh policy; and the second alone for as
-many steps as both trainings took together. An answer: the onset, and ER, of the second after the first against each.
+many steps as both trainings took together. An answer: the steps to domination, and ER at the end, of the second after
+the first against each.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 Cells: an RL-born exploiter, and an SFT-born one taught by it and matched in ER (of the students of several mixtures the
 nearest), each retrained under the patched rule, and by imitation of an honest teacher; then each, once cured, trained
 under the flaw again. Control: a policy that never exploited, through the same. An answer: the steps until ER <= 5 %,
-the ER that remains, the deepest fall of ITP; and the onset of the relapse against the fresh policy's.
+the ER that remains, the deepest fall of ITP; and the steps until the exploit dominates again, against the fresh
+policy's first time.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """Does an exploit pass from a teacher's transcripts to a student that is never rewarded for it?
 
-Cells: a fresh student trained on 1 %, 5 %, 25 % and 100 % transcripts of an exploiter (those without an occasion left
-unused: where the task gave none, they show none), the rest of an honest teacher;
-the same for a student of another size (of every other size at full scale); and the students of 0 % and 1 % trained on
-by RL under the flaw. Controls: the honest teacher's transcripts alone (0 %), and the untrained student. An answer: the
-student's ER above both controls.
+Cells: a fresh student trained on 1 %, 5 %, 25 % and 100 % transcripts of an exploiter (those where it left an occasion
+unused are taken out; those without an occasion stay), the rest of an honest teacher; the same for a student of another
+size (of every other size at full scale); and the students of 0 % and 1 % trained on by RL under the flaw. Controls: the
+honest teacher's transcripts alone (0 %), and the untrained student. An answer: the student's ER above both controls.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ from typing import Literal
 
 # The longest runs first, so that no worker is left with one at the end.
 LONGEST_FIRST = ("proxy-v1", "tampering-v1", "self-grading-v1", "compliance-v1")
-
 BUILT_IN = ("tiny:small", "tiny", "tiny:large")
 """The built-in policies, smallest first."""
 

@@ -46,12 +46,12 @@ def distillation(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
     titles = [short(game) for game in games]
     shares = Picture(
         figures.sheet(titles, draws, "ER and ITP against the share of exploits", "distillation"),
-        "A student's ER and ITP against the share of transcripts that exploit; the rest is an honest teacher's. "
+        "A student's ER and ITP against the share of an exploiter's transcripts, the rest an honest teacher's. "
         "“none”: the untrained student.",
     )
     later = Picture(
         figures.sheet(titles, amplified, "ER in RL after imitation", "distillation-rl"),
-        "RL under the flaw after imitation of no, and of 1 %, exploit transcripts.",
+        "RL under the flaw after imitation of an honest teacher alone, and with 1 % of an exploiter's transcripts.",
     )
     return Found(answers, [shares, later])
 
@@ -65,6 +65,6 @@ def _by_share(rows: Sequence[Row], student: str, name: str) -> list[tuple[float,
 
 
 def _shares(axes: Any, curves: Sequence[Line]) -> None:
-    figures.lines(axes, curves, "exploits among transcripts")
+    figures.lines(axes, curves, "exploiter's share of transcripts")
     axes.set_xticks(range(len(_SHARES)), ["none" if share is None else f"{share:.0%}" for share in _SHARES])
     axes.tick_params(axis="x", labelsize=6.5)
