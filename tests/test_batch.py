@@ -17,7 +17,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(Limits(wall_s=1, cpu_s=1, output_kb=64)) as sandbox:
+    with Sandbox(Limits(wall_s=3, cpu_s=3, memory_mb=384, output_kb=64)) as sandbox:
         yield sandbox
 
 
@@ -56,8 +56,8 @@ n = input()
 signal.setitimer(signal.ITIMER_REAL, 0.005) if n == "5" else time.sleep(0.02)
 print(n)
 """,
-    "hoards memory": "import sys\nn = input()\nsys.held = [*getattr(sys, 'held', []), bytearray(300 << 20)]\nprint(n)",
-    "takes most of the time there is": "import time\nn = input()\ntime.sleep(0.4)\nprint(n)",
+    "hoards memory": "import sys\nn = input()\nsys.held = [*getattr(sys, 'held', []), bytearray(100 << 20)]\nprint(n)",
+    "takes most of the time there is": "import time\nn = input()\ntime.sleep(1.0)\nprint(n)",
     "closes its errors": "import sys\nn = input()\nprint(n, file=sys.stderr)\nsys.stderr.close()\nprint(n)",
     "prints what is no text": "input()\nprint('\\udc80')",
     "marks by hand": """
