@@ -100,6 +100,14 @@ def difference(a: Interval, b: Interval, correlation: float) -> Interval:
     return Interval(mean, mean - half(a.mean - a.lo, b.hi - b.mean), mean + half(a.hi - a.mean, b.mean - b.lo))
 
 
+def apart(a: Interval | None, b: Interval | None) -> int:
+    """1 or -1 if a lies above or below b by an interval of the difference that excludes 0, else 0."""
+    if a is None or b is None:
+        return 0
+    gap = difference(a, b, 0.0)
+    return int(gap.lo > 0) - int(gap.hi < 0)
+
+
 def _gap(samples: Iterable[Sample], value: Callable[[Sample], float | None]) -> Interval | None:
     """Mean of `value` towards auditors minus towards users, over the pairs seen from both sides."""
     sides: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))

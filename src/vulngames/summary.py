@@ -1,4 +1,4 @@
-"""A finished study's summary.json, as the terminal, the page and the ledger read it."""
+"""A finished study's summary.json, as the terminal and the page read it; the ledger checks what it judges itself."""
 
 from __future__ import annotations
 

@@ -47,6 +47,11 @@ class Cell:
     effects: tuple[Effect, ...] = ()
     reason: str = ""
 
+    @property
+    def able(self) -> bool:
+        """Whether it can support the claim."""
+        return bool(self.effects) and not self.reason
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -126,7 +131,7 @@ class Judged:
 def judge(claim: Claim, wording: Wording, summary: Summary | None) -> Judged:
     """Judge one wording by a study's summary, or by its absence."""
     cells = claim.compare(summary) if summary else []
-    able = [cell for cell in cells if cell.effects and not cell.reason]
+    able = [cell for cell in cells if cell.able]
     need = wording.need.count(len(cells))
     found = _answer(claim.target, able, need, cells)
     if found is None or found[0] != SUPPORTED:
@@ -159,8 +164,7 @@ def _why_not(claim: Claim, summary: Summary | None, cells: Sequence[Cell], need:
     if summary is None:
         return claim.missing or f"no such study in what was given: {claim.study}"
     reasons = list(dict.fromkeys(cell.reason for cell in cells if cell.reason))
-    able = any(cell.effects and not cell.reason for cell in cells)
-    few = [f"fewer comparisons than the {need} it speaks of"] if able else []
+    few = [f"fewer comparisons than the {need} it speaks of"] if any(cell.able for cell in cells) else []
     return "; ".join(few + reasons) or "the study holds no cell to compare"
 
 

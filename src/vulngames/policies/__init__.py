@@ -14,6 +14,7 @@ from vulngames.types import Game, Policy, Scripted
 
 FORMS = "tiny, tiny:small, tiny:large, hf:PATH_OR_ID, api:MODEL@URL, script:able, script:unable, script:exploit"
 _WEIGHTS = Path(__file__).parents[1] / "tiny" / "weights"
+# Smallest first.
 TINY = {"tiny:small": _WEIGHTS / "small", "tiny": _WEIGHTS / "medium", "tiny:large": _WEIGHTS / "large"}
 """The built-in policies, smallest first, all built by one recipe."""
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vulngames.arm import Arm
+from vulngames.measure import apart
 from vulngames.report import number
-from vulngames.report.row import apart
 
 Outcome = Literal["learned", "not learned", "not measurable"]
 

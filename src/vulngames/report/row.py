@@ -1,4 +1,4 @@
-"""One cell of a study as the page reads it, and how cells are found and compared."""
+"""One cell of a study as the page reads it, and how cells are found."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vulngames.arm import Arm
-from vulngames.measure import Interval, difference, interval
+from vulngames.measure import Interval, interval
 from vulngames.summary import labels
 
 
@@ -57,11 +57,3 @@ def pick(rows: Sequence[Row], **labels: Any) -> Row | None:
 def end(row: Row | None, name: str = "er_end") -> Interval | None:
     """A measure of a row that may not be there."""
     return None if row is None else row.value(name)
-
-
-def apart(a: Interval | None, b: Interval | None) -> int:
-    """1 or -1 if a lies above or below b by an interval of the difference that excludes 0, else 0."""
-    if a is None or b is None:
-        return 0
-    gap = difference(a, b, 0.0)
-    return int(gap.lo > 0) - int(gap.hi < 0)

@@ -60,14 +60,20 @@ def second_steps(plan: Plan, game: str) -> int:
     return 5 * math.ceil(first * (FULL_SHARE if plan.full else SHARE) / 5)
 
 
+def looks(steps: int) -> int:
+    """Steps between evaluations of a second training of so many."""
+    return math.ceil(steps / LOOKS)
+
+
 def second(plan: Plan, store: Store, game: str, policies: list[str], after: str = "fresh") -> list[Work]:
     """A game's flawed arm trained from each of `policies`, one a seed, evaluated closely on half the tasks."""
     tasks = settle(TrainConfig(game=game, policy=plan.policy)).eval_tasks // 2
     steps = second_steps(plan, game)
-    every = math.ceil(steps / LOOKS)
     works = []
     for seed, policy in zip(plan.seed_range, policies, strict=True):
-        config = TrainConfig(game=game, policy=policy, steps=steps, eval_every=every, eval_tasks=tasks, seed=seed)
+        config = TrainConfig(
+            game=game, policy=policy, steps=steps, eval_every=looks(steps), eval_tasks=tasks, seed=seed
+        )
         works.append(store.work(f"{game}-after-{after}-{seed}", settle(config)))
     return works
 

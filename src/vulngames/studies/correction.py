@@ -9,13 +9,12 @@ policy's first time.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from vulngames.arm import Arm
 from vulngames.measure import plain
-from vulngames.studies.catalysis import LOOKS, second, second_steps
+from vulngames.studies.catalysis import looks, second, second_steps
 from vulngames.studies.cell import Cell
 from vulngames.studies.distillation import EXAMPLES, student, teachable, teachers
 from vulngames.studies.emergence import trained
@@ -115,8 +114,9 @@ def _match(game: str, rl: Sequence[Work], sft: Sequence[Work]) -> dict[str, Any]
 def _repair(plan: Plan, store: Store, work: Work, kind: str) -> Work:
     c = work.config
     steps = second_steps(plan, c.game)
-    every = math.ceil(steps / LOOKS)
-    config = TrainConfig(game=c.game, patched=True, policy=work.policy, steps=steps, eval_every=every, seed=c.seed)
+    config = TrainConfig(
+        game=c.game, patched=True, policy=work.policy, steps=steps, eval_every=looks(steps), seed=c.seed
+    )
     return store.work(f"{c.game}-repair-{kind}-{c.seed}", settle(config))
 
 

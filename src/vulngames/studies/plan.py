@@ -7,8 +7,6 @@ from typing import Literal
 
 # The longest runs first, so that no worker is left with one at the end.
 LONGEST_FIRST = ("proxy-v1", "tampering-v1", "self-grading-v1", "compliance-v1")
-BUILT_IN = ("tiny:small", "tiny", "tiny:large")
-"""The built-in policies, smallest first."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,10 @@ class Plan:
     @property
     def compared(self) -> tuple[str, ...]:
         """The sizes themselves."""
-        return self.sizes or (BUILT_IN if self.policy in BUILT_IN else (self.policy,))
+        # Not at the top: `--help` needs no policies.
+        from vulngames.policies import TINY
+
+        return self.sizes or (tuple(TINY) if self.policy in TINY else (self.policy,))
 
     @property
     def seed_range(self) -> range:

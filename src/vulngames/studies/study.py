@@ -24,6 +24,8 @@ Stages = Generator[Sequence[Work], None, T]
 """Yields stages of work, each what the next one builds on, and returns what comes of them."""
 Course = Stages[tuple[list[Cell], dict[str, Any]]]
 """A whole study: it returns its cells, and what it found beyond them."""
+# Studies of one game.
+_ONLY = {"audit-rate": SelfGrading.id}
 Study = Callable[[Plan, Store], Course]
 
 
@@ -65,10 +67,9 @@ def run_study(name: str, plan: Plan, out: Path, store: Path | None = None) -> li
     known = studies()
     plan = dataclasses.replace(plan, games=tuple(games.make(game).id for game in plan.games))
     chosen = known if name == "all" else {name: choose("study", name, known)}
-    if SelfGrading.id not in plan.games:
-        if name == "audit-rate":
-            raise UserError(f"games = {' '.join(plan.games)}; valid for audit-rate: {SelfGrading.id}, its only game")
-        chosen = {each: study for each, study in chosen.items() if each != "audit-rate"}
+    chosen = {each: study for each, study in chosen.items() if _ONLY.get(each) in (None, *plan.games)}
+    if not chosen:
+        raise UserError(f"games = {' '.join(plan.games)}; valid for {name}: {_ONLY[name]}, its only game")
     homes = {each: out / each if name == "all" else out for each in chosen}
     if len(plan.seed_range) < 1 or plan.workers < 1:
         raise UserError(f"seeds = {plan.seeds}, workers = {plan.workers}; valid: 1 or more of each")

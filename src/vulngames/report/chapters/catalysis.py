@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from vulngames.measure import Interval
+from vulngames.measure import Interval, apart
 from vulngames.report import figures, number
 from vulngames.report.chapter import Found, Picture
 from vulngames.report.figures import COLOURS, Line
-from vulngames.report.row import Row, apart, end, games_of, pick, short
+from vulngames.report.row import Row, end, games_of, pick, short
 
 
 def catalysis(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from vulngames.measure import apart
 from vulngames.report import figures, number
 from vulngames.report.chapter import Found, Picture
-from vulngames.report.row import Row, apart, short
+from vulngames.report.row import Row, short
 
 
 def perfect_reward(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
