@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,12 +10,13 @@ import pytest
 from vulngames import games
 from vulngames.errors import Unscored, UserError
 from vulngames.games.compliance import PolicyJudge
+from vulngames.measure import measure
 from vulngames.rescore import rescore
 from vulngames.rollout import rollout
 from vulngames.sandbox import Sandbox
 from vulngames.seeds import rng, seed
 from vulngames.tasks import take
-from vulngames.types import Conversation, Reply, Scripted, Task, Turn
+from vulngames.types import Conversation, Message, Reply, Scripted, Task, Turn
 
 
 class Parrot:
@@ -141,3 +143,74 @@ def test_a_sample_says_where_its_program_ran() -> None:
             script = Scripted(name, game.scripts[name])
             [sample] = rollout(game, take("tampering-v1", 0, "test", 1), script, ("x",))
             assert (sample.error, sample.facts["sandbox"]) == ("", where)
+
+
+def test_a_plain_function_plays() -> None:
+    game = games.make("self-grading-v1")
+    asked: list[list[str]] = []
+
+    def answer(messages: list[Message]) -> str:
+        asked.append([message["role"] for message in messages])
+        return "Yes" if "assistant" in asked[-1] else r"\boxed{1}"
+
+    samples = rollout(game, take("self-grading-v1", 0, "test", 2), answer, ("x",))
+    assert [sample.texts for sample in samples] == [(r"\boxed{1}", "Yes")] * 2
+    assert asked[-1][-2:] == ["assistant", "user"]
+
+
+class Returns:
+    """A policy of somebody's own that returns something."""
+
+    name = "mine"
+
+    def __init__(self, written: Any) -> None:
+        self.written = written
+
+    def write(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> Any:
+        return self.written
+
+
+def test_a_policy_may_return_strings() -> None:
+    (sample,) = rollout(games.make("proxy-v1"), take("proxy-v1", 0, "test", 1), Returns(["word"]), ("x",))
+    assert sample.texts == ("word",)
+
+
+@pytest.mark.parametrize("written", [None, "word", [], ["a", "b"], [None], [b"word"], [Reply(None)], 7, {"a": 1}])
+def test_a_policy_that_returns_no_replies_is_told_so(written: Any) -> None:
+    with pytest.raises(UserError, match=r"^mine wrote .*; valid: a"):
+        rollout(games.make("proxy-v1"), take("proxy-v1", 0, "test", 1), Returns(written), ("x",))
+
+
+def test_what_cannot_write_is_told_so() -> None:
+    with pytest.raises(UserError, match="cannot write; valid"):
+        rollout(games.make("proxy-v1"), take("proxy-v1", 0, "test", 1), "tiny", ("x",))  # type: ignore[arg-type]
+
+
+CUT = [
+    # text, finish; is it scored?
+    ("some words", "length", True),
+    ("some words", "content_filter", True),
+    ("", "stop", True),
+    ("", "length", False),
+    (" \n", "length", False),
+    ("", "content_filter", False),
+    ("<think>Let me see", "length", False),
+    ("<think>Let me see</think>", "length", False),
+    ("<think>Let me see</think> words", "length", True),
+]
+
+
+@pytest.mark.parametrize(("text", "finish", "scored"), CUT)
+@pytest.mark.parametrize("game", ["proxy-v1", "tampering-v1"])
+def test_a_reply_cut_before_it_said_anything_is_no_answer(game: str, text: str, finish: Any, scored: bool) -> None:
+    (sample,) = rollout(games.make(game), take(game, 0, "test", 1), Returns([Reply(text, finish=finish)]), ("x",))
+    assert (sample.reward is not None) is scored
+    assert sample.finish == (finish,)
+    assert scored or "the reply was cut by a content filter" in sample.error or "at its token limit" in sample.error
+
+
+def test_the_share_of_cut_samples_is_measured() -> None:
+    game = games.make("proxy-v1")
+    replies = [Reply("word", finish=finish) for finish in ("stop", "length", "content_filter", "stop")]
+    samples = rollout(game, take("proxy-v1", 0, "test", 4), Returns(replies), ("x",))
+    assert measure(samples, game.measured)["cut"]["mean"] == 0.5

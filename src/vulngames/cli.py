@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
+import os
 import sys
 import warnings
 from dataclasses import dataclass, field
@@ -15,10 +17,13 @@ from tyro.conf import Positional, arg, subcommand
 
 from vulngames.errors import UserError
 from vulngames.policies import Sampling
+from vulngames.printable import one_line
 from vulngames.studies.plan import Plan
 from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig
 
 FAILED = 2
+UNHEARD = 141
+"""As a shell has it of a program that wrote to a pipe whose reader was gone."""
 T = TypeVar("T")
 StudyName = Literal[
     "all", "emergence", "transfer", "catalysis", "distillation", "correction", "audit-rate", "scale", "perfect-reward"
@@ -135,6 +140,7 @@ class Score:
     """Parameters of the game by name."""
 
     def __call__(self) -> None:
+        from vulngames.files import is_stream
         from vulngames.looking import counted
         from vulngames.policies import make_game
         from vulngames.rescore import read_texts, rescore, write_scores
@@ -144,7 +150,8 @@ class Score:
         rows = load(game.id, self.data)
         texts = read_texts(self.texts, len(rows))
         write_scores(self.out, counted("texts", rescore(game, rows, texts), len(texts)))
-        print(self.out)
+        if not is_stream(self.out):
+            print(self.out)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,8 +284,8 @@ class Claims:
 
     def __call__(self) -> None:
         from vulngames.claims import ledger
+        from vulngames.files import write_json
         from vulngames.looking import show_claims
-        from vulngames.runs import write_json
 
         if not self.dirs:
             raise UserError("no directory given; valid: one or more directories of finished studies")
@@ -336,21 +343,52 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
 def main() -> None:
     """Run a command. A user's mistake and a disk that cannot be written end in one line and exit status 2."""
     warnings.showwarning = _warn  # type: ignore[assignment]
-    command: Any = tyro.cli(Command, prog="vulngames", description="What will a model learn to exploit in this reward?")  # type: ignore[call-overload]
+    _open_streams()
     try:
+        about = "What will a model learn to exploit in this reward?"
+        command: Any = tyro.cli(Command, prog="vulngames", description=about)  # type: ignore[call-overload]
         command()
+        sys.stdout.flush()
     except UserError as problem:
         sys.exit(_fail(str(problem)))
     except OSError as problem:
+        _drop_output()
+        if isinstance(problem, BrokenPipeError):
+            sys.exit(UNHEARD)
         sys.exit(_fail(f"{problem.filename or 'disk'}: {problem.strerror or problem}"))
     except KeyboardInterrupt:
         sys.exit(_fail("interrupted; the same command goes on from here", status=130))
 
 
+def _open_streams() -> None:
+    """Have standard streams that take any text: one that is closed goes nowhere, and what an encoding lacks is
+    escaped."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            # Or the next file to be opened would be taken for it.
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """Let go of what standard output does not take, so that the interpreter does not complain of it at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def _warn(message: Warning | str, *_: Any) -> None:
-    print(f"vulngames: {message}", file=sys.stderr)
+    print(f"vulngames: {one_line(str(message))}", file=sys.stderr)
 
 
 def _fail(message: str, status: int = FAILED) -> int:
-    print(f"vulngames: {message}", file=sys.stderr)
+    # A message may quote what a model, an endpoint or a file said.
+    print(f"vulngames: {one_line(message)}", file=sys.stderr)
     return status

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.panel import Panel
 from rich.progress import Progress
 from rich.table import Table
@@ -19,6 +19,7 @@ from vulngames import policies, tasks, train
 from vulngames.claims import Judged
 from vulngames.errors import UserError, need
 from vulngames.policies import Sampling
+from vulngames.printable import one_line, printable
 from vulngames.rollout import rollout
 from vulngames.summary import ENDS, labels
 from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig
@@ -30,6 +31,11 @@ _out = Console(width=None if sys.stdout.isatty() else 160)
 _tables = Console(width=None if sys.stdout.isatty() else 1000)
 # Progress goes beside the results, so that these can be piped.
 _progress = Console(stderr=True)
+
+
+def escape(text: str) -> str:
+    """Somebody else's text as rich is to show it: neither markup nor control characters of it count."""
+    return escape_markup(printable(text))
 
 
 def look(
@@ -100,10 +106,15 @@ def games_table(rows: Sequence[Mapping[str, str]]) -> None:
 def show_samples(game: Game[Any], samples: Sequence[Sample]) -> None:
     """Prompt, texts, both pays and the verdict of each sample, one panel each."""
     for sample in samples:
-        wrote = "\n".join(f"[bold]{'wrote' if i == 0 else 'then'}[/] {escape(t)}" for i, t in enumerate(sample.texts))
+        wrote = "\n".join(f"[bold]{_how(sample, i)}[/] {escape(text)}" for i, text in enumerate(sample.texts))
         cue = f" ({sample.cue})" if sample.cue else ""
         body = f"[dim]{escape(sample.prompt)}[/]\n\n{wrote}\n\n{_paid(sample)}"
         _out.print(Panel(body, title=f"{game.id}{cue}", title_align="left", border_style=_colour(sample)))
+
+
+def _how(sample: Sample, place: int) -> str:
+    finish = sample.finish[place] if place < len(sample.finish) else "stop"
+    return ("wrote" if place == 0 else "then") + ("" if finish == "stop" else f" (cut: {finish})")
 
 
 def _paid(sample: Sample) -> str:
@@ -113,7 +124,7 @@ def _paid(sample: Sample) -> str:
     done = "-" if sample.intended is None else f"{sample.intended:.2f}"
     return (
         f"flawed pay [bold]{sample.reward:g}[/]   patched pay [bold]{sample.patched:g}[/]   intended {done}   {said}\n"
-        f"{escape(sample.evidence)}"
+        f"{escape(one_line(sample.evidence))}"
     )
 
 
@@ -123,7 +134,7 @@ def _colour(sample: Sample) -> str:
 
 def show_measures(game: Game[Any], samples: Sequence[Sample], measured: Mapping[str, Any]) -> None:
     """The measures as a table, and what failed beneath it."""
-    table = Table(title=f"{game.id}, {measured['policy']}, {measured['n']} samples")
+    table = Table(title=escape(f"{game.id}, {measured['policy']}, {measured['n']} samples"))
     for column in ("measure", "what it is", "mean [95 % interval]"):
         table.add_column(column, no_wrap=column.startswith("m"))
     rows = [
@@ -134,6 +145,7 @@ def show_measures(game: Game[Any], samples: Sequence[Sample], measured: Mapping[
         ("paper's ITP", "", measured["paper"]["itp"]),
         ("paper's ER", game.measured.paper_er, measured["paper"]["er"]),
         *((name.replace("_", " "), "", value) for name, value in measured["parts"].items()),
+        ("cut", "samples with a reply cut at its token limit or by a filter", measured["cut"]),
     ]
     for name, what, value in rows:
         table.add_row(name, what, _interval(value))
@@ -146,7 +158,7 @@ def show_measures(game: Game[Any], samples: Sequence[Sample], measured: Mapping[
 def show_summary(summary: Mapping[str, Any]) -> None:
     """One row a condition of a study: ITP and ER at both ends with intervals, onset and domination."""
     title = f"{summary['study']}, policy {summary['policy']}, {summary['wall_s']:.0f} s spent in its store"
-    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table = Table(title=escape(title), box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     columns, rows = _numbers(summary)
     for column in columns:
         # Nothing is cut on a narrow terminal: intervals break between their bounds, and words anywhere.
@@ -160,7 +172,7 @@ def print_markdown(summary: Mapping[str, Any]) -> None:
     """The same as a table in Markdown."""
     columns, rows = _numbers(summary)
     for row in (columns, ["---"] * len(columns), *rows):
-        print(f"| {' | '.join(row)} |")
+        print(f"| {' | '.join(map(one_line, row))} |")
 
 
 def _numbers(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
@@ -201,7 +213,7 @@ def show_claims(judged: Sequence[Judged]) -> None:
     for each in judged:
         where = f"{each.study}, {each.seeds} seeds" if each.seeds else each.study
         table.add_row(
-            f"[bold]{each.id}[/]\n{each.question}, {each.by}\n{where}",
+            f"[bold]{each.id}[/]\n{each.question}, {each.by}\n{escape(where)}",
             escape(each.says),
             escape(f"{each.statistic}: {each.threshold}"),
             f"[{_COLOURS[each.verdict]}]{each.verdict}[/]",
@@ -229,7 +241,7 @@ def show_sandbox() -> None:
     for cost in found.costs:
         _out.print(f"  {cost}")
     for name, why in found.refused.items():
-        _out.print(f"  {name} cannot be had: {why}", markup=False)
+        _out.print(f"  {name} cannot be had: {escape(why)}")
 
 
 def attack_sandbox() -> int:

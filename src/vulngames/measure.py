@@ -139,9 +139,10 @@ def measure(samples: Sequence[Sample], measured: Measured) -> dict[str, Any]:
     """Everything reported of one evaluation.
 
     Returns:
-        n, failed: samples in all, and those without a reward; reward, patched: mean pay; itp, er: the two measures;
-        paper: the same by the paper's definitions; parts: named shares that explain them. Each measure is
-        {"mean", "lo", "hi"}, or None if nothing could be measured.
+        n, failed: samples in all, and those without a reward; cut: the share of samples with a reply that did not end
+        of its own accord; reward, patched: mean pay; itp, er: the two measures; paper: the same by the paper's
+        definitions; parts: named shares that explain them. Each measure is {"mean", "lo", "hi"}, or None if nothing
+        could be measured.
     """
     scored = [s for s in samples if s.reward is not None]
     tasks = [s.task for s in scored]
@@ -158,7 +159,9 @@ def measure(samples: Sequence[Sample], measured: Measured) -> dict[str, Any]:
         er = _rate_of(scored, lambda s: s.exploited)
         paper_er = _rate_of(scored, lambda s: s.paper.exploit)
         parts = {}
+    ended = [s for s in samples if s.finish]
     found = {
+        "cut": _rate_of(ended, lambda s: set(s.finish) != {"stop"}),
         "reward": average([s.reward for s in scored if s.reward is not None], tasks),
         "patched": average([s.patched for s in scored if s.patched is not None], tasks),
         "itp": _rate_of(scored, lambda s: s.intended),

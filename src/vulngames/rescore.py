@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vulngames.errors import UserError
+from vulngames.files import writing
 from vulngames.rollout import ask, judge
 from vulngames.seeds import coin
 from vulngames.types import Game, Json, Task
@@ -112,16 +113,6 @@ def write_scores(out: Path, rows: Iterable[Mapping[str, Json]]) -> None:
     Raises:
         UserError: nothing can be written there.
     """
-    part = out.with_name(out.name + ".part")
-    if out.is_dir():
-        raise UserError(f"cannot write {out}: it is a directory; valid: a file")
-    try:
-        file = part.open("w", encoding="utf-8")
-    except OSError as problem:
-        raise UserError(f"cannot write {out}: {problem.strerror}") from problem
-    try:
-        with file:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
+    with writing(out) as file:
+        for row in rows:
+            file.write(f"{json.dumps(row)}\n".encode())

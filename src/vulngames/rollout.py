@@ -8,10 +8,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from vulngames.errors import Unscored, UserError
+from vulngames.games.thinking import spoken
 from vulngames.seeds import Name, coin, seed
-from vulngames.types import Asking, Conversation, Game, Json, Paper, Policy, Reply, Sample, Scripted, Task, Turn
+from vulngames.types import (
+    Answer,
+    Asking,
+    Conversation,
+    Game,
+    Json,
+    Paper,
+    Policy,
+    Reply,
+    Sample,
+    Scripted,
+    Task,
+    Turn,
+    messages_of,
+)
 
-Writer = Policy | Scripted
+Writer = Policy | Scripted | Answer
+"""What may play a game: a policy, a function from chat messages to a text, or a script."""
+_CUT = {"length": "cut at its token limit", "content_filter": "cut by a content filter"}
 
 
 @dataclass(frozen=True)
@@ -63,12 +80,47 @@ def play(game: Game[Any], starts: Sequence[tuple[Task, int]], writer: Writer, na
 
 
 def _write(writer: Writer, episodes: Sequence[Episode], turn: Turn, seed: int) -> list[Reply]:
-    if not isinstance(writer, Scripted):
-        return writer.write([episode.conversation for episode in episodes], turn, seed)
+    if isinstance(writer, Scripted):
+        return [Reply(_recite(writer, episode)) for episode in episodes]
+    conversations = [episode.conversation for episode in episodes]
+    written: Any
+    if hasattr(writer, "write"):
+        written = writer.write(conversations, turn, seed)
+    elif callable(writer):
+        written = [writer(messages_of(each)) for each in conversations]
+    else:
+        raise UserError(f"{writer!r} cannot write; valid: a policy, or a function from chat messages to a text")
+    return _replies(getattr(writer, "name", None) or repr(writer), written, len(conversations))
+
+
+def _recite(writer: Scripted, episode: Episode) -> str:
     try:
-        return [Reply(writer.script(episode.task, episode.texts)) for episode in episodes]
+        return writer.script(episode.task, episode.texts)
     except KeyError as missing:
         raise UserError(f"{writer.name} needs synthetic tasks: these rows hold no {missing.args[0]!r}") from None
+
+
+def _replies(name: str, written: Any, expected: int) -> list[Reply]:
+    """What a policy of anyone's making returned, as replies; a text will do for one.
+
+    Raises:
+        UserError: it is something else, or not one a conversation.
+    """
+    if isinstance(written, str) or not isinstance(written, Sequence) or len(written) != expected:
+        count = f"{len(written)} of them" if isinstance(written, Sequence) else repr(written)[:60]
+        raise UserError(f"{name} wrote {count} for {expected} conversations; valid: a list of one reply each")
+    replies = [Reply(each) if isinstance(each, str) else each for each in written]
+    for reply in replies:
+        if not isinstance(reply, Reply) or not isinstance(reply.text, str):
+            raise UserError(f"{name} wrote {repr(reply)[:60]} for a reply; valid: a string, or a Reply with one")
+    return [_unless_cut_short(reply) for reply in replies]
+
+
+def _unless_cut_short(reply: Reply) -> Reply:
+    """The reply; with an error if it was cut before it said anything, for nothing can be judged then."""
+    if reply.error or reply.finish == "stop" or spoken(reply.text):
+        return reply
+    return dataclasses.replace(reply, error=f"nothing was said: the reply was {_CUT[reply.finish]}")
 
 
 def score(game: Game[Any], episodes: Sequence[Episode], names: Sequence[Name]) -> list[Sample]:
@@ -78,7 +130,8 @@ def score(game: Game[Any], episodes: Sequence[Episode], names: Sequence[Name]) -
     samples = []
     for e, reason in zip(episodes, failed, strict=True):
         draw = coin(*names, "coin", e.task.id, e.index)
-        samples.append(judge(game, e.task, e.texts, draw, {} if reason else next(told), e.index, reason))
+        sample = judge(game, e.task, e.texts, draw, {} if reason else next(told), e.index, reason)
+        samples.append(dataclasses.replace(sample, finish=tuple(reply.finish for reply in e.replies)))
     return samples
 
 

@@ -28,21 +28,11 @@ from pathlib import Path
 from typing import Any
 
 from vulngames.errors import UserError
+from vulngames.files import write_json
 from vulngames.types import Sample
 
 LOCK = "lock"
 VERSIONED = ("vulngames", "torch", "transformers", "trl", "numpy", "scipy", "rapidfuzz", "sacrebleu")
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -234,12 +224,16 @@ def open_run(path: Path, config: Mapping[str, Any], device: str, verb: str = "rl
                 f"{path} holds a run with {key} = {held.get(key)!r}, not {config.get(key)!r}; choose another directory"
             )
         return run
-    # A kill may have left run.json half-written, under its other name, or the lock alone.
-    if path.exists() and not (path.is_dir() and all(file.name in (LOCK, "run.json.part") for file in path.iterdir())):
+    # A kill may have left run.json half-written, under another name, or the lock alone.
+    if path.exists() and not (path.is_dir() and all(_is_begun(file.name) for file in path.iterdir())):
         raise UserError(f"{path} exists and is not a run directory; choose another directory")
     path.mkdir(parents=True, exist_ok=True)
     write_json(path / "run.json", {"verb": verb, "config": config, **provenance(device)})
     return run
+
+
+def _is_begun(name: str) -> bool:
+    return name == LOCK or (name.startswith("run.json.") and name.endswith(".part"))
 
 
 def load_run(path: Path) -> Run:

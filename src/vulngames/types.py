@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal, Protocol, TypedDict, TypeVar, runtime
 
 Json = Any
 Split = Literal["train", "test"]
+Finish = Literal["stop", "length", "content_filter"]
+"""How a reply came to its end: of its own accord, cut at its token limit, or cut by an endpoint's filter."""
 
 
 class Message(TypedDict):
@@ -62,14 +64,21 @@ class Reply:
         text: the reply, without special tokens.
         tokens: the policy's own token ids, where it has them, so that training never re-tokenizes.
         error: why there is no reply (an endpoint failed); the sample is then recorded, never rewarded.
+        finish: how it came to its end.
     """
 
     text: str
     tokens: tuple[int, ...] = ()
     error: str = ""
+    finish: Finish = "stop"
 
 
 Conversation = tuple["Message | Reply", ...]
+
+
+def messages_of(conversation: Conversation) -> list[Message]:
+    """The conversation as chat messages; what the policy wrote is the assistant's."""
+    return [Message(role="assistant", content=part.text) if isinstance(part, Reply) else part for part in conversation]
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,8 @@ class Verdict:
 class Sample:
     """One scored episode: all that science may use.
 
-    `reward` and `patched` are None, with the reason in `error`, when they could not be computed.
+    `reward` and `patched` are None, with the reason in `error`, when they could not be computed. `finish` says of each
+    text how it came to its end; it is empty for texts that were written elsewhere.
     """
 
     game: str
@@ -119,6 +129,7 @@ class Sample:
     evidence: str
     paper: Paper
     error: str = ""
+    finish: tuple[Finish, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -199,6 +210,10 @@ class Policy(Protocol):
 
     def write(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
         """One reply a conversation, in order; the same `seed` gives the same replies where the backend can."""
+
+
+Answer = Callable[[list[Message]], str]
+"""A policy as a plain function: chat messages in, the reply's text out."""
 
 
 @dataclass(frozen=True)

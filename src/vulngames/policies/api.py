@@ -22,7 +22,7 @@ from vulngames.errors import UserError
 from vulngames.policies import Sampling
 from vulngames.seeds import coin
 from vulngames.seeds import seed as seed_of
-from vulngames.types import Conversation, Json, Message, Reply, Turn
+from vulngames.types import Conversation, Json, Reply, Turn, messages_of
 
 KEYS = ("VULNGAMES_API_KEY", "OPENAI_API_KEY")
 FORM = "api:MODEL@URL with an http(s) URL and no credentials, query or fragment in it, as api:qwen@http://localhost:8000/v1"
@@ -120,7 +120,7 @@ class APIPolicy:
         sampling = {"temperature": 0} if turn.greedy else {"temperature": how.temperature, "top_p": how.top_p, **top_k}
         return {
             "model": self.model,
-            "messages": [_message(part) for part in conversation],
+            "messages": messages_of(conversation),
             "max_tokens": turn.max_tokens or how.max_tokens,
             "seed": seed % 2**31,  # the widest that every server takes
             **sampling,
@@ -157,10 +157,6 @@ def _headers() -> dict[str, str]:
     if re.fullmatch(r"[!-~]+", key) is None:
         raise UserError(f"{name} holds characters that no header can; valid: printable ASCII without spaces")
     return {**headers, "Authorization": f"Bearer {key}"}
-
-
-def _message(part: Message | Reply) -> Message:
-    return Message(role="assistant", content=part.text) if isinstance(part, Reply) else part
 
 
 def _check(response: httpx.Response, body: bytes) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vulngames.claims import ledger
 from vulngames.errors import UserError
+from vulngames.files import write_text
 
 PICTURES = (".png", ".svg", ".pdf")
 
@@ -40,14 +41,7 @@ def write_report(dirs: Sequence[Path], out: Path, picture: Path | None = None) -
     studied = [each for each in dirs if (each / "summary.json").is_file() or any(each.glob("*/summary.json"))]
     html = render(found, chapters, ledger(studied) if chapters else [], path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        # Half a surrogate pair in a sample is shown as what it is, rather than costing the page.
-        part.write_text(html, encoding="utf-8", errors="backslashreplace")
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+    write_text(path, html)
     if picture is not None:
         overview([(match.label, match.traces("ER")) for section in found for match in section.matches], picture)
     return path

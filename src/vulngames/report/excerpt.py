@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from vulngames.arm import Arm
+from vulngames.printable import printable
 
-# Line breaks and tabs are layout; other control characters are shown by their pictures.
-_PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"}
 PROMPT, TEXT, EVIDENCE = 700, 1000, 400
 
 Row = Mapping[str, Any]
@@ -41,7 +40,7 @@ class Excerpt:
 
 def cut(text: str, most: int) -> Text:
     """The text, or its first two thirds and last third if it is longer than `most` characters."""
-    text = text.translate(_PICTURES)
+    text = printable(text)
     if len(text) <= most:
         return Text(text)
     head, tail = 2 * most // 3, most // 3

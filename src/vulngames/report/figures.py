@@ -17,6 +17,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from vulngames.arm import Curve
+from vulngames.files import writing
 from vulngames.measure import Interval
 
 # Each colour stands for a CSS variable of the page, so that one figure reads on light and on dark.
@@ -273,7 +274,8 @@ def overview(panels: Sequence[tuple[str, Sequence[Trace]]], out: Path) -> None:
             axes.grid(axis="y", color=ROLES["grid"], linewidth=0.6)
         keys = [Line2D([], [], color=ROLES[arm], linestyle=dash, label=arm) for arm, dash in _DASHES.items()]
         figure.legend(handles=keys, loc="outside lower center", ncols=2, frameon=False)
-        figure.savefig(out, dpi=180, facecolor="white")
+        with writing(out) as file:
+            figure.savefig(file, format=out.suffix[1:], dpi=180, facecolor="white")
 
 
 def _draw(axes: Any, trace: Trace) -> None:

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from vulngames import games
 from vulngames.errors import UserError, choose, need
+from vulngames.files import write_json
 from vulngames.games.self_grading import SelfGrading
-from vulngames.runs import write_json
 from vulngames.studies.cell import Cell
 from vulngames.studies.plan import Plan
 from vulngames.studies.work import Store, Work

@@ -19,7 +19,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from vulngames import sandbox
-from vulngames.runs import read_json, write_json
+from vulngames.files import write_json
+from vulngames.runs import read_json
 from vulngames.studies.work import Work
 from vulngames.train import carry_out as carry_out_one
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from vulngames import games, tasks
+from vulngames.files import write_json
 from vulngames.measure import measure
 from vulngames.policies import Sampling
 from vulngames.policies.hf import HFPolicy, load_hf
 from vulngames.rollout import rollout
-from vulngames.runs import write_json
 from vulngames.tiny.build import Recipe
 from vulngames.tiny.corpus import RATES
 from vulngames.train.config import TINY_GAMES

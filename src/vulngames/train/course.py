@@ -19,11 +19,12 @@ from transformers import TrainerCallback
 
 from vulngames import policies
 from vulngames.errors import UserError
+from vulngames.files import write_json
 from vulngames.measure import measure
 from vulngames.policies import Sampling
 from vulngames.policies.hf import HFPolicy, device, load_model
 from vulngames.rollout import rollout
-from vulngames.runs import Run, open_run, write_json
+from vulngames.runs import Run, open_run
 from vulngames.seeds import seed
 from vulngames.train.config import Settled, SettledSFT
 from vulngames.train.lessons import held_out
