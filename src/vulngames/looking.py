@@ -69,7 +69,7 @@ def _published(game: str, path: Path, only_held_out: bool) -> list[Task]:
 def carry_out(config: TrainConfig | SFTConfig | ExamConfig, out: Path, result: str) -> None:
     """Carry out a run with a progress bar, then say where its `result` is."""
     need("trl", "train")
-    with run_progress() as progress:
+    with run_progress(transient=True) as progress:
         bars = RunBars(progress, detailed=True)
         bars.show(out, config.verb, 0, None)
         run = train.carry_out(config, out, lambda done, steps: bars.show(out, config.verb, done, steps))

@@ -80,8 +80,8 @@ class RunBars:
         self.progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def run_progress() -> Progress:
-    """An empty display whose tasks have a `phase` and an `er`."""
+def run_progress(transient: bool = False) -> Progress:
+    """An empty display whose tasks have a `phase` and an `er`; a transient one leaves nothing behind."""
     columns = (
         TextColumn("{task.description}"),
         TextColumn("{task.fields[phase]}"),
@@ -92,7 +92,7 @@ def run_progress() -> Progress:
         TextColumn("left:"),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=console(), speed_estimate_period=_ESTIMATED_OVER_S)
+    return Progress(*columns, console=console(), transient=transient, speed_estimate_period=_ESTIMATED_OVER_S)
 
 
 def er_so_far(run: Run) -> str:
