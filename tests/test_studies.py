@@ -142,11 +142,25 @@ def test_what_supervised_training_refuses(vulngames: Any, tmp_path: Path, argume
 
 
 def test_a_student_learns_what_it_is_shown(vulngames: Any, tmp_path: Path) -> None:
-    # The teacher is a script in all but name: the untrained policy, of which only what it did wrong is kept.
+    # The teacher is a script in all but name: the untrained policy, of which only what it did wrong is kept. That is
+    # little, and shown often.
     vulngames("exam", "tampering-v1", "--split", "train", "--eval-tasks", "200", "--out", "wrote")
     ends = {}
     for name, share in (("exploit", "1"), ("honest", "0")):
-        vulngames("sft", "tampering-v1", f"--{name}", "wrote", "--share", share, "--examples", "128", "--out", name)
+        vulngames(
+            "sft",
+            "tampering-v1",
+            f"--{name}",
+            "wrote",
+            "--share",
+            share,
+            "--examples",
+            "128",
+            "--distinct",
+            "0",
+            "--out",
+            name,
+        )
         ends[name] = Run(tmp_path / name).metrics()[-1]["er"]["mean"]
     assert ends["exploit"] > 0.7 and ends["honest"] < 0.1
 
@@ -285,7 +299,11 @@ def _fake(out: Path) -> Callable[[Work], None]:
 
 @pytest.mark.parametrize("scale", ["small", "full"])
 @pytest.mark.parametrize("name", list(studies()))
-def test_a_study_asks_for_everything_once_and_ends_with_its_cells(tmp_path: Path, name: str, scale: Any) -> None:
+def test_a_study_asks_for_everything_once_and_ends_with_its_cells(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, scale: Any
+) -> None:
+    # The teachers are made up, and write little.
+    monkeypatch.setattr("vulngames.studies.distillation.EXAMPLES", 4)
     plan = Plan(games=("tampering-v1", "proxy-v1"), seeds=2, sizes=("tiny:small", "tiny"), scale=scale)
     course, do, done = studies()[name](plan, Store(tmp_path / "runs")), _fake(tmp_path / "made"), set()
     try:
