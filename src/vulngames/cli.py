@@ -291,11 +291,14 @@ class Report:
     """Also draw ER against steps, a panel a game, to this .png, .svg or .pdf file."""
 
     def __call__(self) -> None:
+        from vulngames.files import is_stream
         from vulngames.report import write_report
 
         if not self.dirs:
             raise UserError("no directory given; valid: one or more study or run directories")
-        print(write_report(self.dirs, self.out or self.dirs[0] / "report.html", self.picture).resolve())
+        path = write_report(self.dirs, self.out or self.dirs[0] / "report.html", self.picture)
+        if not is_stream(path):
+            print(path.resolve())
 
 
 @dataclass(frozen=True)
