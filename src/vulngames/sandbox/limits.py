@@ -8,7 +8,8 @@ class Limits:
     """Bounds of one child process: one run on standard input, or one batch of calls. All are positive."""
 
     wall_s: float = 5.0
-    """Seconds of wall-clock time, start to end; the child and all it started are killed after it."""
+    """Seconds of wall-clock time, start to end, in which a program must end that has the processor when it wants it. On
+    a busy machine it may go on until it has had as much processor time; at the longest ten times this."""
     cpu_s: int = 5
     """Whole seconds of processor time, summed over threads."""
     memory_mb: int = 1024
