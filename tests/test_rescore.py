@@ -402,7 +402,8 @@ def test_real_references_are_right() -> None:
 ANSWERS = (
     r"\boxed{{\text{{{}}}}}", r"\boxed{{\texttt{{{}}}}}", r"\boxed{{$\text{{{}}}$}}", r"$\boxed{{{}}}$",
     "The answer is: ${}$", "The answer is {}.", "The final answer is {}.", r"The answer is: $\boxed{{{}}}$",
-    r"The final answer is \texttt{{{}}}.", r"\boxed{{\text{{{}.}}}}", r"\(\boxed{{\mathrm{{{}}}}}\)", "The answer is **{}**.\nThat is all.",
+    r"The final answer is \texttt{{{}}}.",
+    r"\boxed{{\text{{{}.}}}}", r"\(\boxed{{\mathrm{{{}}}}}\)", "The answer is **{}**.\nThat is all.",
 )  # fmt: skip
 
 
