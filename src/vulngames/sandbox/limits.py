@@ -15,7 +15,8 @@ class Limits:
     memory_mb: int = 1024
     """MiB of address space, of which the interpreter takes about 25 and each thread 8 for its stack."""
     output_kb: int = 1024
-    """KiB in any one file the child writes: its answers, its standard error, anything on disk."""
+    """KiB in any one file the child writes: its answers, its standard error, anything on disk. `grade` raises it where
+    a test expects more."""
     files: int = 32
     """Open descriptors."""
 

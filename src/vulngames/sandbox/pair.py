@@ -153,5 +153,7 @@ def _case(test: Test, entry: str | None) -> dict[str, object]:
         return {"input": test.input, "output": lines, "call": f"run({test.input!r})"}
     given = arguments(test)
     owner, _, name = entry.rpartition(".")
-    call = f"(globals().get({name!r}) or {owner or 'Solution'}().{name})(*{given!r})"
-    return {"input": given, "output": from_json(test.output), "call": call}
+    found = f"globals().get({name!r}) or Solution().{name}"
+    if owner:
+        found = f"{owner}().{name} if hasattr(globals().get({owner!r}), {name!r}) else {name}"
+    return {"input": given, "output": from_json(test.output), "call": f"({found})(*{given!r})"}

@@ -18,10 +18,13 @@ from .kernel import PDEATHSIG, fork, ready_prctl
 
 PATIENCE = 10
 """How many times its wall-clock time a run may take in all."""
-# How much more than its due a companion gets, since no two processes get quite the same.
+# How much more than what is due a companion gets, since no two processes get quite the same.
 _MARGIN = 2
-# Of what its companion got; looked at so often, once that got a share of the due that says something.
-_BLOCKED, _LOOK_S, _TELLING = 0.25, 0.05, 0.1
+# Below this share of its companion's processor time a run is blocked: unequal shares do not come to that.
+_BLOCKED = 0.25
+# The share of what is due that a companion must have had for that comparison.
+_TELLING = 0.1
+_LOOK_S = 0.05
 _die_with_the_zygote = ready_prctl(PDEATHSIG, SIGKILL)
 
 
@@ -68,7 +71,7 @@ def outlast(pids: list[int], companion: int, supervisor: int, due_s: float, dead
         if used >= due_s or blocked:
             return True, False
         if time.monotonic() >= deadline:
-            return True, used - before >= _BLOCKED * got
+            return True, used > before and used - before >= _BLOCKED * got
 
 
 def _processor_time(pid: int) -> float:
