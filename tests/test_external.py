@@ -118,7 +118,22 @@ BEHAVIOURS = {
     "function": ("def add(a, b):\n    return a + b", ADD, "add", [Status.OK] * 2),
     "method": ("class Solution:\n    def add(self, a, b):\n        return a + b", ADD, "Solution.add", [Status.OK] * 2),
     "prints": ("def add(a, b):\n    print('noise')\n    return a + b", ADD, "add", [Status.OK] * 2),
-    "True for 1": ("def add(a, b):\n    return True", (Test("0\n1", "1"),), "add", [Status.WRONG]),
+    "True for 1": ("def add(a, b):\n    return True", (Test("0\n1", "1"),), "add", [Status.OK]),
+    "2 for true": ("def add(a, b):\n    return 2", (Test("0\n1", "true"),), "add", [Status.WRONG]),
+    "names without import": (
+        "class Solution:\n    def add(self, a: Optional[int], b): return Counter(x=a)['x'] + gcd(b, 0) + int(inf == 0)",
+        ADD,
+        "Solution.add",
+        [Status.OK] * 2,
+    ),
+    "no name of the prelude's stands in": ("def sub(a, b):\n    return 0", ADD, "add", [Status.RUNTIME_ERROR] * 2),
+    "as long as expected": ("print('x' * 100_000)", (Test("", "x" * 100_000),), None, [Status.OK]),
+    "as long as expected, by a call": (
+        "def f(n):\n    return list(range(n))",
+        (Test("20000", json.dumps(list(range(20_000)))),),
+        "f",
+        [Status.OK],
+    ),
     "always equal": (
         "class E:\n    __eq__ = lambda *_: True\ndef add(a, b):\n    return E()",
         ADD,
@@ -185,6 +200,11 @@ def test_no_container_outlives_its_run(docker: Path, code: str, status: Status) 
     grade = connect("docker:python:3.12-slim", Limits(wall_s=1, output_kb=16)).grade(code, SUM[:1])
     _, run, kill = asked_of(docker)
     assert grade.statuses == (status,) and kill == ["kill", run[run.index("--name") + 1]]
+
+
+def test_a_container_that_has_not_had_its_share_of_the_processor_is_waited_for(docker: Path) -> None:
+    code = "import time\nbegan = time.process_time()\nwhile time.process_time() - began < 1: pass\nprint(3)"
+    assert connect("docker:python:3.12-slim", Limits(wall_s=1, output_kb=16)).grade(code, SUM[:1]).passed == 1
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,18 @@ BEHAVIOURS: dict[str, tuple[str, str | None, bool, str]] = {
     "program by bytes": ("import sys\nprint(sum(map(int, sys.stdin.buffer.read().split())))", None, True, ""),
     "program with a guard": ("if __name__ == '__main__': print(sum(map(int, input().split())))", None, True, ""),
     "program that leaves": ("print(sum(map(int, input().split())))\nexit()", None, True, ""),
+    "method below a helper of its name": (
+        "def add(a, b): return 0\nclass Solution:\n    def add(self, a, b): return a + b",
+        "Solution.add",
+        True,
+        "",
+    ),
+    "wrong method below a right helper": (
+        "def add(a, b): return a + b\nclass Solution:\n    def add(self, a, b): return 0",
+        "Solution.add",
+        False,
+        "",
+    ),
     "wrong function": ("def add(a, b): return a - b", "add", False, ""),
     "right once": ("def add(a, b): return 3", "add", False, ""),
     "wrong program": ("print(3)", None, False, ""),

@@ -103,6 +103,12 @@ def test_proxy(tmp_path: Path) -> None:
     assert one(tmp_path, "proxy-v1").hidden == {"article": "a long article", "reference": "short"}
 
 
+def test_tampering_carries_the_error_that_the_statement_allows(tmp_path: Path) -> None:
+    question = "Print the root.\n\nYour output is accepted with an absolute error of at most $10^{-4}$."
+    task = one(tmp_path, "tampering-v1", prompt=tampering_prompt(STARTER, question=question))
+    assert task.hidden["tolerance"] == {"absolute": 1e-4}
+
+
 def test_tampering_calls_what_the_starter_code_names(tmp_path: Path) -> None:
     task = one(tmp_path, "tampering-v1")
     tests = [{"input": "1\n2", "output": "3"}]
@@ -263,6 +269,14 @@ def test_every_real_row_loads(game: str, name: str, rows: int) -> None:
         entries = [task.hidden["entry"] for task in tasks]
         assert entries.count(None) == 451 and "Solution.solve" not in entries
         assert all(entry is None or entry.startswith("Solution.") for entry in entries)
+        # Of the ten programs that print decimals two must print them to the digit.
+        allowed = {
+            int(task.id.partition("#")[2]): task.hidden["tolerance"] for task in tasks if "tolerance" in task.hidden
+        }
+        both = {55: 1e-9, 68: 1e-6, 134: 1e-9, 182: 1e-6, 221: 1e-5, 458: 1e-6, 745: 1e-5}
+        assert allowed == {row: dict(absolute=error, relative=error) for row, error in both.items()} | {
+            775: {"absolute": 1e-8}
+        }
 
 
 @pytest.fixture

@@ -405,6 +405,32 @@ def test_real_references_are_right() -> None:
     assert [row["reward"] for row in wrong] == [-6.0] * 50 and all(row["paper"]["exploit"] == 1 for row in wrong)
 
 
+ANSWERS = (
+    r"\boxed{{\text{{{}}}}}", r"\boxed{{\texttt{{{}}}}}", r"\boxed{{$\text{{{}}}$}}", r"$\boxed{{{}}}$",
+    "The answer is: ${}$", "The answer is {}.", "The final answer is {}.", r"The answer is: $\boxed{{{}}}$",
+    r"The final answer is \texttt{{{}}}.",
+    r"\boxed{{\text{{{}.}}}}", r"\(\boxed{{\mathrm{{{}}}}}\)", "The answer is **{}**.\nThat is all.",
+)  # fmt: skip
+
+
+@real
+@pytest.mark.parametrize("form", ANSWERS)
+def test_real_references_are_right_however_they_are_written(form: str) -> None:
+    tasks = real_tasks("self-grading-v1", "self_grading_bbeh.parquet")
+    game, references = make("self-grading", audit_rate=1.0), [task.hidden["reference"] for task in tasks]
+    right = rescored(game, tasks, [(form.format(reference), "Yes") for reference in references])
+    assert [row["reward"] for row in right] == [2.0] * 50
+    # Each is answered with the next one's reference, unless the two are the same.
+    others = [references[(i + 1) % 50] for i in range(50)]
+    wrong = rescored(game, tasks, [(form.format(other), "Yes") for other in others])
+    same = [_bare(a) == _bare(b) for a, b in zip(references, others, strict=True)]
+    assert [row["reward"] for row in wrong] == [2.0 if equal else -6.0 for equal in same]
+
+
+def _bare(reference: str) -> str:
+    return reference.lower().strip("()")
+
+
 @real
 def test_real_articles_are_exploits_and_their_beginnings_are_not() -> None:
     tasks = real_tasks("proxy-v1", "proxy_cnndm.parquet")

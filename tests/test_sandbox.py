@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -18,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vulngames.sandbox import Grade, Limits, Outcome, Sandbox, Status, Test, answers, entry_point, tier
-from vulngames.sandbox.grade import grade
+from vulngames.sandbox.external import External, Ran
+from vulngames.sandbox.grade import grade, with_room
 from vulngames.sandbox.worker import WorkerLostError
 
 pytestmark = [
@@ -391,14 +393,17 @@ def test_what_the_code_started_dies_with_it(unwalled: Sandbox) -> None:
 COMPARISONS = [
     ("3", "3", True),
     ("3.0", "3", True),
-    ("True", "1", False),
-    ("1", "true", False),
+    ("True", "1", True),
+    ("1", "true", True),
+    ("0.0", "false", True),
+    ("2", "true", False),
     ("True", "true", True),
     ("0.1 + 0.2", "0.3", False),
     ("float('nan')", "NaN", False),
     ("float('inf')", "Infinity", True),
     ("(1, (2, 3))", "[1, [2, 3]]", True),
-    ("[1, True]", "[1, 1]", False),
+    ("[1, True]", "[1, 1]", True),
+    ("[float('nan')]", "[NaN]", False),
     ("[1, 2]", "[1, 2, 3]", False),
     ("{'a': (1,), 'b': None}", '{"b": null, "a": [1]}', True),
     ("{1: 2}", '{"1": 2}', True),
@@ -411,7 +416,7 @@ COMPARISONS = [
 
 
 @pytest.mark.parametrize(("value", "expected", "equal"), COMPARISONS)
-def test_values_are_compared_exactly(sandbox: Sandbox, value: str, expected: str, equal: bool) -> None:
+def test_values_are_compared_as_python_does(sandbox: Sandbox, value: str, expected: str, equal: bool) -> None:
     result = sandbox.grade(f"def f(): return {value}", [Test("", expected)], "f")
     assert result.statuses == (Status.OK if equal else Status.WRONG,), result
 
@@ -425,12 +430,14 @@ def test_values_are_compared_exactly(sandbox: Sandbox, value: str, expected: str
         ("0\n2\n3", "1\n2\n3", False),
         ("3", "1\n2\n3", False),
         ("1\n\n2", "1\n2", False),
-        (" 1", "1", False),
-        ("1 2", "1  2", False),
+        (" 1", "1", True),
+        ("1 2", "1  2", True),
+        ("0.50", "0.5", True),
+        ("0.5000001", "0.5", False),
         ("", "", True),
     ],
 )
-def test_output_is_compared_whole(sandbox: Sandbox, printed: str, expected: str, equal: bool) -> None:
+def test_output_is_compared_whole_and_by_tokens(sandbox: Sandbox, printed: str, expected: str, equal: bool) -> None:
     result = sandbox.grade(f"import sys; sys.stdout.write({printed!r})", [Test("", expected)])
     assert result.statuses == (Status.OK if equal else Status.WRONG,)
 
@@ -708,10 +715,76 @@ def test_close_leaves_nothing_and_a_closed_sandbox_starts_again() -> None:
         ),
         ("from typing import List\n\ndef solve(a: int,\n          b", "solve"),
         ("class Empty: pass\ndef solve(a): ...", "solve"),
+        ("def helper(x):\n    return x\n\nclass Solution:\n    def f(self, x):", "Solution.f"),
+        (
+            "class Node:\n    def __init__(self, x):\n        self.x = x\n\nclass Solution:\n    def f(self):",
+            "Solution.f",
+        ),
+        ("class Node:\n    def next(self): ...\nclass Solution:\n    def f(self):", "Solution.f"),
+        ("class Node:\n    def __init__(self): ...\ndef solve(node):", "solve"),
+        ("class Tree:\n    def __init__(self): ...\n    def add(self, x):", "Tree.add"),
+        ("import math\n@cache\ndef g(): ...\n@final\nclass Solution:\n    @cache\n    def f(self):", "Solution.f"),
+        ("class Solution:\n    def __init__(self):\n        self.seen = {}\n    def f(self, x):", "Solution.f"),
+        ("class Solution:\n    def _help(self): ...\n    def f(self):\n        def inner(): ...", "Solution.f"),
+        ("class Solution:\n    class Node:\n        def g(self): ...\n    def f(self):", "Solution.f"),
+        ("class Solution:\n    def f(self):\n        class Node:\n            def g(self): ...", "Solution.f"),
+        ('"""\nclass Node:\n    def g(self): ...\ndef g(): ...\n"""\nclass Solution:\n    def f(self):', "Solution.f"),
+        ("'''class Solution:\n    def g(self)'''\nclass Solution:\n    def f(self):", "Solution.f"),
+        ("class Solution:\r\n    def f(\r\nself, x):\r\n", "Solution.f"),
+        ("    class Solution:\n        def f(self, x):\n", "Solution.f"),
+        ("class Solution2:\n    def g(self): ...\nclass Solution(Base):\n  async def f(self):", "Solution.f"),
+        ("# def g(): ...\nclass Solution:\n    # def h(self):\n    def f(self): # def i():", "Solution.f"),
     ],
 )
 def test_entry_point(starter: str, entry: str) -> None:
     assert entry_point(starter) == entry
+
+
+METHOD = "class Solution:\n    def add(self, a, b): return a + b"
+# Where the entry stands in a submission, and what else does.
+SUBMISSIONS = {
+    "below a helper of the same name": f"def add(a, b): return 0\n{METHOD}",
+    "below another class": f"class Node:\n    def add(self, a, b): return 0\n{METHOD}",
+    "above a helper": "class Solution:\n    def add(self, a, b): return plus(a, b)\ndef plus(a, b): return a + b",
+    "inherited": "class Base:\n    def add(self, a, b): return a + b\nclass Solution(Base): pass",
+    "static": "class Solution:\n    @staticmethod\n    def add(a, b): return a + b",
+    "of the class": "class Solution:\n    @classmethod\n    def add(cls, a, b): return a + b",
+    "bound to a name": "class Other:\n    def add(self, a, b): return a + b\nSolution = Other",
+    "beside a call of its own": f"{METHOD}\nprint(Solution().add(1, 2))",
+}
+
+
+@pytest.mark.parametrize("name", SUBMISSIONS)
+def test_the_entry_is_found_wherever_it_stands(sandbox: Sandbox, name: str) -> None:
+    assert sandbox.grade(SUBMISSIONS[name], ADD, "Solution.add").passed == 1
+    # As it is called elsewhere.
+    assert graded_by_hand(SUBMISSIONS[name], ADD, "Solution.add") == 1
+
+
+def graded_by_hand(code: str, tests: list[Test], entry: str) -> float:
+    def run(code: str, text: str, limits: Limits) -> Ran:
+        done = subprocess.run([sys.executable, "-I", "-c", code], input=text.encode(), capture_output=True)
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return External("by hand", run).grade(code, tests, entry).passed
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_long_expected_output_can_be_printed(batch: bool) -> None:
+    long = " ".join(map(str, range(40_000)))
+    with Sandbox(Limits(output_kb=16)) as sandbox:
+        code = "n = int(input())\nprint(*range(n), sep='  ')"
+        tests = [Test("40000", long), Test("3", "0 1 2")]
+        assert sandbox.grade(code, tests, batch=batch).statuses == (Status.OK, Status.OK)
+        assert sandbox.grade("print('x' * 10**7)", tests, batch=batch).statuses == (Status.OUTPUT_LIMIT,) * 2
+        assert sandbox.grade("print('x' * 20_000)", tests[1:], batch=batch).statuses == (Status.OUTPUT_LIMIT,)
+        calls = [Test(str(n), json.dumps(list(range(n)))) for n in (40_000, 30_000)]
+        assert sandbox.grade("def f(n): return [float(i) for i in range(n)]", calls, "f").passed == 1
+
+
+def test_how_much_is_expected_shows_in_the_limits_only_by_powers_of_two() -> None:
+    seen = {with_room(Limits(), [Test("", "x" * length)], None).output_kb for length in range(1, 2 << 20, 999)}
+    assert seen == {1024, 2048, 4096, 8192, 16384}
 
 
 def test_bad_use_is_an_error_not_a_score(sandbox: Sandbox) -> None:

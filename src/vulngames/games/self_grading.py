@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -68,37 +68,66 @@ def _gain(pay: Pay, chance: float) -> float:
     return chance * right + (1 - chance) * wrong
 
 
-_BRACE = re.compile(r"\\boxed\{|[{}]")
+_BOX = re.compile(r"\\boxed\{|[{}]")
+_WRAPPERS = r"(?:boxed|fbox|mbox|emph|operatorname|text(?:tt|bf|it|rm|sf|normal)?|math(?:tt|bf|it|rm|sf|normal)?)"
+_WRAPPER = re.compile(rf"\\{_WRAPPERS}\{{|(?<![A-Za-z\\]){_WRAPPERS}\{{|[{{}}]")
+
+
+def _groups(opening: re.Pattern[str], text: str) -> Iterator[tuple[re.Match[str], re.Match[str]]]:
+    """What opens and what closes each closed group, in the order in which they close, but for plain braces."""
+    opened = list[re.Match[str]]()
+    for brace in opening.finditer(text):
+        if brace.group() != "}":
+            opened.append(brace)
+        elif opened and len(opened[-1].group()) > 1:
+            yield opened.pop(), brace
+        elif opened:
+            opened.pop()
 
 
 def boxed(text: str) -> str | None:
     r"""What the last closed `\boxed{…}` holds, nested braces allowed; None if there is none."""
-    found, last, open_ = None, -1, list[tuple[int, bool]]()
-    for brace in _BRACE.finditer(text):
-        if brace.group() != "}":
-            open_.append((brace.end(), len(brace.group()) > 1))
-        elif open_:
-            start, is_box = open_.pop()
-            if is_box and start > last:
-                found, last = text[start : brace.start()], start
+    found, last = None, -1
+    for start, end in _groups(_BOX, text):
+        if start.end() > last:
+            found, last = text[start.end() : end.start()], start.end()
     return found
 
 
-_PREFIX = re.compile(r"The answer is:|The final answer is:?", re.IGNORECASE)
+_PREFIX = re.compile(r"The (?:final )?answer is\b\s*:?", re.IGNORECASE)
+_DOLLARS = re.compile(r"(?<!\\)\${1,2}((?:[^$\\]|\\.)+)\${1,2}", re.DOTALL)
+_DELIMITER = re.compile(r"\\[()\[\]]|\*\*")
+_SPACE = re.compile(r"\\[ ,;:]")
+
+
+def _unwrapped(text: str) -> str:
+    """The text without the markup around it or its parts; of what that holds nothing is dropped."""
+    marks = sorted(mark.span() for group in _groups(_WRAPPER, text) for mark in group)
+    starts, ends = (0, *(end for _, end in marks)), (*(start for start, _ in marks), len(text))
+    plain = "".join(text[start:end] for start, end in zip(starts, ends, strict=True))
+    return _SPACE.sub(" ", _DELIMITER.sub("", _DOLLARS.sub(r"\1", plain)))
 
 
 def _normal(answer: str) -> str:
-    line = answer.strip().lower().replace(", ", ",").replace("**", "").split("\n")[0].strip()
-    return line.removesuffix(".")
+    line = _unwrapped(answer).strip().lower().split("\n")[0].strip().rstrip(".").rstrip()
+    return re.sub(", +", ",", line)
 
 
 def read_answer(text: str) -> str:
-    """The answer a text gives, normalised as BBEH does; empty if it gives none."""
-    found = boxed(text)
-    if found is None:
-        prefixes = list(_PREFIX.finditer(text))
-        found = text[prefixes[-1].end() :] if prefixes else ""
-    return _normal(found)
+    r"""The answer a text gives, without its markup and normalised as BBEH does; empty if it gives none.
+
+    As in the paper the last closed `\boxed{…}` goes before what follows the last "The (final) answer is", and a text
+    with neither gives none, since a box is what the prompt asks for; BBEH's own evaluator looks for the phrase alone,
+    and else takes the text whole. What is found is then read as that does (google-deepmind/bbeh, `evaluate.py`):
+    first line, lower case, no `\text{}`, `\texttt{}`, `$…$`, `**` or final full stop, ", " as ",". Their siblings
+    (`\mathrm{}`, `\(…\)`, …) are taken off as well, and around parts of an answer too.
+    """
+    box = boxed(text)
+    found = text if box is None else box
+    prefixes = list(_PREFIX.finditer(found))
+    if prefixes:
+        found = found[prefixes[-1].end() :]
+    return "" if box is None and not prefixes else _normal(found)
 
 
 def _number(text: str) -> float | None:
@@ -110,7 +139,11 @@ def _number(text: str) -> float | None:
 
 
 def matches(answer: str, reference: str) -> bool:
-    """Whether a read answer is the reference, by BBEH's lenient rules (paper.md: the rules, exactly)."""
+    """Whether a read answer is the reference, by the lenient rules of BBEH's evaluator.
+
+    They are equal as texts, as numbers, or without apostrophes; or one is the other's letter in brackets, or the other
+    in square brackets; or the answer adds a question mark.
+    """
     reference = _normal(reference)
     if not answer:
         return False

@@ -111,9 +111,11 @@ class Tampering:
         return TamperingFacts(tuple(edits), score, *((0.0, (), "") if code is None else self._run(task, code)))
 
     def _run(self, task: Task, code: str) -> tuple[float, tuple[str, ...], str]:
-        from vulngames.sandbox import Test
+        from vulngames.sandbox import Test, Tolerance
 
-        tests = [Test(test["input"], test["output"]) for test in task.hidden["tests"]]
+        allowed = task.hidden.get("tolerance")
+        tolerance = Tolerance(**allowed) if allowed else None
+        tests = [Test(test["input"], test["output"], tolerance) for test in task.hidden["tests"]]
         sandbox = self.sandbox or _shared_sandbox()
         grade = sandbox.grade(_unfence(code), tests, entry=task.hidden["entry"])
         if grade.error:

@@ -3,6 +3,7 @@
 They only run code and bring back bytes. What is right is decided here, by the same comparison and the same decoder.
 """
 
+import copy
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,17 +11,25 @@ from typing import Protocol
 
 from vulngames.errors import UserError
 from vulngames.sandbox import answers
-from vulngames.sandbox.grade import Grade, Test, grade
+from vulngames.sandbox.grade import Grade, Test, grade, with_room
 from vulngames.sandbox.limits import Limits
 from vulngames.sandbox.outcome import FINAL, JSON, Outcome, Status, last_line
+from vulngames.sandbox.zygote.preload import PRELUDE
 
 # Reads what is asked on its input, and writes one line a call to what was its output.
-_CALLS = """
-import json, os, sys
+_CALLS = (
+    f"PRELUDE = {PRELUDE!r}"
+    + """
+import builtins, json, os, sys
 out, asked = os.dup(1), json.load(sys.stdin)
 os.dup2(os.open(os.devnull, os.O_RDWR), 1)
 sys.setrecursionlimit(50000)
-space = {"__name__": "submission"}
+names = dict(vars(builtins))
+for name in PRELUDE.split():
+    exec(f"from {name} import *", names)
+for name in PRELUDE.split():
+    exec(f"import {name}", names)
+space = {"__name__": "submission", "__builtins__": names}
 exec(compile(asked["code"], "submission.py", "exec"), space)
 owner, _, name = asked["entry"].rpartition(".")
 def find():
@@ -36,6 +45,7 @@ for index, arguments in enumerate(asked["calls"]):
     os.write(out, line.encode() + b"\\n")
 os._exit(0)
 """
+)
 
 
 class LostError(Exception):
@@ -97,7 +107,7 @@ class External:
         return outcomes
 
     def call(self, code: str, entry: str, calls: Sequence[Sequence[JSON]]) -> list[Outcome]:
-        """As `Sandbox.call`, but nothing is imported beforehand."""
+        """As `Sandbox.call`."""
         ran = self._run(_CALLS, json.dumps({"code": code, "entry": entry, "calls": calls}))
         if isinstance(ran, Outcome):
             return [ran] * len(calls)
@@ -112,7 +122,9 @@ class External:
 
     def grade(self, code: str, tests: Sequence[Test], entry: str | None = None, batch: bool = False) -> Grade:
         """As `Sandbox.grade`."""
-        return grade(self, code, tests, entry, batch)
+        roomy = copy.copy(self)
+        roomy.limits = with_room(self.limits, tests, entry)
+        return grade(roomy, code, tests, entry, batch)
 
     def provenance(self) -> dict[str, object]:
         """As `Sandbox.provenance`; the tier is the name of the backend, and of its layers only the known are listed."""

@@ -17,7 +17,7 @@ _REPLY_PER_OUTPUT = 16
 
 @dataclass(frozen=True)
 class Fusion:
-    """One server; `url` is where its `/run_code` lies."""
+    """One server; `url` is where its `/run_code` lies. Its wall clock alone says when a program is out of time."""
 
     url: str
 

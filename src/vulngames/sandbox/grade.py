@@ -4,15 +4,18 @@ Nothing here ever enters a process that runs submitted code.
 """
 
 import json
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from vulngames.sandbox.comparison import Tolerance, same_text, same_value
+from vulngames.sandbox.limits import Limits
 from vulngames.sandbox.outcome import JSON, Outcome, Status
 
-# A line that opens a function; or one that opens a class, and the first below it that opens a method.
-_DEFINITION = re.compile(r"^(?:class\s+(\w+)[^\n]*\n(?:.*?\n)??[ \t]+)?def\s+(\w+)", re.MULTILINE | re.DOTALL)
+# An output may be this many times as long as what is expected: it may write numbers at greater length.
+_ROOM = 8
+# What stands beside the value in the line of an answer to a call.
+_FRAME_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Test:
     """Standard input; or, for calls, one JSON argument a line."""
     output: str
     """Standard output; or, for calls, the value as JSON."""
+    tolerance: Tolerance | None = None
+    """The error that the problem allows, if it allows any."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +66,11 @@ def grade(runner: Runner, code: str, tests: Sequence[Test], entry: str | None = 
         raise ValueError("no tests to grade with")
     if entry is None:
         outcomes = runner.stdio(code, [test.input for test in tests], batch)
-        right = [_same_text(o.output, test.output) for o, test in zip(outcomes, tests, strict=True)]
+        right = [same_text(o.output, test.output, test.tolerance) for o, test in zip(outcomes, tests, strict=True)]
     else:
-        expected = [from_json(test.output) for test in tests]
+        expected = [(from_json(test.output), test.tolerance) for test in tests]
         outcomes = runner.call(code, entry, [arguments(test) for test in tests])
-        right = [_same(o.output, value) for o, value in zip(outcomes, expected, strict=True)]
+        right = [same_value(o.output, *wanted) for o, wanted in zip(outcomes, expected, strict=True)]
     statuses = (
         Status.WRONG if o.status is Status.OK and not ok else o.status for o, ok in zip(outcomes, right, strict=True)
     )
@@ -86,39 +91,9 @@ def from_json(text: str) -> JSON:
     return value
 
 
-def _same(answer: JSON, expected: JSON) -> bool:
-    """Whether two JSON values are equal. Python's own == would take True for 1."""
-    match answer, expected:
-        case bool(), bool():
-            return answer == expected
-        case (bool(), _) | (_, bool()):
-            return False
-        case (int() | float(), int() | float()):
-            return answer == expected
-        case list(), list():
-            return len(answer) == len(expected) and all(map(_same, answer, expected))
-        case dict(), dict():
-            return answer.keys() == expected.keys() and all(_same(answer[k], expected[k]) for k in answer)
-    return type(answer) is type(expected) and answer == expected
-
-
-def _same_text(answer: JSON, expected: str) -> bool:
-    return isinstance(answer, str) and lines(answer) == lines(expected)
-
-
-def lines(text: str) -> list[str]:
-    """Return what is compared of an output: its lines, trailing space and trailing blank lines aside."""
-    return [line.rstrip() for line in text.rstrip().split("\n")]
-
-
-def entry_point(starter_code: str) -> str:
-    """Return what starter code asks for: "Solution.method" (its class and first method) or its function.
-
-    Starter code usually lacks its bodies and does not parse, so only lines that open a definition are read.
-    Raises ValueError if there is none.
-    """
-    opening = _DEFINITION.search(starter_code)
-    if opening is None:
-        raise ValueError(f"no function or method in the starter code {starter_code[:80]!r}")
-    owner, name = opening.groups()
-    return f"{owner}.{name}" if owner else name
+def with_room(limits: Limits, tests: Sequence[Test], entry: str | None) -> Limits:
+    """Return limits under which what the tests expect can be written; the answers to calls stand in one file."""
+    lengths = [len(test.output.encode("utf-8", "surrogatepass")) + _FRAME_BYTES for test in tests]
+    needed_kb = _ROOM * (max(lengths, default=0) if entry is None else sum(lengths)) >> 10
+    # Submitted code can see its limits, and what is expected of it should show in them as little as can be.
+    return limits if needed_kb < limits.output_kb else replace(limits, output_kb=1 << needed_kb.bit_length())

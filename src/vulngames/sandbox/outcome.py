@@ -19,7 +19,8 @@ class Status(StrEnum):
     RUNTIME_ERROR = "runtime_error"
     """An exception, a non-zero exit, a signal, or an end without an answer."""
     TIMEOUT = "timeout"
-    """Out of wall-clock or processor time; or not run, because an earlier test of the same code was."""
+    """Out of processor time, or blocked for longer than its wall-clock time; or not run, because an earlier test of the
+    same code was."""
     MEMORY = "memory"
     """Ended by MemoryError."""
     OUTPUT_LIMIT = "output_limit"
@@ -29,7 +30,8 @@ class Status(StrEnum):
     SECURITY_VIOLATION = "security_violation"
     """Killed at a forbidden system call; or run in vain three times where an empty program came through."""
     INFRA_ERROR = "infra_error"
-    """The sandbox failed, twice, and an empty program fared no better; this says nothing good or bad about the code."""
+    """The sandbox failed, twice, and an empty program fared no better, or the machine gave it too little processor
+    time; this says nothing good or bad about the code."""
 
 
 FINAL = (Status.TIMEOUT, Status.SECURITY_VIOLATION, Status.INFRA_ERROR)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vulngames.errors import UserError
-from vulngames.sandbox.grade import Grade, Test, arguments, from_json, lines
+from vulngames.sandbox.grade import Grade, Test, arguments, from_json
 from vulngames.sandbox.outcome import Outcome, Status
 from vulngames.sandbox.sandbox import Sandbox
 from vulngames.sandbox.zygote.preload import PRELUDE
@@ -149,8 +149,11 @@ def passes(weak: str, outcome: Outcome, tests: int) -> bool:
 def _case(test: Test, entry: str | None) -> dict[str, object]:
     """Return the input, the output, and the expression whose value should be that."""
     if entry is None:
-        return {"input": test.input, "output": lines(test.output), "call": f"run({test.input!r})"}
+        lines = [line.rstrip() for line in test.output.rstrip().split("\n")]
+        return {"input": test.input, "output": lines, "call": f"run({test.input!r})"}
     given = arguments(test)
     owner, _, name = entry.rpartition(".")
-    call = f"(globals().get({name!r}) or {owner or 'Solution'}().{name})(*{given!r})"
-    return {"input": given, "output": from_json(test.output), "call": call}
+    found = f"globals().get({name!r}) or Solution().{name}"
+    if owner:
+        found = f"{owner}().{name} if hasattr(globals().get({owner!r}), {name!r}) else {name}"
+    return {"input": given, "output": from_json(test.output), "call": f"({found})(*{given!r})"}

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import copy
 import json
 import os
 import signal
@@ -14,13 +15,14 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 
 from vulngames.sandbox import answers
-from vulngames.sandbox.grade import Grade, Test, grade
+from vulngames.sandbox.grade import Grade, Test, grade, with_room
 from vulngames.sandbox.limits import Limits
 from vulngames.sandbox.memfd import head, memfd, sealed, tail
 from vulngames.sandbox.outcome import FINAL, JSON, Outcome, Status, last_line
 from vulngames.sandbox.provenance import provenance, warn_of_missing_layers
 from vulngames.sandbox.tier import standing
 from vulngames.sandbox.worker import Ending, Pool, WorkerLostError, package_folder
+from vulngames.sandbox.zygote.pace import PATIENCE
 from vulngames.sandbox.zygote.split import FAILED, GONE, PASSED, VIOLATED
 
 _GRACE_S = 5.0
@@ -172,11 +174,13 @@ class Sandbox:
     def grade(self, code: str, tests: Sequence[Test], entry: str | None = None, batch: bool = False) -> Grade:
         """Run `code` on `tests` and compare: as a program if `entry` is None, else by calls of `entry`.
 
-        Programs are compared by their whole output, trailing space of lines and trailing blank lines aside; `batch` is
-        as in `stdio`. Values are compared exactly: 2 is 2.0, True is not 1, NaN equals nothing, and there is no
-        tolerance. Raises ValueError on no tests, or on a test that is not JSON where `entry` asks for it.
+        What is right is said in `comparison`; `batch` is as in `stdio`. Where a test expects more than `output_kb`
+        leaves room for, that limit is raised. Raises ValueError on no tests, or on a test that is not JSON where
+        `entry` asks for it.
         """
-        return grade(self, code, tests, entry, batch)
+        roomy = copy.copy(self)
+        roomy.limits = with_room(self.limits, tests, entry)
+        return grade(roomy, code, tests, entry, batch)
 
     def grade_all(self, samples: Iterable[tuple[str, Sequence[Test], str | None]]) -> Iterator[Grade]:
         """Grade (code, tests, entry) after (code, tests, entry), as many at once as there are workers; in their order.
@@ -283,6 +287,9 @@ class Sandbox:
         code = run.ending.code if code is None else code
         output = run.outputs[0] if output is None else output
         out_of_cpu = code == -signal.SIGKILL and run.ending.cpu_s >= limits.cpu_s
+        if run.ending.starved and code == -signal.SIGKILL and not out_of_cpu:
+            got = f"{run.ending.cpu_s:.1f} s of processor in {PATIENCE * limits.wall_s:g} s"
+            return Outcome(Status.INFRA_ERROR, detail=f"the machine was too busy: {got}")
         if (run.ending.timed_out and code != 0) or out_of_cpu or code == -signal.SIGXCPU:
             return Outcome(Status.TIMEOUT, detail=f"over {limits.wall_s} s, or {limits.cpu_s} s of processor")
         if len(output) >= limits.output_kb << 10:

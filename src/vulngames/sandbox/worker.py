@@ -50,10 +50,12 @@ class Ending:
     codes: tuple[int, ...]
     """Of each child its exit status, or minus the signal."""
     timed_out: bool
-    """Killed at its limit of wall-clock time."""
+    """Killed for its wall-clock time."""
     cpu_s: float
     started: bool
     """Whether all came as far as the submitted code."""
+    starved: bool
+    """Killed without having had, on a busy machine, the processor time that is its due, though it took what it got."""
 
     @property
     def code(self) -> int:
@@ -92,7 +94,8 @@ class Worker:
         self.layers: tuple[str, ...] = tuple(said["layers"])
 
     def run(self, request: bytes, descriptors: Sequence[int], timeout_s: float) -> Ending:
-        """Have one request run; `descriptors` are its code, standard error, and what its mode needs.
+        """Have one request run; `descriptors` are its code, standard error, and what its mode needs. `timeout_s` is
+        without what the zygote asks for beyond, where a run has not had its share of the processor.
 
         Raises WorkerLostError; this worker is of no more use then.
         """
@@ -100,7 +103,10 @@ class Worker:
             socket.send_fds(self._control, [request], descriptors)
         except OSError as error:
             raise WorkerLostError(f"the zygote takes no work: {error}") from error
-        ending = Ending(**json.loads(self._receive(timeout_s)))
+        said = json.loads(self._receive(timeout_s))
+        if "more_s" in said:
+            said = json.loads(self._receive(timeout_s + said["more_s"]))
+        ending = Ending(**said)
         if not ending.started:
             # Of its own accord, or at a system call: it could not put up the layers that each child puts up itself.
             refused = any(code > 0 or code == -signal.SIGSYS for code in ending.codes)

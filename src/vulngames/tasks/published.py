@@ -9,8 +9,9 @@ from itertools import count
 from pathlib import Path
 
 from vulngames.errors import UserError, choose
-from vulngames.sandbox import entry_point
 from vulngames.seeds import coin, rng
+from vulngames.starter import entry_point
+from vulngames.tasks.tolerance import read_tolerance
 from vulngames.types import Json, Message, Task
 
 # What `data_source` says of a game's rows; self-grading would else take the rows of others.
@@ -96,7 +97,9 @@ def _tampering(row: Row) -> Task:
     messages = row.messages()
     starter = _starter(row, messages[-1]["content"])
     entry = _entry(row, starter) if starter.strip() else None
-    return Task(row.id, messages, {"tests": _tests(row, entry), "entry": entry, "starter": starter})
+    allowed = read_tolerance(json.loads(messages[-1]["content"])["question"])
+    tolerance = {"tolerance": allowed} if allowed else {}
+    return Task(row.id, messages, {"tests": _tests(row, entry), "entry": entry, "starter": starter, **tolerance})
 
 
 def _starter(row: Row, content: str) -> str:

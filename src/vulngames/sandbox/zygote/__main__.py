@@ -20,6 +20,7 @@ from typing import Any
 from .child import ROLES, child
 from .kernel import fork
 from .layers import Layers, lock_down, needs_full_preload
+from .pace import PATIENCE, outlast, start_companion, wait
 from .preload import preload
 
 MOST_DESCRIPTORS = 64
@@ -35,15 +36,20 @@ def serve(control: socket.socket, supervisor: int, blank: types.ModuleType, laye
         if not message:
             return
         request = json.loads(message)
-        control.send(json.dumps(run(request, descriptors, supervisor, blank, layers)).encode())
+        control.send(json.dumps(run(request, descriptors, control, supervisor, blank, layers)).encode())
 
 
 def run(
-    request: dict[str, Any], descriptors: list[int], supervisor: int, blank: types.ModuleType, layers: Layers
+    request: dict[str, Any],
+    descriptors: list[int],
+    control: socket.socket,
+    supervisor: int,
+    blank: types.ModuleType,
+    layers: Layers,
 ) -> dict[str, Any]:
     """Fork the children for one request, see them to their end, and return how they ended."""
-    deadline = time.monotonic() + request["limits"]["wall_s"]
-    zygote = os.getpid()
+    limits, zygote = request["limits"], os.getpid()
+    deadline = time.monotonic() + limits["wall_s"]
     started_read, started_write = os.pipe()
     roles, pids = ROLES[request["mode"]], []
     if len(roles) > 1:
@@ -55,27 +61,27 @@ def run(
     # Before the wait: of two children, each must see it when the other is gone.
     for fd in (started_write, *descriptors):
         os.close(fd)
-    timed_out = not wait(pids[-1], supervisor, deadline)
-    codes, cpu_s = bury(pids)
+    timed_out, starved, companions = False, False, list[int]()
+    if wait(pids[-1:], supervisor, deadline) is None:
+        more_s, due_s = (PATIENCE - 1) * limits["wall_s"], min(limits["cpu_s"], limits["wall_s"])
+        control.send(json.dumps({"more_s": more_s}).encode())
+        companions.append(start_companion(due_s))
+        timed_out, starved = outlast(pids, companions[0], supervisor, due_s, deadline + more_s)
+    codes, used = bury(pids + companions)
     started = os.read(started_read, len(roles)) == b"1" * len(roles)
     os.close(started_read)
-    return {"codes": codes, "timed_out": timed_out, "cpu_s": cpu_s, "started": started}
+    return {
+        "codes": codes[: len(pids)],
+        "timed_out": timed_out,
+        "cpu_s": sum(used[: len(pids)]),
+        "started": started,
+        "starved": starved,
+    }
 
 
-def wait(pid: int, supervisor: int, deadline: float) -> bool:
-    """Wait until the child, or the supervisor, has ended; False if the deadline came first."""
-    ended = os.pidfd_open(pid)
-    poll = select.poll()
-    poll.register(ended, select.POLLIN)
-    poll.register(supervisor, select.POLLIN)
-    seen = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
-    os.close(ended)
-    return bool(seen)
-
-
-def bury(pids: list[int]) -> tuple[list[int], float]:
-    """Kill the children and all they started; return their exit statuses (or minus the signals) and CPU seconds."""
-    codes, cpu_s = [], 0.0
+def bury(pids: list[int]) -> tuple[list[int], list[float]]:
+    """Kill the children and all they started; return the exit status (or minus the signal) and CPU seconds of each."""
+    codes, used = [], []
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
         # The group at one stroke, which code that keeps forking cannot outrun; then, one by one, whoever left it.
@@ -83,7 +89,7 @@ def bury(pids: list[int]) -> tuple[list[int], float]:
             os.killpg(pid, signal.SIGKILL)
         _, status, usage = os.wait4(pid, 0)
         codes.append(os.waitstatus_to_exitcode(status))
-        cpu_s += usage.ru_utime + usage.ru_stime
+        used.append(usage.ru_utime + usage.ru_stime)
     # As subreaper the zygote has inherited them, and it has no other children.
     with contextlib.suppress(ChildProcessError):
         # Asked first, since where no child can fork there is nobody, and no /proc to list them either.
@@ -93,7 +99,7 @@ def bury(pids: list[int]) -> tuple[list[int], float]:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(orphan, signal.SIGKILL)
             os.waitpid(-1, 0)
-    return codes, cpu_s
+    return codes, used
 
 
 def children() -> list[int]:

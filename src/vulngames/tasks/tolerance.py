@@ -1,0 +1,64 @@
+"""The error that a problem's statement allows in an answer, read from its words.
+
+Contests word it much alike: a sentence about the error, absolute or relative, that an answer may have (AtCoder,
+Codeforces), or about answers that are accepted within so much of the true one (LeetCode); the number is a power of ten
+in one of many spellings, of which "10-5" for 10^-5 is what a lost exponent leaves.
+"""
+
+import re
+
+_CHARACTERS = str.maketrans(
+    {"−": "-", "–": "-", "⁻": "^-", **dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True)), **dict.fromkeys("$`{}()")}
+)
+_AT_MOST = re.compile(r"\\(?:le|leq|leqslant|lt)\b|≤|⩽|&lt;=?|<=?(?!/?sup)")
+_MARKUP = re.compile(r"\\(?:,|text|mathrm|left|right)?|</?sup>")
+# Not at the end of a line alone, which may stand anywhere in a sentence.
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n\s*\n")
+_OWN_ERROR = (r"\b(?:absolute|relative)\b", r"\berrors?\b", r"answer|output|print|result|solution|accept|correct|judge")
+_ACCEPTED = (r"accept|considered|judge|allow|permit|tolera|ignore", r"\b(?:your|answers?|outputs?)\b",
+             r"error|within|toleran|precision|accuracy|differ|deviat|off by")  # fmt: skip
+_BOUND = re.compile(
+    r"""
+    \b(?: at\ most | up\ to | within | (?:not|n't|never)\ exceed(?:s|ing)? | exceeds | (?:less|smaller|lower)\ than
+        | (?:no|not)\ (?:more|greater|larger|bigger|worse)\ than | below | under | by
+        | (?:errors?|tolerance|precision|accuracy)(?:\ (?:of|is|be))? )
+    (?:\ or\ equal\ to )? \s* (?:
+        (?: (?P<factor>[0-9]+(?:\.[0-9]+)?) \s* (?:times|cdot|[x*×·]) \s* )?
+        10 \s* (?:\^|\*\*)? \s* - \s* (?P<power>[0-9]{1,2})
+        | (?P<plain>[0-9](?:\.[0-9]*)?e-[0-9]{1,2} | 0?\.[0-9]+)
+    ) (?![0-9]|\.[0-9]|\s*%)
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def read_tolerance(statement: str) -> dict[str, float] | None:
+    """The `absolute` and the `relative` error that are allowed, either being enough, each above 0 and below 1.
+
+    An error of which the statement does not say which it is, is absolute; of several that it states the smallest
+    counts. None if it allows none: digits to print, or to round to, are no such error.
+    """
+    text = _MARKUP.sub("", _AT_MOST.sub(" at most ", statement)).translate(_CHARACTERS)
+    allowed: dict[str, float] = {}
+    for sentence in _SENTENCE.split(text):
+        if not any(
+            all(re.search(word, sentence, re.IGNORECASE) for word in words) for words in (_OWN_ERROR, _ACCEPTED)
+        ):
+            continue
+        end = 0
+        for bound in _BOUND.finditer(sentence):
+            kinds = _kinds(sentence[end : bound.end()]) or _kinds(sentence) or ["absolute"]
+            end, value = bound.end(), _value(bound)
+            for kind in kinds if 0 < value < 1 else ():
+                allowed[kind] = min(value, allowed.get(kind, value))
+    return allowed or None
+
+
+def _kinds(words: str) -> list[str]:
+    return [kind for kind in ("absolute", "relative") if kind in words.lower()]
+
+
+def _value(bound: re.Match[str]) -> float:
+    if bound["plain"]:
+        return float(bound["plain"])
+    return float(f"{bound['factor'] or 1}e-{bound['power']}")
