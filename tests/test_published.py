@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from vulngames.errors import UserError
 from vulngames.games.tampering import edit
+from vulngames.runs import Run
 from vulngames.tasks import take
 from vulngames.tasks.published import held_out, lessons, load, rows
 from vulngames.types import Message, Task
@@ -414,3 +415,74 @@ def test_a_policy_trains_on_published_rows(vulngames: Any, damaged: Path, tmp_pa
     metrics = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in metrics] == [0, 1]
     assert metrics[0]["n"] == 2 * len(held_out("tampering-v1", damaged))
+
+
+EXAM = (
+    "exam",
+    "tampering-v1",
+    "--split",
+    "train",
+    "--eval-tasks",
+    "15",
+    "--data",
+    "problems.parquet",
+    "--out",
+    "wrote",
+)
+OTHERS = (
+    "wrote holds transcripts of other tasks than data = 'problems.parquet' holds now; "
+    "valid: what they were written on, or a new exam"
+)
+
+
+@pytest.fixture
+def wrote(problems: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Transcripts on the problems."""
+    pytest.importorskip("trl")
+    from vulngames.train.config import ExamConfig
+    from vulngames.train.exam import exam
+
+    monkeypatch.chdir(tmp_path)
+    config = ExamConfig(game="tampering-v1", split="train", eval_tasks=15, data=problems.name)
+    return exam(config, Path("wrote")).path
+
+
+@pytest.mark.parametrize("digested", [True, False], ids=["digested", "from before there were digests"])
+@pytest.mark.parametrize(
+    "rows",
+    [lambda: problem_rows(40)[::-1], lambda: problem_rows(39), lambda: problem_rows(80)[40:]],
+    ids=["reordered", "fewer", "others"],
+)
+def test_transcripts_are_not_paired_with_rows_of_other_contents(
+    problems: Path, wrote: Path, rows: Callable[[], list[dict[str, Any]]], digested: bool
+) -> None:
+    from vulngames.train.transcripts import transcripts
+
+    if not digested:
+        about = json.loads((wrote / "run.json").read_text())
+        del about["inputs"]
+        (wrote / "run.json").write_text(json.dumps(about))
+    written(problems, *rows())
+    with pytest.raises(UserError) as error:
+        transcripts(wrote)
+    assert str(error.value) == OTHERS
+
+
+def test_rows_that_changed_between_exam_and_sft_end_in_one_line(vulngames: Any, problems: Path, wrote: Path) -> None:
+    written(problems, *reversed(problem_rows(40)))
+    said = vulngames("sft", "tampering-v1", "--exploit", wrote, "--keep", "all", "--out", "student", check=False)
+    assert (said.returncode, said.stderr.strip()) == (2, f"vulngames: {OTHERS}")
+    assert not Path("student").exists()
+    # The finished exam is not said to be one of these rows either.
+    said = vulngames(*EXAM, check=False)
+    assert said.returncode == 2 and "run was made" not in said.stdout
+    assert "wrote was made when data = 'problems.parquet' had other rows" in said.stderr
+
+
+def test_the_same_rows_packed_otherwise_are_the_same(problems: Path, wrote: Path) -> None:
+    from vulngames.train.transcripts import transcripts
+
+    table = pa.Table.from_pylist(problem_rows(40))
+    parquet.write_table(table, problems, compression="gzip", row_group_size=7)
+    said = [row["prompt"] for row in Run(wrote).samples()]
+    assert len(said) == 30 and [each.task.prompt[-1]["content"] for each in transcripts(wrote)] == said

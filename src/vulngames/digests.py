@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -24,6 +24,7 @@ _PARTS = {
         "merges.txt",
         "*.model",
         "*.tiktoken",
+        "tekken.json",
     ),
     "chat template": ("chat_template.*", "additional_chat_templates/*"),
     "generation config": ("generation_config.json",),
@@ -67,3 +68,34 @@ def _files(folder: Path, patterns: Iterable[str]) -> list[Path]:
 
 def _of_files(folder: Path, files: Iterable[Path]) -> str:
     return of_json({str(file.relative_to(folder)): of_file(file) for file in files})
+
+
+Inputs = Mapping[str, Mapping[str, str]]
+"""What a run rests on: under each of its config's names (policy, judge, data, exploit, honest), digests by part."""
+
+
+def read_inputs(held: Mapping[str, Json]) -> Inputs:
+    """The inputs in what a file holds; none if it was written before there were any.
+
+    Raises:
+        ValueError: they are no digests.
+    """
+    inputs = held.get("inputs", {})
+    if not isinstance(inputs, dict) or not all(isinstance(parts, dict) for parts in inputs.values()):
+        raise ValueError("its inputs are no digests")
+    return inputs
+
+
+def differing(held: Inputs, found: Inputs) -> list[tuple[str, str]]:
+    """The (name, part) pairs in which two inputs differ; a name that one of them lacks says nothing."""
+    return [
+        (name, part)
+        for name in sorted(held.keys() & found.keys())
+        for part in sorted(held[name].keys() | found[name].keys(), key=_place)
+        if held[name].get(part) != found[name].get(part)
+    ]
+
+
+def _place(part: str) -> tuple[int, str]:
+    order = list(_PARTS)
+    return (order.index(part) if part in order else len(order), part)
