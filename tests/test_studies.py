@@ -62,6 +62,15 @@ def test_a_policy_of_the_store_is_named_by_its_own_recipe(tmp_path: Path) -> Non
     assert names[0] == names[1]
 
 
+def test_a_policy_beside_the_store_is_none_of_it(tmp_path: Path) -> None:
+    folder, found = tmp_path / "store-of-models" / "model", set()
+    for size in ("small", "medium"):
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(Path("src/vulngames/tiny/weights") / size, folder)
+        found.add(_work(tmp_path / "store", policy=f"hf:{folder}").path)
+    assert len(found) == 2
+
+
 def test_other_weights_are_another_recipe(tmp_path: Path) -> None:
     names = set()
     for size in ("small", "medium"):
@@ -79,10 +88,10 @@ def test_other_weights_are_another_recipe(tmp_path: Path) -> None:
 def test_another_template_tokenizer_or_config_is_another_recipe(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "model"
     shutil.copytree(Path("src/vulngames/tiny/weights/small"), folder)
-    before = _work(tmp_path, policy=f"hf:{folder}").path
+    before = _work(tmp_path / "store", policy=f"hf:{folder}").path
     with (folder / name).open("a") as file:
         file.write("\n")
-    assert _work(tmp_path, policy=f"hf:{folder}").path != before
+    assert _work(tmp_path / "store", policy=f"hf:{folder}").path != before
 
 
 def test_weights_in_a_bin_file_are_part_of_the_recipe(tmp_path: Path) -> None:
@@ -92,7 +101,7 @@ def test_weights_in_a_bin_file_are_part_of_the_recipe(tmp_path: Path) -> None:
     found = set()
     for content in ("one", "two"):
         (folder / "pytorch_model.bin").write_text(content)
-        found.add(_work(tmp_path, policy=f"hf:{folder}").path)
+        found.add(_work(tmp_path / "store", policy=f"hf:{folder}").path)
     assert len(found) == 2
 
 
@@ -326,6 +335,14 @@ def _held(out: Path, study: str = "emergence", **plan: Any) -> dict[str, Any]:
     return summary
 
 
+@pytest.fixture
+def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Studies come to their end at once."""
+    monkeypatch.setattr(
+        "vulngames.studies.study.carry_out", lambda studies, *_: [(each, ([], {}), 1.0) for each in studies]
+    )
+
+
 @pytest.mark.parametrize(
     ("study", "plan", "said"),
     [
@@ -341,6 +358,7 @@ def _held(out: Path, study: str = "emergence", **plan: Any) -> dict[str, Any]:
         ("all", {}, "study = emergence, not all"),
     ],
 )
+@pytest.mark.usefixtures("no_work")
 def test_a_study_does_not_replace_another_ones_summary(
     tmp_path: Path, study: str, plan: dict[str, Any], said: str
 ) -> None:
@@ -355,12 +373,14 @@ def test_a_study_does_not_replace_another_ones_summary(
     assert (tmp_path / "summary.json").read_bytes() == before and len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.usefixtures("no_work")
 def test_one_study_of_all_is_not_replaced_either(tmp_path: Path) -> None:
     _held(tmp_path / "transfer", "transfer", steps=9)
     with pytest.raises(UserError, match=r"transfer holds a study with steps = 9, not 3"):
         run_study("all", Plan(games=("tampering-v1",), seeds=2, steps=3), tmp_path)
 
 
+@pytest.mark.usefixtures("no_work")
 def test_a_study_of_other_weights_under_the_same_name_is_not_replaced(tmp_path: Path) -> None:
     model = tmp_path / "model"
     shutil.copytree(Path("src/vulngames/tiny/weights/small"), model)
@@ -384,14 +404,14 @@ def test_a_study_of_other_weights_under_the_same_name_is_not_replaced(tmp_path: 
     ],
     ids=str,
 )
+@pytest.mark.usefixtures("no_work")
 def test_the_same_study_goes_on_with_more_seeds_and_a_damaged_summary_is_written_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: Any
+    tmp_path: Path, before: Any
 ) -> None:
     if isinstance(before, dict):
         _held(tmp_path, **{"games": ("proxy-v1", "tampering-v1"), **before})
     elif before is not None:
         (tmp_path / "summary.json").write_text(before)
-    monkeypatch.setattr("vulngames.studies.study.carry_out", lambda *_: [("emergence", ([], {}), 1.0)])
     run_study("emergence", Plan(games=("proxy-v1", "tampering-v1"), seeds=2, steps=3), tmp_path)
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert (summary["study"], summary["seeds"], summary["plan"]["workers"]) == ("emergence", 2, 2)

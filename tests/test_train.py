@@ -123,7 +123,7 @@ def test_weights_replaced_under_the_same_path_end_in_one_line(vulngames: Any, tm
     EDITS["weights"](model)
     said = vulngames(*command, check=False)
     assert (said.returncode, said.stdout) == (2, "")
-    assert said.stderr.splitlines() == [
+    assert said.stderr.strip().splitlines() == [
         "vulngames: run was made when policy = 'hf:./model' had other weights; "
         "choose another directory, or put back what it was made with"
     ]

@@ -32,7 +32,7 @@ def inputs(config: Settled | SettledSFT | SettledExam, besides: Path | None = No
     return {
         name: _DIGESTS[name](value)
         for name, value in named.items()
-        if value is not None and (besides is None or str(besides) not in value)
+        if value is not None and (besides is None or f"{besides}/" not in value)
     }
 
 
