@@ -208,6 +208,23 @@ def test_a_wrong_row_leaves_the_others_usable(tmp_path: Path, game: str, name: s
     assert str(found[1]).startswith(f"row 1: {name}") and "; valid: " in str(found[1])
 
 
+@pytest.mark.parametrize(
+    ("nested", "said"), [(False, r"prompt is b'\xff'"), (True, "reward_model.ground_truth is missing")]
+)
+def test_a_text_that_is_not_utf8_costs_its_row_alone(tmp_path: Path, nested: bool, said: str) -> None:
+    def texts(fine: bytes, second: bytes) -> Any:
+        return pa.array([fine, second, fine], pa.binary()).view(pa.string())
+
+    prompt = json.dumps([USER]).encode()
+    prompts = texts(prompt, prompt if nested else b"\xff")
+    answers = pa.StructArray.from_arrays([texts(b"7", b"\xff" if nested else b"7")], ["ground_truth"])
+    path = tmp_path / "rows.parquet"
+    parquet.write_table(pa.Table.from_arrays([prompts, answers], ["prompt", "reward_model"]), path)
+    with pytest.warns(UserWarning) as warned:
+        assert [task.id for task in load("self-grading-v1", path)] == ["rows.parquet#0", "rows.parquet#2"]
+    assert str(warned[0].message).endswith(f"1 of 3 rows cannot be used: row 1: {said}")
+
+
 def test_a_handful_of_unusable_rows_is_named(tmp_path: Path) -> None:
     good = row_of("self-grading-v1")
     bad = changed(good, "reward_model.ground_truth", "")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from vulngames import digests
 from vulngames.errors import Unscored, UserError, choose
@@ -203,6 +204,14 @@ def load(game_id: str, path: Path) -> list[Task]:
     return [each for each in rows(game_id, path) if isinstance(each, Task)]
 
 
+def _value(held: Any) -> Json:
+    try:
+        return held.as_py()
+    except UnicodeDecodeError as problem:
+        # One text that is none must not cost the whole file: its bytes are no value of any field.
+        return problem.object
+
+
 def digest(path: Path) -> str:
     """The digest of what the rows of a file hold, in its order; how parquet packs them is no part of it.
 
@@ -224,7 +233,7 @@ def _rows(path: Path) -> list[dict[str, Json]]:
     try:
         with parquet.ParquetFile(path) as file:
             table = file.read(columns=[name for name in _COLUMNS if name in file.schema_arrow.names])
-            columns = {name: held.to_pylist() for name, held in zip(table.column_names, table.columns, strict=True)}
+            columns = {name: [*map(_value, held)] for name, held in zip(table.column_names, table.columns, strict=True)}
             return [{name: held[i] for name, held in columns.items()} for i in range(file.metadata.num_rows)]
     except (OSError, ValueError, pyarrow.ArrowException) as problem:
         reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
