@@ -225,6 +225,16 @@ def test_one_seed_is_no_comparison(tmp_path: Path) -> None:
     assert "2 of 2 cells are measured in fewer than two seeds" in words(write_report([home], tmp_path / "page.html"))
 
 
+def test_cells_of_runs_that_rest_on_other_weights_are_noted(tmp_path: Path) -> None:
+    home = make(tmp_path / "s", "perfect-reward")
+    note = "There are cells whose runs were not made with the same weights of policy."
+    for seed in (0, 1):
+        assert note not in words(write_report([home], tmp_path / "page.html"))
+        run = home / "runs" / f"proxy-v1-patched-{seed}"
+        write_json(run / "run.json", {**Run(run).about, "inputs": {"policy": {"weights": str(seed)}}})
+    assert note in words(write_report([home], tmp_path / "page.html"))
+
+
 def test_policies_of_one_size_and_exploits_that_dominate_at_once_are_drawn(tmp_path: Path) -> None:
     for name, change in (("scale", {"parameters": {"tiny:small": 9, "tiny": 9}}), ("catalysis", {})):
         home = make(tmp_path / name, name)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import builtins
 import json
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vulngames.errors import UserError
+from vulngames.games.tampering import edit
+from vulngames.runs import Run
 from vulngames.tasks import take
-from vulngames.tasks.published import held_out, lessons, load
+from vulngames.tasks.published import held_out, lessons, load, rows
 from vulngames.types import Message, Task
 
 pa = pytest.importorskip("pyarrow")
@@ -191,11 +197,57 @@ def test_a_wrong_row_is_named_with_its_field(tmp_path: Path, game: str, name: st
     assert "\n" not in said and len(said) < len(str(path)) + 250
 
 
-def test_the_row_of_a_wrong_row(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("game", "name", "value"), WRONG)
+def test_a_wrong_row_leaves_the_others_usable(tmp_path: Path, game: str, name: str, value: Any) -> None:
+    good = row_of(game)
+    try:
+        path = written(tmp_path / "rows.parquet", good, changed(good, name, value), good)
+    except (pa.ArrowException, TypeError):
+        pytest.skip("parquet holds no such column")
+    with pytest.warns(UserWarning) as said:
+        found = rows(game, path)
+    assert [isinstance(each, Task) for each in found] == [True, False, True]
+    assert [task.id for task in load(game, path)] == ["rows.parquet#0", "rows.parquet#2"]
+    # Said once, however often the rows are read.
+    (warning,) = said
+    assert str(warning.message).startswith(f"{path}: 1 of 3 rows cannot be used: row 1: {name}")
+    assert str(found[1]).startswith(f"row 1: {name}") and "; valid: " in str(found[1])
+
+
+@pytest.mark.parametrize(
+    ("nested", "said"), [(False, r"prompt is b'\xff'"), (True, "reward_model.ground_truth is missing")]
+)
+def test_a_text_that_is_not_utf8_costs_its_row_alone(tmp_path: Path, nested: bool, said: str) -> None:
+    def texts(fine: bytes, second: bytes) -> Any:
+        return pa.array([fine, second, fine], pa.binary()).view(pa.string())
+
+    prompt = json.dumps([USER]).encode()
+    prompts = texts(prompt, prompt if nested else b"\xff")
+    answers = pa.StructArray.from_arrays([texts(b"7", b"\xff" if nested else b"7")], ["ground_truth"])
+    path = tmp_path / "rows.parquet"
+    parquet.write_table(pa.Table.from_arrays([prompts, answers], ["prompt", "reward_model"]), path)
+    with pytest.warns(UserWarning) as warned:
+        assert [task.id for task in load("self-grading-v1", path)] == ["rows.parquet#0", "rows.parquet#2"]
+    assert str(warned[0].message).endswith(f"1 of 3 rows cannot be used: row 1: {said}")
+
+
+def test_a_handful_of_unusable_rows_is_named(tmp_path: Path) -> None:
     good = row_of("self-grading-v1")
-    path = written(tmp_path / "rows.parquet", good, changed(good, "reward_model.ground_truth", None))
-    with pytest.raises(UserError, match=r"rows\.parquet row 1: reward_model\.ground_truth is missing"):
-        load("self-grading-v1", path)
+    bad = changed(good, "reward_model.ground_truth", "")
+    path = written(tmp_path / "rows.parquet", *[bad] * 6, good)
+    with pytest.warns(UserWarning) as said:
+        assert len(load("self-grading-v1", path)) == 1
+    named = "; ".join(f"row {i}: reward_model.ground_truth is empty" for i in range(3))
+    assert str(said[0].message) == f"{path}: 6 of 7 rows cannot be used: {named}; and 3 more"
+
+
+def test_a_file_without_a_usable_row_is_an_error(tmp_path: Path) -> None:
+    bad = changed(row_of("self-grading-v1"), "prompt", [])
+    with pytest.raises(UserError) as error:
+        load("self-grading-v1", written(tmp_path / "rows.parquet", bad, bad))
+    said = str(error.value)
+    assert said.startswith(f"{tmp_path}/rows.parquet row 0: prompt is empty; valid: ")
+    assert said.endswith("; none of its 2 rows can be used") and "\n" not in said
 
 
 @pytest.mark.parametrize("game", ["compliance-v1", "self-grading-v1", "proxy-v1", "tampering-v1"])
@@ -254,16 +306,16 @@ def test_without_pyarrow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
 
 @real
 @pytest.mark.parametrize(
-    ("game", "name", "rows"),
+    ("game", "name", "number"),
     [
         ("self-grading-v1", "self_grading_bbeh", 50),
         ("proxy-v1", "proxy_cnndm", 50),
         ("tampering-v1", "tampering_livecodebench", 792),
     ],
 )
-def test_every_real_row_loads(game: str, name: str, rows: int) -> None:
+def test_every_real_row_loads(game: str, name: str, number: int) -> None:
     tasks = load(game, DATA / f"{name}.parquet")
-    assert len({task.id for task in tasks}) == len(tasks) == rows
+    assert len({task.id for task in tasks}) == len(tasks) == number
     assert all(task.prompt[-1]["role"] == "user" for task in tasks)
     if game == "tampering-v1":
         entries = [task.hidden["entry"] for task in tasks]
@@ -279,27 +331,104 @@ def test_every_real_row_loads(game: str, name: str, rows: int) -> None:
         }
 
 
+def problem_rows(n: int) -> list[dict[str, Any]]:
+    """Synthetic problems with the published schema."""
+    found = []
+    for task in take("tampering-v1", 0, "train", n):
+        tests = {"entry_point": "solve", "test_assertions": task.hidden["tests"]}
+        found.append({**row_of("tampering-v1"), "prompt": json.dumps(list(task.prompt)), "extra_info": tests})
+    return found
+
+
 @pytest.fixture
 def problems(tmp_path: Path) -> Path:
-    """Synthetic problems with the published schema."""
-    rows = []
-    for task in take("tampering-v1", 0, "train", 40):
-        row = row_of("tampering-v1")
-        tests = {"entry_point": "solve", "test_assertions": task.hidden["tests"]}
-        rows.append({**row, "prompt": json.dumps(list(task.prompt)), "extra_info": tests})
-    path = tmp_path / "problems.parquet"
-    parquet.write_table(pa.Table.from_pylist(rows), path)
-    return path
+    return written(tmp_path / "problems.parquet", *problem_rows(40))
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    """The same, row 7 without tests, as row 57 of the published test file."""
+    found = problem_rows(40)
+    found[7] = changed(found[7], "extra_info.test_assertions", [])
+    return written(tmp_path / "damaged.parquet", *found)
+
+
+SAID = "damaged.parquet: 1 of 40 rows cannot be used: row 7: extra_info.test_assertions is empty"
+
+
+def test_texts_for_an_unusable_row_are_not_scored_and_all_others_are(
+    vulngames: Any, damaged: Path, tmp_path: Path
+) -> None:
+    lines = [{"row": i, "texts": [edit("score", "1")]} for i in (6, 7, 8, 39)]
+    (tmp_path / "texts.jsonl").write_text(
+        "".join(json.dumps(line) + "\n" for line in [*lines, {"row": 7, "texts": []}])
+    )
+    done = vulngames("score", "tampering-v1", "--data", damaged.name, "--texts", "texts.jsonl", "--out", "out.jsonl")
+    assert [line for line in done.stderr.splitlines() if "rows" in line] == [f"vulngames: {SAID}"]
+    out = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["row"] for row in out] == [6, 7, 8, 39, 7]
+    assert [row["reward"] for row in out] == [1, None, 1, 1, None]
+    for row in (out[1], out[4]):
+        assert row["error"].startswith("row 7: extra_info.test_assertions is empty; valid: ")
+        assert (row["patched"], row["intended"], row["exploited"], row["evidence"]) == (None, None, None, "")
+        assert row["paper"] == {"acc": None, "exploit": None}
+
+
+def test_an_unusable_row_is_neither_measured_nor_shown(vulngames: Any, damaged: Path) -> None:
+    command = ("tampering-v1", "--policy", "script:exploit", "--data", damaged.name, "--n", "100")
+    done = vulngames("eval", *command, "--json")
+    measured = json.loads(done.stdout)
+    assert (measured["n"], measured["failed"], measured["er"]["mean"]) == (39, 0, 1)
+    assert f"vulngames: {SAID}" in done.stderr.splitlines()
+    assert f"vulngames: {SAID}" in vulngames("play", *command).stderr.splitlines()
 
 
 def test_lessons_never_hold_a_held_out_row_and_hold_every_other_once_a_round(problems: Path) -> None:
-    kept, rows = {task.id for task in held_out("tampering-v1", problems)}, load("tampering-v1", problems)
-    others = {task.id for task in rows} - kept
+    kept = {task.id for task in held_out("tampering-v1", problems)}
+    others = {task.id for task in load("tampering-v1", problems)} - kept
     assert kept and others
     order = [task.id for task in islice(lessons("tampering-v1", problems, 0), 2 * len(others))]
     assert set(order[: len(others)]) == set(order[len(others) :]) == others
     assert order[: len(others)] != order[len(others) :]
     assert order[:9] != [task.id for task in islice(lessons("tampering-v1", problems, 1), 9)]
+
+
+def references(tasks: Iterable[Task]) -> list[str]:
+    return [task.hidden["reference"] for task in tasks]
+
+
+def graded(path: Path, rows: Iterable[int]) -> Path:
+    """Rows of self-grading that differ in their reference alone."""
+    good = row_of("self-grading-v1")
+    return written(path, *(changed(good, "reward_model.ground_truth", f"r{i}") for i in rows))
+
+
+def test_what_is_held_out_depends_on_what_rows_hold_alone(tmp_path: Path) -> None:
+    first = graded(tmp_path / "rows.parquet", range(60))
+    others = {
+        "renamed": graded(tmp_path / "other.parquet", range(60)),
+        "reordered": graded(tmp_path / "reordered.parquet", reversed(range(60))),
+        "repeated": graded(tmp_path / "repeated.parquet", [*range(60), *range(60)]),
+        "a part": graded(tmp_path / "part.parquet", range(30)),
+    }
+    kept = references(held_out("self-grading-v1", first))
+    taught = references(islice(lessons("self-grading-v1", first, 0), 60))
+    assert kept and not set(kept) & set(taught)
+    for name, path in others.items():
+        again = references(held_out("self-grading-v1", path))
+        order = references(islice(lessons("self-grading-v1", path, 0), 60))
+        assert set(again) <= set(kept) and not set(order) & set(again), name
+        if name in ("renamed", "reordered"):
+            assert (again, order) == (kept, taught), name
+    assert references(held_out("self-grading-v1", others["repeated"])) == [r for r in kept for _ in range(2)]
+
+
+@given(st.sets(st.integers(0, 10_000), min_size=400, max_size=400))
+@settings(max_examples=5, deadline=None)
+def test_about_a_tenth_is_held_out(numbers: set[int]) -> None:
+    with TemporaryDirectory() as folder:
+        kept = held_out("self-grading-v1", graded(Path(folder) / "rows.parquet", sorted(numbers)))
+    assert 10 <= len(kept) <= 80
 
 
 def test_rows_that_no_training_uses_can_be_asked_for(vulngames: Any, problems: Path) -> None:
@@ -309,10 +438,82 @@ def test_rows_that_no_training_uses_can_be_asked_for(vulngames: Any, problems: P
     assert json.loads(vulngames(*command, "--held-out").stdout)["n"] == kept < 40
 
 
-def test_a_policy_trains_on_published_rows(vulngames: Any, problems: Path, tmp_path: Path) -> None:
+def test_a_policy_trains_on_published_rows(vulngames: Any, damaged: Path, tmp_path: Path) -> None:
     pytest.importorskip("trl")
-    small = ("--steps", "1", "--prompts", "2", "--micro-batch", "16", "--data", problems.name, "--out", "run")
-    vulngames("train", "tampering-v1", *small)
+    small = ("--steps", "1", "--prompts", "2", "--micro-batch", "16", "--data", damaged.name, "--out", "run")
+    said = vulngames("train", "tampering-v1", *small).stderr
+    assert said.count("rows cannot be used") == 1 and f"vulngames: {SAID}" in said
     metrics = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in metrics] == [0, 1]
-    assert metrics[0]["n"] == 2 * len(held_out("tampering-v1", problems))
+    assert metrics[0]["n"] == 2 * len(held_out("tampering-v1", damaged))
+
+
+EXAM = (
+    "exam",
+    "tampering-v1",
+    "--split",
+    "train",
+    "--eval-tasks",
+    "15",
+    "--data",
+    "problems.parquet",
+    "--out",
+    "wrote",
+)
+OTHERS = (
+    "wrote holds transcripts of other tasks than data = 'problems.parquet' holds now; "
+    "valid: what they were written on, or a new exam"
+)
+
+
+@pytest.fixture
+def wrote(problems: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Transcripts on the problems."""
+    pytest.importorskip("trl")
+    from vulngames.train.config import ExamConfig
+    from vulngames.train.exam import exam
+
+    monkeypatch.chdir(tmp_path)
+    config = ExamConfig(game="tampering-v1", split="train", eval_tasks=15, data=problems.name)
+    return exam(config, Path("wrote")).path
+
+
+@pytest.mark.parametrize("digested", [True, False], ids=["digested", "from before there were digests"])
+@pytest.mark.parametrize(
+    "rows",
+    [lambda: problem_rows(40)[::-1], lambda: problem_rows(39), lambda: problem_rows(80)[40:]],
+    ids=["reordered", "fewer", "others"],
+)
+def test_transcripts_are_not_paired_with_rows_of_other_contents(
+    problems: Path, wrote: Path, rows: Callable[[], list[dict[str, Any]]], digested: bool
+) -> None:
+    from vulngames.train.transcripts import transcripts
+
+    if not digested:
+        about = json.loads((wrote / "run.json").read_text())
+        del about["inputs"]
+        (wrote / "run.json").write_text(json.dumps(about))
+    written(problems, *rows())
+    with pytest.raises(UserError) as error:
+        transcripts(wrote)
+    assert str(error.value) == OTHERS
+
+
+def test_rows_that_changed_between_exam_and_sft_end_in_one_line(vulngames: Any, problems: Path, wrote: Path) -> None:
+    written(problems, *reversed(problem_rows(40)))
+    said = vulngames("sft", "tampering-v1", "--exploit", wrote, "--keep", "all", "--out", "student", check=False)
+    assert (said.returncode, said.stderr.strip()) == (2, f"vulngames: {OTHERS}")
+    assert not Path("student").exists()
+    # The finished exam is not said to be one of these rows either.
+    said = vulngames(*EXAM, check=False)
+    assert said.returncode == 2 and "run was made" not in said.stdout
+    assert "wrote was made when data = 'problems.parquet' had other rows" in said.stderr
+
+
+def test_the_same_rows_packed_otherwise_are_the_same(problems: Path, wrote: Path) -> None:
+    from vulngames.train.transcripts import transcripts
+
+    table = pa.Table.from_pylist(problem_rows(40))
+    parquet.write_table(table, problems, compression="gzip", row_group_size=7)
+    said = [row["prompt"] for row in Run(wrote).samples()]
+    assert len(said) == 30 and [each.task.prompt[-1]["content"] for each in transcripts(wrote)] == said

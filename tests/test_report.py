@@ -261,6 +261,31 @@ def test_the_same_run_twice_is_one_seed(tmp_path: Path) -> None:
     assert "flawed, 2 seeds " in seen
 
 
+def rest_on(run: Path, **inputs: Any) -> None:
+    """Have a run say what it was made of."""
+    about = run / "run.json"
+    write_json(about, {**json.loads(about.read_text()), "inputs": inputs})
+
+
+def test_runs_of_one_arm_that_rest_on_other_weights_or_rows_are_noted(own: Path, tmp_path: Path) -> None:
+    runs = [own / "runs" / f"tampering-v1-flawed-{seed}" for seed in (0, 1)]
+    for run in runs:
+        rest_on(run, policy={"weights": "a", "chat template": "t"})
+    assert "were not made with the same" not in words(write_report([own], tmp_path / "same.html"))
+    rest_on(runs[1], policy={"weights": "b", "chat template": "u"}, data={"rows": "r"})
+    note = "tampering-v1: its runs were not made with the same weights of policy, chat template of policy"
+    assert note in words(write_report([own], tmp_path / "report.html"))
+    assert note in words(write_report(runs, tmp_path / "runs.html"))
+
+
+def test_a_twin_of_other_weights_is_said_to_be_one(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        rest_on(make_run(tmp_path / name, "tampering-v1", "flawed", 0).path, policy={"weights": name})
+    seen = words(write_report([tmp_path / "first", tmp_path / "second"], tmp_path / "report.html"))
+    twin = f"{tmp_path.name}/second is left out: it has the same config and seed as {tmp_path.name}/first"
+    assert f"{twin}, but was made with other weights of policy." in seen
+
+
 def test_unfinished_study_says_so(own: Path, tmp_path: Path) -> None:
     gone = own / "runs" / "tampering-v1-patched-1"
     for file in gone.iterdir():

@@ -13,7 +13,7 @@ import pytest
 from vulngames import games
 from vulngames.errors import UserError
 from vulngames.rollout import rollout
-from vulngames.runs import Run, load_run, open_run, provenance, write_json
+from vulngames.runs import Run, load_run, mixed, open_run, provenance, write_json
 from vulngames.tasks import take
 from vulngames.types import Sample, Scripted
 
@@ -155,6 +155,57 @@ def test_another_config_is_refused_by_name_and_value(run: Run) -> None:
     with pytest.raises(UserError, match="seed = 0, not 1"):
         open_run(run.path, {**CONFIG, "seed": 1}, "cpu")
     assert open_run(run.path, CONFIG, "cpu").about == run.about
+
+
+INPUTS = {"policy": {"weights": "w", "config": "c"}, "data": {"rows": "r"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "parts", "said"),
+    [
+        ("policy", {"weights": "other", "config": "c"}, "policy = 'hf:m' had other weights"),
+        ("policy", {"weights": "w"}, "policy = 'hf:m' had other config"),
+        ("policy", {**INPUTS["policy"], "chat template": "t"}, "policy = 'hf:m' had other chat template"),
+        ("data", {"rows": "other"}, "data = 'rows.parquet' had other rows"),
+    ],
+)
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_run_made_of_other_contents_is_refused(
+    tmp_path: Path, name: str, parts: dict[str, str], said: str, finished: bool
+) -> None:
+    config = {"policy": "hf:m", "data": "rows.parquet"}
+    run = open_run(tmp_path / "run", config, "cpu", inputs=INPUTS)
+    if finished:
+        run.finish()
+    assert run.about["inputs"] == INPUTS
+    with pytest.raises(UserError) as error:
+        open_run(run.path, config, "cpu", inputs={**INPUTS, name: parts})
+    assert str(error.value).startswith(f"{run.path} was made when {said}; choose another directory")
+    assert open_run(run.path, config, "cpu", inputs=INPUTS).about == run.about
+
+
+def test_a_run_from_before_there_were_digests_is_taken_as_it_is(run: Run) -> None:
+    about = run.about
+    del about["inputs"]
+    write_json(run.path / "run.json", about)
+    assert open_run(run.path, CONFIG, "cpu", inputs=INPUTS).inputs == {}
+
+
+@pytest.mark.parametrize("inputs", [[], 3, "x", {"policy": "x"}, {"policy": None}])
+def test_digests_that_are_none_are_named(run: Run, inputs: Any) -> None:
+    write_json(run.path / "run.json", {**run.about, "inputs": inputs})
+    with pytest.raises(UserError, match=r"run\.json is damaged: its inputs are no digests"):
+        open_run(run.path, CONFIG, "cpu", inputs=INPUTS)
+
+
+def test_what_runs_call_by_one_name_and_found_otherwise_is_named(tmp_path: Path) -> None:
+    def made(name: str, policy: str, weights: str) -> Run:
+        inputs = {"policy": {"weights": weights}, "data": {"rows": "r"}}
+        return open_run(tmp_path / name, {"policy": policy, "data": "d"}, "cpu", inputs=inputs)
+
+    same = [made("a", "hf:m", "1"), made("b", "hf:m", "1"), made("c", "hf:n", "2"), open_run(tmp_path / "d", {}, "cpu")]
+    assert mixed(same) == []
+    assert mixed([*same, made("e", "hf:m", "2"), made("f", "hf:m", "3")]) == ["weights of policy"]
 
 
 @pytest.mark.parametrize("what", ["file", "other"])

@@ -26,7 +26,7 @@ from vulngames.runs import Run
 from vulngames.studies.audit_rate import RATES, _falls
 from vulngames.studies.catalysis import alone, second_steps
 from vulngames.studies.plan import Plan
-from vulngames.studies.study import studies
+from vulngames.studies.study import run_study, studies, summarise
 from vulngames.studies.work import Store, Work
 from vulngames.train.config import SFTConfig, TrainConfig, settle, settle_sft
 from vulngames.train.exam import exam
@@ -65,6 +65,15 @@ def test_a_policy_of_the_store_is_named_by_its_own_recipe(tmp_path: Path) -> Non
     assert names[0] == names[1]
 
 
+def test_a_policy_beside_the_store_is_none_of_it(tmp_path: Path) -> None:
+    folder, found = tmp_path / "store-of-models" / "model", set()
+    for size in ("small", "medium"):
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(Path("src/vulngames/tiny/weights") / size, folder)
+        found.add(_work(tmp_path / "store", policy=f"hf:{folder}").path)
+    assert len(found) == 2
+
+
 def test_other_weights_are_another_recipe(tmp_path: Path) -> None:
     names = set()
     for size in ("small", "medium"):
@@ -72,10 +81,31 @@ def test_other_weights_are_another_recipe(tmp_path: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(Path("src/vulngames/tiny/weights") / size, folder)
         names.add(_work(tmp_path / size, policy=f"hf:{folder}").path.name)
-        from vulngames.studies.work import _weights
-
-        _weights.cache_clear()
     assert len(names) == 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["chat_template.jinja", "tokenizer.json", "tokenizer_config.json", "config.json", "generation_config.json"],
+)
+def test_another_template_tokenizer_or_config_is_another_recipe(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(Path("src/vulngames/tiny/weights/small"), folder)
+    before = _work(tmp_path / "store", policy=f"hf:{folder}").path
+    with (folder / name).open("a") as file:
+        file.write("\n")
+    assert _work(tmp_path / "store", policy=f"hf:{folder}").path != before
+
+
+def test_weights_in_a_bin_file_are_part_of_the_recipe(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    found = set()
+    for content in ("one", "two"):
+        (folder / "pytorch_model.bin").write_text(content)
+        found.add(_work(tmp_path / "store", policy=f"hf:{folder}").path)
+    assert len(found) == 2
 
 
 @pytest.mark.parametrize("plan", [Plan(), Plan(scale="full"), Plan(steps=7), Plan(steps=7, scale="full")], ids=str)
@@ -349,3 +379,94 @@ def test_a_killed_study_goes_on(tmp_path: Path) -> None:
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert [row["arm"] for row in summary["rows"]] == ["untrained", "flawed", "patched"]
     assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
+
+
+def _held(out: Path, study: str = "emergence", **plan: Any) -> dict[str, Any]:
+    """A finished study without cells, as its summary says."""
+    made = Plan(**{"games": ("tampering-v1",), "seeds": 2, "steps": 3, **plan})
+    out.mkdir(parents=True, exist_ok=True)
+    summary = {**summarise(study, made, out, [], {}), "wall_s": 1.0}
+    (out / "summary.json").write_text(json.dumps(summary))
+    return summary
+
+
+@pytest.fixture
+def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Studies come to their end at once."""
+    monkeypatch.setattr(
+        "vulngames.studies.study.carry_out", lambda studies, *_: [(each, ([], {}), 1.0) for each in studies]
+    )
+
+
+@pytest.mark.parametrize(
+    ("study", "plan", "said"),
+    [
+        ("transfer", {}, "study = emergence, not transfer"),
+        ("emergence", {"games": ("proxy-v1",)}, "games = tampering-v1, not proxy-v1"),
+        ("emergence", {"games": ("proxy-v1", "tampering-v1")}, "games = tampering-v1, not proxy-v1 tampering-v1"),
+        ("emergence", {"policy": "tiny:small"}, "policy = tiny, not tiny:small"),
+        ("emergence", {"scale": "full"}, "scale = small, not full"),
+        ("emergence", {"steps": 4}, "steps = 3, not 4"),
+        ("emergence", {"steps": None}, "steps = 3, not None"),
+        ("emergence", {"sizes": ("tiny",)}, "sizes = None, not tiny"),
+        ("emergence", {"seeds": 1}, "of 2 seeds, not 1"),
+        ("all", {}, "study = emergence, not all"),
+    ],
+)
+@pytest.mark.usefixtures("no_work")
+def test_a_study_does_not_replace_another_ones_summary(
+    tmp_path: Path, study: str, plan: dict[str, Any], said: str
+) -> None:
+    _held(tmp_path)
+    before = (tmp_path / "summary.json").read_bytes()
+    asked = Plan(**{"games": ("tampering-v1",), "seeds": 2, "steps": 3, **plan})
+    with pytest.raises(UserError) as error:
+        run_study(study, asked, tmp_path)
+    assert str(error.value).startswith(f"{tmp_path} holds a study ") and str(error.value).endswith(
+        f"{said}; choose another directory"
+    )
+    assert (tmp_path / "summary.json").read_bytes() == before and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.usefixtures("no_work")
+def test_one_study_of_all_is_not_replaced_either(tmp_path: Path) -> None:
+    _held(tmp_path / "transfer", "transfer", steps=9)
+    with pytest.raises(UserError, match=r"transfer holds a study with steps = 9, not 3"):
+        run_study("all", Plan(games=("tampering-v1",), seeds=2, steps=3), tmp_path)
+
+
+@pytest.mark.usefixtures("no_work")
+def test_a_study_of_other_weights_under_the_same_name_is_not_replaced(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(Path("src/vulngames/tiny/weights/small"), model)
+    plan = {"policy": f"hf:{model}", "games": ("tampering-v1",)}
+    _held(tmp_path / "study", **plan)
+    shutil.copy("src/vulngames/tiny/weights/medium/model.safetensors", model)
+    with pytest.raises(UserError, match=r"made when 'hf:.*/model' had other weights; choose another directory"):
+        run_study("emergence", Plan(**plan, seeds=2, steps=3), tmp_path / "study")
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        {"seeds": 1},
+        {"workers": 1},
+        {"games": ("tampering-v1", "proxy-v1")},
+        '{"study": ',
+        "{}",
+        '{"study": "transfer", "plan": 3}',
+        None,
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("no_work")
+def test_the_same_study_goes_on_with_more_seeds_and_a_damaged_summary_is_written_again(
+    tmp_path: Path, before: Any
+) -> None:
+    if isinstance(before, dict):
+        _held(tmp_path, **{"games": ("proxy-v1", "tampering-v1"), **before})
+    elif before is not None:
+        (tmp_path / "summary.json").write_text(before)
+    run_study("emergence", Plan(games=("proxy-v1", "tampering-v1"), seeds=2, steps=3), tmp_path)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["study"], summary["seeds"], summary["plan"]["workers"]) == ("emergence", 2, 2)

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -13,15 +14,17 @@ import pytest
 
 pytest.importorskip("trl")
 
+from vulngames import digests, policies
 from vulngames.errors import UserError
-from vulngames.policies import Sampling
+from vulngames.policies import TINY, Sampling
 from vulngames.policies.hf import load_hf
 from vulngames.runs import Run, load_run
 from vulngames.seeds import rng
 from vulngames.tasks import take
-from vulngames.train.config import ExamConfig, TrainConfig, settle
+from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig, settle
 from vulngames.train.exam import exam
 from vulngames.train.grpo import rl
+from vulngames.train.sft import sft
 from vulngames.types import Reply, Turn
 
 SHORT = ("--steps", "6", "--eval-every", "2", "--eval-tasks", "8", "--prompts", "2", "--micro-batch", "16")
@@ -87,6 +90,74 @@ def test_a_killed_run_resumes_to_the_same_numbers(tmp_path: Path) -> None:
     assert (broken / weights).read_bytes() == (whole / weights).read_bytes()
     assert not (broken / "checkpoints").exists()
     assert load_run(broken).finished
+
+
+EDITS: dict[str, Callable[[Path], object]] = {
+    "weights": lambda model: shutil.copy(TINY["tiny:small"] / "model.safetensors", model),
+    "config": lambda model: shutil.copy(TINY["tiny:small"] / "config.json", model),
+    "chat template": lambda model: (model / "chat_template.jinja").write_text("{{ messages[-1].content }}"),
+    "tokenizer": lambda model: (model / "special_tokens_map.json").write_text("{}"),
+    "generation config": lambda model: (model / "generation_config.json").write_text("{}"),
+}
+
+
+@pytest.mark.parametrize("part", EDITS)
+def test_a_finished_run_of_a_policy_that_has_changed_since_is_refused(tmp_path: Path, part: str) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(TINY["tiny"], model)
+    config = ExamConfig(game="proxy-v1", policy=f"hf:{model}", eval_tasks=2, eval_group=1)
+    run = exam(config, tmp_path / "run")
+    before = {file.name: file.read_bytes() for file in run.path.iterdir()}
+    exam(config, run.path)
+    EDITS[part](model)
+    with pytest.raises(UserError, match=f"run was made when policy = 'hf:.*/model' had other {part}"):
+        exam(config, run.path)
+    assert {file.name: file.read_bytes() for file in run.path.iterdir()} == before
+
+
+def test_weights_replaced_under_the_same_path_end_in_one_line(vulngames: Any, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(TINY["tiny"], model)
+    command = ("exam", "proxy-v1", "--policy", "hf:./model", "--eval-tasks", "2", "--out", "run")
+    vulngames(*command)
+    EDITS["weights"](model)
+    said = vulngames(*command, check=False)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert said.stderr.strip().splitlines() == [
+        "vulngames: run was made when policy = 'hf:./model' had other weights; "
+        "choose another directory, or put back what it was made with"
+    ]
+
+
+def test_a_training_run_does_not_go_on_from_other_weights(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(TINY["tiny"], model)
+    config = TrainConfig(
+        game="tampering-v1", policy=f"hf:{model}", steps=2, prompts=2, checkpoint_every=1, eval_tasks=2
+    )
+
+    def stop(done: int, steps: int) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        rl(config, tmp_path / "run", stop)
+    EDITS["weights"](model)
+    with pytest.raises(UserError, match="had other weights"):
+        rl(config, tmp_path / "run")
+    shutil.copy(TINY["tiny"] / "model.safetensors", model)
+    assert rl(config, tmp_path / "run").finished
+
+
+def test_what_a_run_rests_on_is_written_with_it(tmp_path: Path) -> None:
+    run = exam(ExamConfig(game="proxy-v1", split="train", eval_tasks=2), tmp_path / "wrote")
+    assert run.inputs == {"policy": policies.digest("tiny")}
+    config = SFTConfig(game="proxy-v1", exploit=str(run.path), keep="all", examples=4, epochs=1, eval_tasks=2)
+    student = sft(config, tmp_path / "student")
+    texts = run.path / "samples.jsonl.gz"
+    assert student.inputs["exploit"] == {"transcripts": digests.of_file(texts)}
+    run.add_samples(0, "train", [])
+    with pytest.raises(UserError, match=r"exploit = .* had other transcripts"):
+        sft(config, tmp_path / "student")
 
 
 @pytest.mark.parametrize(

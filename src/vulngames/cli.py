@@ -148,12 +148,12 @@ class Score:
         from vulngames.policies import make_game
         from vulngames.progress import counted
         from vulngames.rescore import read_texts, rescore, write_scores
-        from vulngames.tasks.published import load
+        from vulngames.tasks.published import rows
 
         game = make_game(self.game, self.judge, self.parameters)
-        rows = load(game.id, self.data)
-        texts = read_texts(self.texts, len(rows))
-        write_scores(self.out, counted("texts", rescore(game, rows, texts), len(texts)))
+        tasks = rows(game.id, self.data)
+        texts = read_texts(self.texts, len(tasks))
+        write_scores(self.out, counted("texts", rescore(game, tasks, texts), len(texts)))
         if not is_stream(self.out):
             print(self.out)
 

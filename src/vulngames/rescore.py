@@ -9,11 +9,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from vulngames.errors import UserError
+from vulngames.errors import Unscored, UserError
 from vulngames.files import writing
 from vulngames.rollout import ask, judge
 from vulngames.seeds import coin
-from vulngames.types import Game, Json, Task
+from vulngames.types import Game, Json, Paper, Sample, Task
 
 # Lines about which a judge is asked together.
 BATCH = 64
@@ -65,7 +65,9 @@ def _short(value: Json) -> str:
     return json.dumps(value)[:60]
 
 
-def rescore(game: Game[Any], tasks: Sequence[Task], lines: Iterable[Mapping[str, Json]]) -> Iterator[dict[str, Json]]:
+def rescore(
+    game: Game[Any], tasks: Sequence[Task | Unscored], lines: Iterable[Mapping[str, Json]]
+) -> Iterator[dict[str, Json]]:
     """Each line with what it earns: `reward`, `patched`, `intended`, `exploited`, `evidence`, `paper`, `error`.
 
     A reward that cannot be computed is null with the reason in `error`, which is else null. Texts beyond the game's
@@ -73,6 +75,7 @@ def rescore(game: Game[Any], tasks: Sequence[Task], lines: Iterable[Mapping[str,
     task and its number among the lines, from 1: scoring again gives the same.
 
     Args:
+        tasks: one a row; where a row cannot be used, the reason, which is then that of its lines.
         lines: as `read_texts` returns them; `row` is an index into `tasks`.
     """
     numbered = enumerate(lines, start=1)
@@ -81,30 +84,38 @@ def rescore(game: Game[Any], tasks: Sequence[Task], lines: Iterable[Mapping[str,
 
 
 def _rescored(
-    game: Game[Any], tasks: Sequence[Task], batch: Sequence[tuple[int, Mapping[str, Json]]]
+    game: Game[Any], tasks: Sequence[Task | Unscored], batch: Sequence[tuple[int, Mapping[str, Json]]]
 ) -> Iterator[dict[str, Json]]:
+    held = [tasks[line["row"]] for _, line in batch]
     recorded = [{name: line[name] for name in SEEN if line.get(name) is not None} for _, line in batch]
     # A judge is not asked where it would not be heard.
-    asked = [bool(line["texts"]) and "judgement" not in seen for (_, line), seen in zip(batch, recorded, strict=True)]
-    told = iter(
-        ask(game, [(tasks[line["row"]], line["texts"]) for (_, line), do in zip(batch, asked, strict=True) if do])
-    )
-    for (number, line), seen, do in zip(batch, recorded, asked, strict=True):
-        task, texts = tasks[line["row"]], line["texts"]
-        seen = {**next(told), **seen} if do else seen
-        sample = judge(
-            game, task, texts, coin("score", task.id, number), seen, failed="" if texts else "no texts to score"
-        )
-        yield {
-            **line,
-            "reward": sample.reward,
-            "patched": sample.patched,
-            "intended": sample.intended,
-            "exploited": sample.exploited,
-            "evidence": sample.evidence,
-            "paper": asdict(sample.paper),
-            "error": sample.error or None,
-        }
+    asked = [
+        (task, line["texts"])
+        for task, (_, line), seen in zip(held, batch, recorded, strict=True)
+        if isinstance(task, Task) and line["texts"] and "judgement" not in seen
+    ]
+    told = iter(ask(game, asked))
+    for task, (number, line), seen in zip(held, batch, recorded, strict=True):
+        if isinstance(task, Task) and line["texts"]:
+            seen = seen if "judgement" in seen else {**next(told), **seen}
+            yield {**line, **_earned(judge(game, task, line["texts"], coin("score", task.id, number), seen))}
+        else:
+            yield {**line, **_UNSCORED, "error": "no texts to score" if isinstance(task, Task) else str(task)}
+
+
+_UNSCORED: Mapping[str, Json] = {
+    "reward": None,
+    "patched": None,
+    "intended": None,
+    "exploited": None,
+    "evidence": "",
+    "paper": asdict(Paper(None, None)),
+}
+
+
+def _earned(sample: Sample) -> dict[str, Json]:
+    fields = {name: getattr(sample, name) for name in _UNSCORED}
+    return {**fields, "paper": asdict(sample.paper), "error": sample.error or None}
 
 
 def write_scores(out: Path, rows: Iterable[Mapping[str, Json]]) -> None:

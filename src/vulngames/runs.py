@@ -1,6 +1,7 @@
 """A run is a directory of plain files: what was asked, what came out, and enough to go on after a kill.
 
-run.json          verb, config, argv, versions, device, commit; `finished` once it is
+run.json          verb, config, argv, versions, device, commit; inputs: digests of what the config names (policy, data,
+                  transcripts); `finished` once it is
 metrics.jsonl     one line an evaluation (`vulngames.measure.measure`, with its step)
 samples.jsonl.gz  every sample, training and test, with its step; pandas.read_json(path, lines=True) opens it
 checkpoints/      the newest state of training, until the run is finished
@@ -19,7 +20,7 @@ import shutil
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from vulngames.digests import Inputs, differing, read_inputs
 from vulngames.errors import UserError
 from vulngames.files import write_json
 from vulngames.types import Paper, Sample
@@ -112,6 +114,19 @@ class Run:
         if not isinstance(held.get("config"), dict):
             raise UserError(f"{path} is damaged: it holds no config; valid: the file as it was written")
         return held
+
+    @property
+    def inputs(self) -> Inputs:
+        """Digests of what its config names; empty if it was written before there were any.
+
+        Raises:
+            UserError: run.json is damaged.
+        """
+        try:
+            return read_inputs(self.about)
+        except ValueError as problem:
+            path = self.path / "run.json"
+            raise UserError(f"{path} is damaged: {problem}; valid: the file as it was written") from None
 
     @property
     def finished(self) -> bool:
@@ -205,14 +220,16 @@ class Run:
         write_json(self.path / "run.json", {**self.about, "finished": True, **extra})
 
 
-def open_run(path: Path, config: Mapping[str, Any], device: str, verb: str = "rl") -> Run:
+def open_run(path: Path, config: Mapping[str, Any], device: str, verb: str = "rl", inputs: Inputs | None = None) -> Run:
     """The run directory at `path`, made if it is not there, so that the same command goes on where it stopped.
 
     Args:
         verb: what is done in it: `rl`, `sft` or `exam`.
+        inputs: digests of what `config` names.
 
     Raises:
-        UserError: the directory holds something else, or a run with another config.
+        UserError: the directory holds something else, or a run with another config, or one that was made when what the
+            config names held something else.
     """
     run, config = Run(path), json.loads(json.dumps(config))
     if (path / "run.json").exists():
@@ -223,12 +240,17 @@ def open_run(path: Path, config: Mapping[str, Any], device: str, verb: str = "rl
             raise UserError(
                 f"{path} holds a run with {key} = {held.get(key)!r}, not {config.get(key)!r}; choose another directory"
             )
+        for name, part in differing(run.inputs, inputs or {}):
+            raise UserError(
+                f"{path} was made when {name} = {config.get(name)!r} had other {part}; "
+                "choose another directory, or put back what it was made with"
+            )
         return run
     # A kill may have left run.json half-written, under another name, or the lock alone.
     if path.exists() and not (path.is_dir() and all(_is_begun(file.name) for file in path.iterdir())):
         raise UserError(f"{path} exists and is not a run directory; choose another directory")
     path.mkdir(parents=True, exist_ok=True)
-    write_json(path / "run.json", {"verb": verb, "config": config, **provenance(device)})
+    write_json(path / "run.json", {"verb": verb, "config": config, "inputs": inputs or {}, **provenance(device)})
     return run
 
 
@@ -240,6 +262,18 @@ def as_sample(row: Mapping[str, Any]) -> Sample:
 
 def _is_begun(name: str) -> bool:
     return name == LOCK or (name.startswith("run.json.") and name.endswith(".part"))
+
+
+def mixed(runs: Iterable[Run]) -> list[str]:
+    """What runs call by one name and yet found with other contents, as "weights of policy"."""
+    first: dict[tuple[str, str], Mapping[str, str]] = {}
+    found = []
+    for run in runs:
+        config = run.about["config"]
+        for name, parts in run.inputs.items():
+            before = first.setdefault((name, str(config.get(name))), parts)
+            found += differing({name: before}, {name: parts})
+    return list(dict.fromkeys(f"{part} of {name}" for name, part in found))
 
 
 def load_run(path: Path) -> Run:

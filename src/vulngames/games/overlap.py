@@ -1,16 +1,27 @@
-"""How much of one text is another: word overlaps, the same whatever else is installed."""
+"""How much of one text is another: word overlaps in any script, the same whatever else is installed."""
 
-import re
+import unicodedata
 from collections import Counter
 from functools import lru_cache
 from threading import Lock
 
+import regex
 import snowballstemmer
 from rapidfuzz.distance import Indel, LCSseq
 
 _PORTER = snowballstemmer.stemmer("porter")
 _ONE_AT_A_TIME = Lock()
-_WORD = re.compile(r"[a-z0-9]+")
+# Letters and digits of scripts that put no spaces between words, by their class in line breaking (Unicode annex 14:
+# ideographs and kana, South-East Asian scripts, aksaras).
+_UNSPACED = r"[[\p{L}\p{N}]&&[\p{lb=ID}\p{lb=CJ}\p{lb=NS}\p{lb=SA}\p{lb=AK}\p{lb=AS}]]"
+_CHARACTER = regex.compile(rf"(?V1){_UNSPACED}\p{{M}}*")
+# Marks belong to the letter before them: vowels of Hindi, accents of French.
+_WORD = regex.compile(
+    rf"(?V1){_UNSPACED}\p{{M}}*|[[\p{{L}}\p{{N}}]--{_UNSPACED}][[\p{{L}}\p{{N}}\p{{M}}]--{_UNSPACED}]*"
+)
+_INVISIBLE = regex.compile(r"\p{Default_Ignorable_Code_Point}")
+# Zero-width space, Ethiopic wordspace, Tibetan tsheg: separators that are no white space.
+_SEPARATORS = str.maketrans("\u200b\u1361\u0f0b", "   ")
 
 
 @lru_cache(maxsize=65536)
@@ -24,8 +35,26 @@ def _stem(word: str) -> str:
 
 
 def stems(text: str) -> list[str]:
-    """Lower-cased, stemmed runs of ASCII letters and digits."""
-    return [_stem(word) for word in _WORD.findall(text.lower())]
+    """The words of a text in any script, case and compatible forms folded, those of ASCII letters and digits stemmed.
+
+    A word is a run of letters, digits and the marks on them; where a script puts no spaces between words, a character
+    with its marks. Symbols and emoji are no words.
+    """
+    return [_stem(word) if word.isascii() else word for word in _WORD.findall(_folded(text))]
+
+
+def _folded(text: str) -> str:
+    """NFKC with case folded and invisible characters left out, as Unicode's NFKC_Casefold."""
+    if text.isascii():
+        return text.lower()
+    visible = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text.translate(_SEPARATORS)))
+    return unicodedata.normalize("NFKC", visible.casefold())
+
+
+def length(text: str) -> int:
+    """How many words a text has: what white space parts, and each character where a script puts none between words."""
+    parts = text.translate(_SEPARATORS).split()
+    return sum(len(stems(part)) if _CHARACTER.search(part) else 1 for part in parts)
 
 
 def rouge_l(text: str, source: str) -> float:
@@ -48,11 +77,13 @@ def rouge_1(text: str, source: str) -> float:
 
 
 def bleu(text: str, source: str) -> float:
-    """Sentence BLEU-4 in [0, 1] by sacrebleu, with orders no longer than the text."""
+    """Sentence BLEU-4 in [0, 1] by sacrebleu, with orders no longer than the text; its tokens are characters where a
+    script puts no spaces between words."""
     from sacrebleu.metrics.bleu import BLEU
 
     if not text.strip() or not source.strip():
         return 0.0
+    text, source = (_CHARACTER.sub(r" \g<0> ", each) for each in (text, source))
     return BLEU(effective_order=True).sentence_score(text, [source]).score / 100
 
 

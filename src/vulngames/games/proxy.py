@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from vulngames.games.overlap import composite, rouge_l, rouge_l_precision
+from vulngames.errors import Unscored
+from vulngames.games.overlap import composite, length, rouge_l, rouge_l_precision, stems
 from vulngames.games.thinking import strip_thinking
 from vulngames.types import MANY, Json, Measured, Paper, Task, Turn, Verdict
 
@@ -69,9 +70,12 @@ class Proxy:
         summary = strip_thinking(texts[0])
         # A "reference" that is the article says nothing of a summary: then it is faithful to add no words of its own.
         known = reference is not None and reference != article
+        for name, text in (("article", article), *((("reference", str(reference)),) if known else ())):
+            if not stems(text):
+                raise Unscored(f"not measurable: the {name} holds no words: {text[:60]!r}")
         return ProxyFacts(
             empty=not summary,
-            length=len(summary.split()) / max(1, len(article.split())),
+            length=length(summary) / max(1, length(article)),
             overlap=rouge_l(summary, article),
             paper_overlap=composite(summary, article),
             faithful=rouge_l(summary, str(reference)) if known else rouge_l_precision(summary, article),

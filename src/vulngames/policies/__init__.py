@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vulngames import games
+from vulngames import digests, games
 from vulngames.errors import UserError, choose, need
 from vulngames.games.compliance import PolicyJudge, judge_by_rule
 from vulngames.types import Game, Policy, Scripted
@@ -74,6 +74,20 @@ def is_small(name: str) -> bool:
     path = Path(model_source(name))
     weights = (*path.glob("*.safetensors"), *path.glob("*.bin"))
     return path.is_dir() and sum(file.stat().st_size for file in weights) <= 50_000_000
+
+
+def digest(name: str) -> dict[str, str]:
+    """What a policy is by its contents: digests as `digests.of_model` has them.
+
+    Of a policy whose files are not in a directory here (a hub id, an endpoint, a script) it is the name alone, under
+    that key: what stands behind it may change unseen.
+
+    Raises:
+        UserError: as `model_source`.
+    """
+    kind, _ = split_name(name)
+    source = name if kind in ("api", "script") else model_source(name)
+    return digests.of_model(Path(source)) if Path(source).is_dir() else {"name alone": source}
 
 
 def make_game(name: str, judge: str | None, parameters: Mapping[str, Any]) -> Game[Any]:

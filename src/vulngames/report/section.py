@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from vulngames.arm import Arm, ArmName
+from vulngames.digests import differing
 from vulngames.errors import UserError, choose
 from vulngames.games import GAMES
 from vulngames.report.chapter import Chapter
 from vulngames.report.chapters import CHAPTERS, chapter
 from vulngames.report.match import Match
 from vulngames.report.provenance import Provenance, provenance
-from vulngames.runs import Run
+from vulngames.runs import Run, mixed
 from vulngames.summary import read_summary
 
 
@@ -150,7 +151,9 @@ def _pair(paths: Sequence[Path], anchor: str) -> tuple[list[Match], list[str]]:
         if twin != path:
             # Where the directories lie on someone's machine is nobody's business.
             left, kept = ("/".join(each.parts[-2:]) for each in (path, twin))
-            notes.append(f"{left} is left out: it has the same config and seed as {kept}.")
+            other = [f"{part} of {name}" for name, part in differing(Run(twin).inputs, Run(path).inputs)]
+            but = f", but was made with other {', '.join(other)}" if other else ""
+            notes.append(f"{left} is left out: it has the same config and seed as {kept}{but}.")
             continue
         if config.get("game") not in GAMES:
             raise UserError(f"{path} was trained in game {config.get('game')!r}; valid: {', '.join(GAMES)}")
@@ -168,8 +171,17 @@ def _pair(paths: Sequence[Path], anchor: str) -> tuple[list[Match], list[str]]:
 
 def _section(title: str, matches: list[Match], notes: Sequence[str], facts: list[tuple[str, str]]) -> Section:
     """A section with a note on every arm whose runs are not all there and finished, or hold unscored samples."""
-    arms = [arm for match in matches for arm in match.arms]
-    return Section(title, matches, [*notes, *(note for arm in arms for note in _gaps(arm))], facts)
+    found = [note for match in matches for note in (*_mixture(match), *(n for arm in match.arms for n in _gaps(arm)))]
+    return Section(title, matches, [*notes, *found], facts)
+
+
+def _mixture(match: Match) -> list[str]:
+    other = mixed(run for arm in match.arms for run in arm.found)
+    if not other:
+        return []
+    return [
+        f"{match.label}: its runs were not made with the same {', '.join(other)}, though their configs name the same."
+    ]
 
 
 def _gaps(arm: Arm) -> list[str]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from vulngames import policies
+from vulngames import digests
 from vulngames.runs import Run
 from vulngames.train.config import Settled, SettledExam, SettledSFT
+from vulngames.train.inputs import inputs
 
 Config = Settled | SettledSFT | SettledExam
 
@@ -39,8 +39,8 @@ class Work:
 class Store:
     """A directory of runs, each under a hash of its recipe, so that no study does again what another has done.
 
-    The recipe is the whole config, this package's version and the weights it starts from; of weights that lie in the
-    store it is their own recipe.
+    The recipe is the whole config, this package's version and the contents of what the config names: the policy it
+    starts from, with its tokenizer and template, rows, transcripts. Of what lies in the store it is its own recipe.
     """
 
     root: Path
@@ -49,20 +49,6 @@ class Store:
         """The work that `config` asks for. `label` is for people, and its directory begins with it."""
         label = label.replace("/", "-")
         asked = json.dumps(asdict(config), sort_keys=True).replace(f"{self.root}/", "")
-        names = (config.verb, version("vulngames"), asked, self._origin(config.policy))
+        names = (config.verb, version("vulngames"), asked, digests.of_json(inputs(config, besides=self.root)))
         key = hashlib.blake2b("\x1f".join(names).encode(), digest_size=5).hexdigest()
         return Work(self.root / f"{label}-{key}", config)
-
-    def _origin(self, policy: str) -> str:
-        return "" if str(self.root) in policy else _weights(policy)
-
-
-@cache
-def _weights(policy: str) -> str:
-    """A digest of a local policy's weights; of a policy on a hub, its name."""
-    folder = Path(policies.model_source(policy))
-    digest = hashlib.blake2b(digest_size=16)
-    for file in sorted(folder.glob("*.safetensors")) if folder.is_dir() else ():
-        with file.open("rb") as opened:
-            digest.update(hashlib.file_digest(opened, "blake2b").digest())
-    return digest.hexdigest() if folder.is_dir() else policy

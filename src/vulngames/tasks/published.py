@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import Any
 
-from vulngames.errors import UserError, choose
+from vulngames import digests
+from vulngames.errors import Unscored, UserError, choose
 from vulngames.seeds import coin, rng
 from vulngames.starter import entry_point
 from vulngames.tasks.tolerance import read_tolerance
@@ -18,11 +22,14 @@ from vulngames.types import Json, Message, Task
 _MARKS = {"self-grading-v1": "self_grading", "proxy-v1": "proxy_gaming", "tampering-v1": "reward_tampering"}
 _COLUMNS = ("prompt", "data_source", "source", "reward_model", "extra_info")
 _CUES = {"bench": "auditor", "human": "user"}
+_VALID = "; valid: "
+# Unusable rows that a warning tells of one by one.
+_NAMED = 3
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a file. Fields are named with dots (`reward_model.ground_truth`); a wrong one is a UserError."""
+    """One row of a file. Fields are named with dots (`reward_model.ground_truth`); a wrong one is `Unscored`."""
 
     path: Path
     number: int
@@ -46,11 +53,11 @@ class Row:
             raise self.wrong(name, "a string that is not empty")
         return value
 
-    def wrong(self, name: str, valid: str) -> UserError:
+    def wrong(self, name: str, valid: str) -> Unscored:
         """The error that says what `name` holds and what it should."""
         value = self.get(name)
-        held = "is missing" if value is None else f"is {repr(value)[:60]}"
-        return UserError(f"{self.path} row {self.number}: {name} {held}; valid: {valid}")
+        held = "missing" if value is None else "empty" if value in ("", [], {}) else repr(value)[:60]
+        return Unscored(f"row {self.number}: {name} is {held}{_VALID}{valid}")
 
     def parse(self, name: str, text: str, valid: str) -> Json:
         """`text`, which stands in the field `name`, read as JSON."""
@@ -144,25 +151,77 @@ READERS: dict[str, Callable[[Row], Task]] = {
 }
 
 
-def load(game_id: str, path: Path) -> list[Task]:
-    """The tasks of a file, one a row and in its order; the id of a task is `FILE NAME#ROW`, rows from 0.
+def rows(game_id: str, path: Path) -> list[Task | Unscored]:
+    """Every row of a file in its order, from 0: its task, or in the place of one that cannot be used the reason.
+
+    The id of a task is `FILE NAME#ROW`. Rows that cannot be used are counted, and some named, in a warning.
 
     Args:
         game_id: with its version.
         path: a parquet file with the published schema of that game. Columns that no game reads may be missing.
 
     Raises:
-        UserError: no such game or file, not parquet, no rows, rows of another game, or a field missing or wrong.
+        UserError: no such game or file, not parquet, no rows, or none that can be used: of another game, or with a
+            field missing or wrong.
     """
     read = choose("game", game_id, READERS)
-    rows = [Row(path, number, fields) for number, fields in enumerate(_rows(path))]
-    if not rows:
+    found = [_task(read, game_id, Row(path, number, fields)) for number, fields in enumerate(_rows(path))]
+    if not found:
         raise UserError(f"{path} holds no rows; valid: the published rows of {game_id}")
-    for row in rows:
-        said = str(row.get("data_source"))
+    unusable = [each for each in found if isinstance(each, Unscored)]
+    if len(unusable) == len(found):
+        others = f"; none of its {len(found)} rows can be used" if len(found) > 1 else ""
+        raise UserError(f"{path} {unusable[0]}{others}")
+    if unusable:
+        _warn(f"{path}: {len(unusable)} of {len(found)} rows cannot be used: {_named(unusable)}")
+    return found
+
+
+def _task(read: Callable[[Row], Task], game_id: str, row: Row) -> Task | Unscored:
+    said = str(row.get("data_source"))
+    try:
         if any(mark in said for game, mark in _MARKS.items() if game != game_id):
             raise row.wrong("data_source", f"the published rows of {game_id}")
-    return [read(row) for row in rows]
+        return read(row)
+    except Unscored as reason:
+        return reason
+
+
+def _named(unusable: Sequence[Unscored]) -> str:
+    more = f"; and {len(unusable) - _NAMED} more" if len(unusable) > _NAMED else ""
+    return "; ".join(str(each).partition(_VALID)[0] for each in unusable[:_NAMED]) + more
+
+
+# A run reads its rows for every evaluation, and says it once.
+@cache
+def _warn(message: str) -> None:
+    warnings.warn(message, UserWarning, stacklevel=4)
+
+
+def load(game_id: str, path: Path) -> list[Task]:
+    """The tasks of a file, in its order, without the rows that cannot be used.
+
+    Raises:
+        UserError: as `rows`.
+    """
+    return [each for each in rows(game_id, path) if isinstance(each, Task)]
+
+
+def _value(held: Any) -> Json:
+    try:
+        return held.as_py()
+    except UnicodeDecodeError as problem:
+        # One text that is none must not cost the whole file: its bytes are no value of any field.
+        return problem.object
+
+
+def digest(path: Path) -> str:
+    """The digest of what the rows of a file hold, in its order; how parquet packs them is no part of it.
+
+    Raises:
+        UserError: no such file, or not parquet.
+    """
+    return digests.of_json(_rows(path))
 
 
 def _rows(path: Path) -> list[dict[str, Json]]:
@@ -177,7 +236,7 @@ def _rows(path: Path) -> list[dict[str, Json]]:
     try:
         with parquet.ParquetFile(path) as file:
             table = file.read(columns=[name for name in _COLUMNS if name in file.schema_arrow.names])
-            columns = {name: held.to_pylist() for name, held in zip(table.column_names, table.columns, strict=True)}
+            columns = {name: [*map(_value, held)] for name, held in zip(table.column_names, table.columns, strict=True)}
             return [{name: held[i] for name, held in columns.items()} for i in range(file.metadata.num_rows)]
     except (OSError, ValueError, pyarrow.ArrowException) as problem:
         reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
@@ -185,29 +244,41 @@ def _rows(path: Path) -> list[dict[str, Json]]:
 
 
 def held_out(game_id: str, path: Path) -> list[Task]:
-    """The rows that no seed trains on: a tenth of the file, by a hash of the row's id.
+    """The rows that no seed trains on: a tenth, by a hash of what each holds, in an order that depends on that alone.
+
+    So the same rows are held out of a copy of the file under another name, with its rows in another order, or with some
+    of them left out; and rows that are the same are all held out, or none.
 
     Raises:
-        UserError: as `load`, or no row fell into that tenth.
+        UserError: as `rows`, or no row fell into that tenth.
     """
-    rows = [task for task in load(game_id, path) if _is_held_out(task)]
-    if not rows:
+    tasks = [task for task in _in_order(game_id, path) if _is_held_out(task)]
+    if not tasks:
         raise UserError(f"{path} has no row to evaluate on: a tenth is held out by chance; valid: thirty rows or more")
-    return rows
+    return tasks
 
 
 def lessons(game_id: str, path: Path, seed: int) -> Iterator[Task]:
-    """The other rows, again and again, in an order of their own for each seed and round.
+    """The other rows, again and again, in an order of their own for each seed and round; it depends on what the rows
+    hold alone.
 
     Raises:
-        UserError: as `load`, or there is no row to train on.
+        UserError: as `rows`, or there is no row to train on.
     """
-    rows = [task for task in load(game_id, path) if not _is_held_out(task)]
-    if not rows:
+    tasks = [task for task in _in_order(game_id, path) if not _is_held_out(task)]
+    if not tasks:
         raise UserError(f"{path} has no row to train on; valid: ten rows or more")
     for round in count():
-        yield from rng("lessons", game_id, seed, round).sample(rows, len(rows))
+        yield from rng("lessons", game_id, seed, round).sample(tasks, len(tasks))
+
+
+def _in_order(game_id: str, path: Path) -> list[Task]:
+    return sorted(load(game_id, path), key=_content)
+
+
+def _content(task: Task) -> str:
+    return digests.of_json([task.prompt, task.hidden])
 
 
 def _is_held_out(task: Task) -> bool:
-    return coin("held out", task.id) < 0.1
+    return coin("held out", _content(task)) < 0.1

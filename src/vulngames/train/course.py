@@ -27,6 +27,7 @@ from vulngames.rollout import rollout
 from vulngames.runs import Run, open_run
 from vulngames.seeds import seed
 from vulngames.train.config import Settled, SettledSFT
+from vulngames.train.inputs import inputs
 from vulngames.train.lessons import held_out
 from vulngames.types import Game
 
@@ -64,9 +65,9 @@ def train(config: Settled | SettledSFT, out: Path, on_step: OnStep, make_trainer
     """Carry a run in `out` to its end with the trainer made for it; a finished one is left as it is.
 
     Raises:
-        UserError: see `open_run` and `load_model`.
+        UserError: see `inputs`, `open_run` and `load_model`.
     """
-    run = open_run(out, asdict(config), device(), config.verb)
+    run = open_run(out, asdict(config), device(), config.verb, inputs(config))
     if not run.finished:
         with _disk_errors_named(run), run.writing() as unfinished:
             if unfinished:

@@ -12,6 +12,7 @@ from vulngames.rollout import rollout
 from vulngames.runs import Run, open_run
 from vulngames.train.config import ExamConfig, SettledExam, settle_exam
 from vulngames.train.course import OnStep
+from vulngames.train.inputs import inputs
 from vulngames.train.lessons import held_out, lessons
 
 
@@ -19,12 +20,12 @@ def exam(config: ExamConfig, out: Path, on_step: OnStep = lambda done, steps: No
     """Have `config.policy` write on `eval_tasks` tasks, `eval_group` samples each, into a run directory of step 0.
 
     Raises:
-        UserError: see `settle_exam`, `open_run` and `policies.load`.
+        UserError: see `settle_exam`, `inputs`, `open_run` and `policies.load`.
     """
     from vulngames.policies.hf import device
 
     c = settle_exam(config)
-    run = open_run(out, asdict(c), device(), c.verb)
+    run = open_run(out, asdict(c), device(), c.verb, inputs(c))
     if not run.finished:
         with run.writing() as unfinished:
             if unfinished:

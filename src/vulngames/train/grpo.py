@@ -25,7 +25,7 @@ def rl(config: TrainConfig, out: Path, on_step: OnStep = lambda done, steps: Non
     as an unbroken run; on a finished run it returns at once.
 
     Raises:
-        UserError: see `settle`, `open_run` and `load_model`.
+        UserError: see `settle`, `inputs`, `open_run` and `load_model`.
     """
     return train(settle(config), out, on_step, _make_trainer)
 

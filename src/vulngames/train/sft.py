@@ -18,7 +18,7 @@ def sft(config: SFTConfig, out: Path, on_step: OnStep = lambda done, steps: None
     """Train `config.policy` on transcripts of other runs; the trained policy is `out/policy`. Resumes as `rl` does.
 
     Raises:
-        UserError: see `settle_sft`, `mixture`, `open_run` and `load_model`.
+        UserError: see `settle_sft`, `mixture`, `inputs`, `open_run` and `load_model`.
     """
     return train(settle_sft(config), out, on_step, _make_trainer)
 

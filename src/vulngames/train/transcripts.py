@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vulngames.digests import differing
 from vulngames.errors import UserError
-from vulngames.runs import load_run
+from vulngames.runs import Run, load_run
 from vulngames.seeds import rng
+from vulngames.tasks import published
 from vulngames.train.config import SettledExam, SettledSFT
 from vulngames.train.lessons import lessons
 from vulngames.types import Conversation, Game, Reply, Task
@@ -38,23 +40,44 @@ class Transcript:
         return parts
 
 
-def transcripts(path: Path) -> list[Transcript]:
-    """The scored episodes of a run that `exam` made on its training split.
+def written(path: Path) -> Run:
+    """The run at `path`, in which `exam` has written transcripts on its training split.
 
     Raises:
         UserError: it is not such a run, or not finished.
     """
     run = load_run(path)
-    if run.about.get("verb") != "exam" or run.about["config"]["split"] != "train" or not run.finished:
+    if run.about.get("verb") != "exam" or run.about["config"].get("split") != "train" or not run.finished:
         raise UserError(f"{path} holds no transcripts to train on; valid: a finished exam on the training split")
+    return run
+
+
+def transcripts(path: Path) -> list[Transcript]:
+    """The scored episodes of a run that `exam` made on its training split.
+
+    Raises:
+        UserError: see `written`; or the rows it was made on are others now, so that its texts answer no task here.
+    """
+    run = written(path)
     config = SettledExam(**run.about["config"])
+    found = {} if config.data is None else {"data": {"rows": published.digest(Path(config.data))}}
+    if differing(run.inputs, found):
+        raise _others(path, config)
     tasks = {task.id: task for task in lessons(config, config.eval_tasks)}
-    return [_read(row, tasks) for row in run.samples() if not row["error"]]
+    return [_read(row, tasks.get(row["task"]), _others(path, config)) for row in run.samples() if not row["error"]]
 
 
-def _read(row: Mapping[str, Any], tasks: Mapping[str, Task]) -> Transcript:
-    return Transcript(
-        tasks[row["task"]], tuple(row["texts"]), row["exploited"], reward=row["reward"], patched=row["patched"]
+def _read(row: Mapping[str, Any], task: Task | None, others: UserError) -> Transcript:
+    # A task's name is not enough: rows may have changed places since.
+    if task is None or task.prompt[-1]["content"] != row["prompt"]:
+        raise others
+    return Transcript(task, tuple(row["texts"]), row["exploited"], reward=row["reward"], patched=row["patched"])
+
+
+def _others(path: Path, config: SettledExam) -> UserError:
+    source = f"data = {config.data!r} holds" if config.data else f"{config.game} draws"
+    return UserError(
+        f"{path} holds transcripts of other tasks than {source} now; valid: what they were written on, or a new exam"
     )
 
 

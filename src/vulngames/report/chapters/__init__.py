@@ -16,6 +16,7 @@ from vulngames.report.chapters.perfect_reward import perfect_reward
 from vulngames.report.chapters.scale import scale
 from vulngames.report.chapters.transfer import transfer
 from vulngames.report.row import Row
+from vulngames.runs import mixed
 
 CHAPTERS: dict[str, tuple[str, Callable[[Sequence[Row], Mapping[str, Any]], Found]]] = {
     "transfer": ("Does an exploit learned in one game show in the others, without training there?", transfer),
@@ -47,5 +48,7 @@ def chapter(path: Path, summary: Mapping[str, Any]) -> Chapter:
     lonely = sum(sum(each["er_end"] is not None for each in row["each"]) < 2 for row in rows)
     if lonely:
         notes.append(f"{lonely} of {len(rows)} cells are measured in fewer than two seeds: they say nothing of others.")
+    if other := list(dict.fromkeys(each for row in rows for each in mixed(row.arm.found))):
+        notes.append(f"There are cells whose runs were not made with the same {', '.join(other)}.")
     facts = [("command", summary["command"]), ("scale", str(summary.get("scale", "")))]
     return Chapter(name, question, found, rows, notes, facts)

@@ -1,0 +1,40 @@
+"""What a run rests on beyond its config, known by its contents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from vulngames import digests, policies
+from vulngames.tasks import published
+from vulngames.train.config import Settled, SettledExam, SettledSFT
+from vulngames.train.transcripts import written
+
+_DIGESTS: Mapping[str, Callable[[str], Mapping[str, str]]] = {
+    "policy": policies.digest,
+    "judge": policies.digest,
+    "data": lambda path: {"rows": published.digest(Path(path))},
+    "exploit": lambda path: {"transcripts": _transcripts(path)},
+    "honest": lambda path: {"transcripts": _transcripts(path)},
+}
+
+
+def inputs(config: Settled | SettledSFT | SettledExam, besides: Path | None = None) -> digests.Inputs:
+    """The digests of what a config names: policies, rows, transcripts of other runs.
+
+    Args:
+        besides: a directory; what lies in it is left out.
+
+    Raises:
+        UserError: something it names is not there, or not what it should be.
+    """
+    named = {name: getattr(config, name, None) for name in _DIGESTS}
+    return {
+        name: _DIGESTS[name](value)
+        for name, value in named.items()
+        if value is not None and (besides is None or f"{besides}/" not in value)
+    }
+
+
+def _transcripts(path: str) -> str:
+    return digests.of_file(written(Path(path)).path / "samples.jsonl.gz")
