@@ -49,7 +49,7 @@ def rouge_1(text: str, source: str) -> float:
 
 def bleu(text: str, source: str) -> float:
     """Sentence BLEU-4 in [0, 1] by sacrebleu, with orders no longer than the text."""
-    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics import BLEU
 
     if not text.strip() or not source.strip():
         return 0.0

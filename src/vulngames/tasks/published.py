@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from vulngames.errors import UserError, choose
+from vulngames.errors import UserError, choose, without
 from vulngames.sandbox import entry_point
 from vulngames.seeds import coin, rng
 from vulngames.types import Json, Message, Task
@@ -167,7 +167,7 @@ def _rows(path: Path) -> list[dict[str, Json]]:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
-        raise UserError("reading parquet needs pyarrow: pip install 'vulngames[data]'") from None
+        raise without("reading parquet needs pyarrow", "data") from None
     if not path.is_file():
         what = "is not a file" if path.exists() else "does not exist"
         raise UserError(f"{path} {what}; valid: a parquet file of published rows")
