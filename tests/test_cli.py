@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 COMMANDS = ("games", "play", "eval", "score", "train", "sft", "exam", "study", "report", "table", "claims", "sandbox")
-# What the answer to `--help` may cost: of other people's packages the command line's own parser, which imports typeguard
-# for a command with options, and of ours what holds options.
+# What `--help` may import: of other people's packages the command line's parser, which takes typeguard along for a
+# command with options; and of ours what holds options.
 PARSER = {"tyro", "docstring_parser", "typing_extensions"}
 OPTIONS = {"cli", "errors", "sampling", "studies", "studies.plan", "train", "train.config"}
 NOT_FOR_HELP = {"importlib.metadata", "asyncio", "email", "multiprocessing", "subprocess", "gzip", "unittest"}
