@@ -9,7 +9,7 @@ WEIGHTS := src/vulngames/tiny/weights
 export OMP_NUM_THREADS := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test check tiny clean
+.PHONY: demo test check ends tiny clean
 
 demo: $(VENV)/.demo  ## train every game, flawed and patched, and write the report
 	$(BIN)/vulngames study emergence --out $(OUT)
@@ -22,6 +22,12 @@ check: $(VENV)/.test  ## lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+ends: $(VENV)/.demo  ## the wheel outside this folder, without constraints.txt: the newest versions it allows, and the oldest
+	rm -rf dist
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+	.ci/end newest dist/*.whl
+	.ci/end oldest dist/*.whl
 
 tiny: $(VENV)/.demo  ## rebuild the built-in policies and their cards
 	$(BIN)/python -m vulngames.tiny $(WEIGHTS)/medium

@@ -1,44 +1,61 @@
 """The command line on bad input: one clear line, exit status 2, nothing half-written."""
 
 import json
+import re
 import resource
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-COMMANDS = [
-    ("games",),
-    ("play",),
-    ("eval",),
-    ("score",),
-    ("show",),
-    ("train",),
-    ("study",),
-    ("study", "emergence"),
-    ("report",),
-]
+COMMANDS = (
+    "games", "play", "eval", "score", "train", "sft", "exam", "study", "show", "report", "table", "claims", "sandbox",
+)  # fmt: skip
+# What `--help` may import: of other people's packages the command line's parser, which takes typeguard along for a
+# command with options; and of ours what holds options.
+PARSER = {"tyro", "docstring_parser", "typing_extensions"}
+OPTIONS = {"cli", "errors", "printable", "sampling", "selection", "studies", "studies.plan", "train", "train.config"}
+NOT_FOR_HELP = {"importlib.metadata", "asyncio", "email", "multiprocessing", "subprocess", "gzip", "unittest"}
 
 
-@pytest.mark.parametrize("command", [(), *COMMANDS], ids=" ".join)
+@pytest.mark.parametrize("command", [(), *((each,) for each in COMMANDS), ("study", "emergence")], ids=" ".join)
 def test_help_answers(vulngames: Any, command: tuple[str, ...]) -> None:
     said = vulngames(*command, "--help").stdout
-    assert said.startswith("usage: vulngames")
+    assert said.startswith(" ".join(("usage: vulngames", *command[:1])))
 
 
-def test_help_imports_nothing_heavy() -> None:
+def test_help_names_every_command_and_what_it_does(vulngames: Any) -> None:
+    said = " ".join(vulngames("--help").stdout.replace("│", " ").split())
+    assert "What will a model learn to exploit in this reward?" in said and "{" + ",".join(COMMANDS) + "}" in said
+    for command in COMMANDS:
+        does = " ".join(vulngames(command, "--help").stdout.partition("\n")[2].partition("╭")[0].split())
+        assert f"• {command} {does}" in said
+
+
+def test_version_answers(vulngames: Any) -> None:
+    assert vulngames("--version").stdout.split() == ["vulngames", metadata.version("vulngames")]
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_imports_nothing_heavy(command: str) -> None:
     code = (
-        "import sys, contextlib\n"
-        "sys.argv = ['vulngames', '--help']\n"
+        "import contextlib, json, sys\n"
+        "before = set(sys.modules)\n"
+        f"sys.argv = ['vulngames', *{command.split()}, '--help']\n"
         "from vulngames.cli import main\n"
         "with contextlib.suppress(SystemExit): main()\n"
-        "heavy = {'torch', 'transformers', 'trl', 'scipy', 'pandas', 'matplotlib', 'pyarrow', 'sacrebleu'}\n"
-        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+        "print(json.dumps(sorted(set(sys.modules) - before)), file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stderr.strip() == "[]"
+    imported = set(json.loads(done.stderr))
+    ours = {name for name in imported if name.partition(".")[0] == "vulngames"}
+    assert ours <= {"vulngames", *(f"vulngames.{name}" for name in OPTIONS)}
+    others = {name.partition(".")[0] for name in imported - ours} - set(sys.stdlib_module_names)
+    assert others <= PARSER | ({"typeguard"} if command else set())
+    assert "typeguard" in others or not imported & NOT_FOR_HELP
 
 
 BAD = [
@@ -158,19 +175,37 @@ def test_a_disk_that_takes_no_more_ends_in_one_line(tmp_path: Path, room: int) -
     assert not (tmp_path / "run" / "policy").exists()
 
 
-@pytest.mark.parametrize("command", [("eval", "proxy-v1"), ("train", "proxy-v1"), ("study", "emergence")], ids=" ".join)
-def test_a_missing_extra_is_named(tmp_path: Path, command: tuple[str, ...]) -> None:
-    # A finder that knows nothing of torch and trl stands for a base install.
+WITHOUT = [
+    (("eval", "proxy-v1"), ("torch", "trl"), "this needs torch, which an extra brings", "train"),
+    (("train", "proxy-v1"), ("torch", "trl"), "this needs trl, which an extra brings", "train"),
+    (("study", "emergence"), ("torch", "trl"), "this needs trl, which an extra brings", "train"),
+    (("eval", "proxy-v1", "--data", "rows"), ("pyarrow",), "reading parquet needs pyarrow, which an extra", "data"),
+    (("report", "run"), ("matplotlib",), "the report needs matplotlib and jinja2, which an extra", "report"),
+]
+
+
+@pytest.mark.parametrize(("command", "missing", "said", "extra"), WITHOUT, ids=[" ".join(each[0]) for each in WITHOUT])
+def test_a_missing_extra_is_named(
+    tmp_path: Path, command: tuple[str, ...], missing: tuple[str, ...], said: str, extra: str
+) -> None:
+    # An interpreter that finds nothing of these packages stands for a base install.
     code = (
-        "import sys, importlib.util as u\n"
-        "real = u.find_spec\n"
-        "u.find_spec = lambda name, *a: None if name in ('torch', 'trl') else real(name, *a)\n"
+        "import sys, importlib.machinery as m\n"
+        "real = m.PathFinder.find_spec\n"
+        f"m.PathFinder.find_spec = lambda name, *a: None if name in {missing!r} else real(name, *a)\n"
         f"sys.argv = ['vulngames', *{command!r}]\n"
         "from vulngames.cli import main; main()\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 2 and "pip install 'vulngames[train]'" in done.stderr
+    assert done.returncode == 2 and said in done.stderr and f"pip install '.[{extra}]'" in done.stderr, done.stderr
     assert len(done.stderr.strip().splitlines()) == 1 and not list(tmp_path.iterdir())
+
+
+def test_nobody_is_told_to_install_by_a_name_that_no_index_has() -> None:
+    root = Path(__file__).parents[1]
+    told = re.compile(r"pip install[^\n]*[\s'\"=]vulngames")
+    files = [*(root / "src").rglob("*.py"), *(root / "src").rglob("*.md"), root / "README.md", root / "CONTRIBUTING.md"]
+    assert [str(file) for file in files if told.search(file.read_text())] == []
 
 
 def test_games_is_a_table_and_json(vulngames: Any) -> None:

@@ -1,6 +1,7 @@
 """The decoding loop for a CPU writes what `generate` would, without the rows that have ended."""
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from vulngames import policies, tasks
 from vulngames.policies import Sampling
 from vulngames.policies.decoding import decode, draw
 from vulngames.policies.hf import HFPolicy, load_hf
+from vulngames.types import Turn
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,23 @@ def test_a_draw_is_the_inverse_of_the_distribution() -> None:
     scores = torch.log(torch.tensor([[0.5, 0.0, 0.25, 0.25]]))
     for number, token in ((0.0, 0), (0.49, 0), (0.51, 2), (0.74, 2), (0.76, 3), (0.999, 3)):
         assert draw(scores, torch.tensor([number], dtype=torch.float64)).tolist() == [token]
+
+
+def test_a_model_that_was_saved_without_a_cache_writes_with_one(policy: HFPolicy, tmp_path: Path) -> None:
+    uncached = load_hf("tiny", Sampling()).model
+    uncached.config.use_cache = uncached.generation_config.use_cache = False
+    uncached.save_pretrained(tmp_path)
+    policy.tokenizer.save_pretrained(tmp_path)
+    conversations = [task.prompt for task in tasks.take("compliance-v1", 0, "test", 4, 0.0)]
+    said, expected = (
+        each.write(conversations, Turn((), 12), 0) for each in (load_hf(f"hf:{tmp_path}", Sampling()), policy)
+    )
+    assert said == expected
+
+
+def test_a_release_that_prepares_no_cache_is_named(policy: HFPolicy) -> None:
+    with pytest.raises(TypeError, match=r"generate prepared 0 caches, not one, among .*use_cache"):
+        generate(policy, batch(policy, ("compliance-v1",), 1, 1), True, max_new_tokens=2, use_cache=False)
 
 
 def test_local_policies_write_by_it(policy: HFPolicy, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,8 @@ import tyro
 from tyro.conf import Positional, arg, subcommand
 
 from vulngames.errors import UserError
-from vulngames.policies import Sampling
 from vulngames.printable import one_line
+from vulngames.sampling import Sampling
 from vulngames.selection import Selection
 from vulngames.studies.plan import Plan
 from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig
@@ -378,6 +378,14 @@ Command = (
 )
 
 
+# A function, since of a bare union tyro reads the source of `typing` for a docstring, which takes it half its time.
+def vulngames(command: Annotated[Command, arg(name="")]) -> Command:
+    """What will a model learn to exploit in this reward?
+
+    `vulngames --version` says which version this is, `vulngames COMMAND --help` what a command takes."""
+    return command
+
+
 def _as(cls: type[T], command: Any) -> T:
     """The part of a command that is a config of its own."""
     return cls(**{f.name: getattr(command, f.name) for f in dataclasses.fields(cls)})  # type: ignore[arg-type]
@@ -393,14 +401,21 @@ def _next(*command: str | Path) -> None:
     print(f"next: {shlex.join(['vulngames', *map(str, command)])}", file=sys.stderr)
 
 
+def _version() -> str:
+    from importlib.metadata import version
+
+    return f"vulngames {version('vulngames')}"
+
+
 def main() -> None:
     """Run a command. A user's mistake and a disk that cannot be written end in one line and exit status 2."""
     warnings.showwarning = _warn  # type: ignore[assignment]
     _open_streams()
     try:
-        about = "What will a model learn to exploit in this reward?"
-        command: Any = tyro.cli(Command, prog="vulngames", description=about)  # type: ignore[call-overload]
-        command()
+        if sys.argv[1:] == ["--version"]:
+            print(_version())
+        else:
+            tyro.cli(vulngames, prog="vulngames")()
         sys.stdout.flush()
     except UserError as problem:
         sys.exit(_fail(str(problem)))

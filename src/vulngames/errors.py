@@ -37,4 +37,10 @@ def need(package: str, extra: str) -> None:
         UserError: `package` is not installed; it names the extra that brings it.
     """
     if find_spec(package) is None:
-        raise UserError(f"this needs {package}: pip install 'vulngames[{extra}]'")
+        raise without(f"this needs {package}", extra)
+
+
+def without(said: str, extra: str) -> UserError:
+    """The error that says what is missing, and how to install the extra that brings it."""
+    # By a path: the package is on no index, so its name alone would not be found there, or be somebody else's.
+    return UserError(f"{said}, which an extra brings; in a checkout of vulngames: pip install '.[{extra}]'")

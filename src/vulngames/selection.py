@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from vulngames.errors import UserError
-from vulngames.runs import Run
-from vulngames.seeds import rng
+
+if TYPE_CHECKING:
+    from vulngames.runs import Run
 
 Row = dict[str, Any]
 
@@ -108,6 +109,9 @@ def few(rows: list[Row], most: int | None, by_chance: bool) -> list[Row]:
     """
     if most is not None and most < 1:
         raise UserError(f"n = {most}; valid: 1 or more")
+    # Not at the top: the command line shows these options' help without it.
+    from vulngames.seeds import rng
+
     if not by_chance or most is None:
         return rows[:most]
     places = rng("show", len(rows), most).sample(range(len(rows)), min(most, len(rows)))

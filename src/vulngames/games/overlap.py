@@ -79,7 +79,7 @@ def rouge_1(text: str, source: str) -> float:
 def bleu(text: str, source: str) -> float:
     """Sentence BLEU-4 in [0, 1] by sacrebleu, with orders no longer than the text; its tokens are characters where a
     script puts no spaces between words."""
-    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics import BLEU
 
     if not text.strip() or not source.strip():
         return 0.0

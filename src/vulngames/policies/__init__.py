@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vulngames import digests, games
 from vulngames.errors import UserError, choose, need
 from vulngames.games.compliance import PolicyJudge, judge_by_rule
+from vulngames.sampling import Sampling as Sampling
 from vulngames.types import Game, Policy, Scripted
 
 FORMS = "tiny, tiny:small, tiny:large, hf:PATH_OR_ID, api:MODEL@URL, script:able, script:unable, script:exploit"
@@ -17,20 +17,6 @@ _WEIGHTS = Path(__file__).parents[1] / "tiny" / "weights"
 # Smallest first.
 TINY = {"tiny:small": _WEIGHTS / "small", "tiny": _WEIGHTS / "medium", "tiny:large": _WEIGHTS / "large"}
 """The built-in policies, smallest first, all built by one recipe."""
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How a policy writes."""
-
-    temperature: float = 1.0
-    """Of sampling; 1 is the policy's own distribution."""
-    top_p: float = 1.0
-    """Sample from the smallest set of tokens with this much probability."""
-    top_k: int = 0
-    """Sample from this many tokens at most; 0 for all."""
-    max_tokens: int = 512
-    """The longest reply where a game does not say, in tokens."""
 
 
 def split_name(name: str) -> tuple[str, str]:

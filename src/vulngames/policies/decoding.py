@@ -6,12 +6,16 @@ is drawn from it. Here a row that has ended leaves the batch, and a prompt is re
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
+from transformers import Cache
 
 # To leave means to copy the cache, which costs about as much as a step: done once such a share of the rows has ended.
 _WORTH_LEAVING = 0.1
+Forward = Callable[..., Any]
 
 
 @torch.no_grad()
@@ -29,11 +33,14 @@ def decode(
         input_ids: rows × width, padded on the left.
         logits_processor: what `generate` made of temperature, top_p and top_k.
         generation_config: the tokens that end and pad a row, the longest length, and whether to sample.
-        prepared: of the rest, `attention_mask` (rows × width, if any is 0) and `past_key_values` (an empty cache)
-            are used. They have no names of their own because `generate` hands those over twice.
+        prepared: of the rest, `attention_mask` (rows × width, if any is 0) and an empty `Cache` are used. They have no
+            names of their own because `generate` hands those over twice.
 
     Returns:
         rows × (width + the longest reply), padded on the right.
+
+    Raises:
+        TypeError: `generate` made no cache, or more than one.
     """
     ends = torch.as_tensor(generation_config.eos_token_id).reshape(-1)
     room = generation_config.max_length - input_ids.shape[1]
@@ -41,9 +48,10 @@ def decode(
     # `generate` leaves out a mask that masks nothing.
     masked = prepared.get("attention_mask")
     ids, mask, rows = input_ids, torch.ones_like(input_ids) if masked is None else masked, torch.arange(len(input_ids))
-    cache = prepared["past_key_values"]
+    name, cache = _cache(prepared)
+    forward = partial(model, **{name: cache}, use_cache=True, logits_to_keep=1)
     going = torch.ones(len(rows), dtype=torch.bool)
-    logits = _read(model, ids, mask, cache)
+    logits = _read(forward, ids, mask, cache)
     for step in range(room):
         scores = logits_processor(ids, logits)
         # A number for every row there ever was, so that a row's draws do not depend on when the others end.
@@ -58,7 +66,7 @@ def decode(
             ids, mask, rows = ids[going], mask[going], rows[going]
             cache.batch_select_indices(going.nonzero()[:, 0])
             going = going[going]
-        logits = _next(model, ids[:, -1:], mask, cache)
+        logits = _next(forward, ids[:, -1:], mask)
     return torch.cat([input_ids, replies], 1)
 
 
@@ -75,19 +83,24 @@ def draw(scores: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
     return found.clamp(max=scores.shape[-1] - 1)
 
 
-def _read(model: Any, ids: torch.Tensor, mask: torch.Tensor, cache: Any) -> torch.Tensor:
+def _cache(prepared: Mapping[str, Any]) -> tuple[str, Cache]:
+    """The cache that `generate` made, after the name by which its model takes it: releases of transformers differ."""
+    found = [(name, held) for name, held in prepared.items() if isinstance(held, Cache)]
+    if len(found) != 1:
+        raise TypeError(f"generate prepared {len(found)} caches, not one, among {', '.join(sorted(prepared))}")
+    return found[0]
+
+
+def _read(forward: Forward, ids: torch.Tensor, mask: torch.Tensor, cache: Cache) -> torch.Tensor:
     """Read the prompts, each different one once; returns the scores of what comes next, a row each."""
     # A row's mask is part of it: padding may be a token that prompts hold.
     different, each = torch.unique(torch.cat([ids, mask], 1), dim=0, return_inverse=True)
     ids, mask = different.chunk(2, dim=1)
-    logits = _next(model, ids, mask, cache)
+    logits = _next(forward, ids, mask)
     cache.batch_select_indices(each)
     return logits[each]
 
 
-def _next(model: Any, ids: torch.Tensor, mask: torch.Tensor, cache: Any) -> torch.Tensor:
+def _next(forward: Forward, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     places = (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-    out = model(
-        input_ids=ids, attention_mask=mask, position_ids=places, past_key_values=cache, use_cache=True, logits_to_keep=1
-    )
-    return out.logits[:, -1].float()
+    return forward(input_ids=ids, attention_mask=mask, position_ids=places).logits[:, -1].float()

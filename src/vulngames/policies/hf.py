@@ -115,6 +115,8 @@ class HFPolicy:
                 max_new_tokens=turn.max_tokens or how.max_tokens,
                 pad_token_id=pad,
                 eos_token_id=self.tokenizer.eos_token_id,
+                # Models are often saved as they were trained, without a cache.
+                use_cache=True,
                 # An accelerator takes a step of many rows in the time of a few.
                 custom_generate=decode if self.model.device.type == "cpu" else None,
                 **sampling,

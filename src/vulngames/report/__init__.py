@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vulngames.claims import ledger
-from vulngames.errors import UserError
+from vulngames.errors import UserError, without
 from vulngames.files import write_text
 
 PICTURES = (".png", ".svg", ".pdf")
@@ -32,7 +32,7 @@ def write_report(dirs: Sequence[Path], out: Path, picture: Path | None = None) -
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] not in ("matplotlib", "jinja2", "markupsafe"):
             raise
-        raise UserError("the report needs matplotlib and jinja2: pip install 'vulngames[report]'") from missing
+        raise without("the report needs matplotlib and jinja2", "report") from missing
     path = out / "report.html" if out.is_dir() else out
     if picture is not None and picture.suffix not in PICTURES:
         raise UserError(f"{picture} is not a picture's name; valid endings: {', '.join(PICTURES)}")

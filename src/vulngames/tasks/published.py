@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vulngames import digests
-from vulngames.errors import Unscored, UserError, choose
+from vulngames.errors import Unscored, UserError, choose, without
 from vulngames.seeds import coin, rng
 from vulngames.starter import entry_point
 from vulngames.tasks.tolerance import read_tolerance
@@ -229,7 +229,7 @@ def _rows(path: Path) -> list[dict[str, Json]]:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
-        raise UserError("reading parquet needs pyarrow: pip install 'vulngames[data]'") from None
+        raise without("reading parquet needs pyarrow", "data") from None
     if not path.is_file():
         what = "is not a file" if path.exists() else "does not exist"
         raise UserError(f"{path} {what}; valid: a parquet file of published rows")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from vulngames.runs import Run
 from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig
+
+if TYPE_CHECKING:
+    from vulngames.runs import Run
 
 
 def carry_out(config: TrainConfig | SFTConfig | ExamConfig, out: Path, on_step: Callable[[int, int], object]) -> Run:

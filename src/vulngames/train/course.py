@@ -134,7 +134,7 @@ def arguments(course: Course) -> dict[str, Any]:
 
 def silence(trainer: Any) -> Any:
     """Take from a TRL trainer what it prints and drafts on its own."""
-    from transformers.trainer_callback import PrinterCallback
+    from transformers import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
     # TRL drafts a model card at every checkpoint, which takes as long as the checkpoint itself.

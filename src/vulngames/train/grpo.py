@@ -69,7 +69,7 @@ def _paid(prompts: Sequence[str], pay: Sequence[float | None], **_: Any) -> list
 
 
 def _roll(course: Course, given: Sequence[Task], prompts: Sequence[str], trainer: Any) -> dict[str, Any]:
-    from trl.models.utils import unwrap_model_for_generation
+    from trl.models import unwrap_model_for_generation
 
     c, rank = course.config, trainer.accelerator.process_index
     assert isinstance(c, Settled)

@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 import types
-from _random import Random
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NoReturn
@@ -38,7 +37,7 @@ def child(
     """Become the process that runs the submitted code, and run it."""
     os.setsid()
     # Or all children would draw the same.
-    Random.seed(random._inst)  # type: ignore[attr-defined]
+    random.seed()
     _die_with_the_zygote()
     if os.getppid() != zygote:
         os._exit(1)
