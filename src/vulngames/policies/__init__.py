@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from vulngames import games
 from vulngames.errors import UserError, choose, need
 from vulngames.games.compliance import PolicyJudge, judge_by_rule
+from vulngames.policies.nearby import what_is_there, would_be_here
 from vulngames.types import Game, Policy, Scripted
 
 FORMS = "tiny, tiny:small, tiny:large, hf:PATH_OR_ID, api:MODEL@URL, script:able, script:unable, script:exploit"
@@ -19,18 +21,45 @@ TINY = {"tiny:small": _WEIGHTS / "small", "tiny": _WEIGHTS / "medium", "tiny:lar
 """The built-in policies, smallest first, all built by one recipe."""
 
 
+COLDEST = 1e-5
+"""The lowest temperature that is sampled at: logits divided by less leave the range of a float32."""
+
+
 @dataclass(frozen=True)
 class Sampling:
-    """How a policy writes."""
+    """How a policy writes.
+
+    Raises:
+        UserError: a number out of its range.
+    """
 
     temperature: float = 1.0
-    """Of sampling; 1 is the policy's own distribution."""
+    """Of sampling; 1 is the policy's own distribution, and 0 takes the most likely token."""
     top_p: float = 1.0
-    """Sample from the smallest set of tokens with this much probability."""
+    """Sample from the smallest set of tokens with this much probability: above 0, up to 1."""
     top_k: int = 0
-    """Sample from this many tokens at most; 0 for all."""
+    """Sample from this many tokens at most; 0 or -1 for all."""
     max_tokens: int = 512
     """The longest reply where a game does not say, in tokens."""
+
+    def __post_init__(self) -> None:
+        ranges = {
+            "temperature": (0 <= self.temperature < math.inf, "0 (greedy) or a positive number"),
+            "top_p": (0 < self.top_p <= 1, "above 0, up to 1"),
+            "top_k": (self.top_k >= -1, "1 or more, or 0 for all tokens"),
+            "max_tokens": (self.max_tokens >= 1, "1 or more"),
+        }
+        for name, (holds, valid) in ranges.items():
+            if not holds:
+                raise UserError(f"{name} = {getattr(self, name)} is out of range; valid: {valid}")
+        if self.top_k == -1:
+            # As vLLM has it of all tokens.
+            object.__setattr__(self, "top_k", 0)
+
+    @property
+    def greedy(self) -> bool:
+        """Whether the most likely token is taken instead of sampling."""
+        return self.temperature < COLDEST
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -73,7 +102,7 @@ def is_small(name: str) -> bool:
     """
     path = Path(model_source(name))
     weights = (*path.glob("*.safetensors"), *path.glob("*.bin"))
-    return path.is_dir() and sum(file.stat().st_size for file in weights) <= 50_000_000
+    return 0 < sum(file.stat().st_size for file in weights) <= 50_000_000
 
 
 def make_game(name: str, judge: str | None, parameters: Mapping[str, Any]) -> Game[Any]:
@@ -115,15 +144,18 @@ def model_source(name: str) -> str:
     """Where the weights of a local policy lie: a directory or a hub id.
 
     Raises:
-        UserError: the policy has no weights, or the directory is not a model.
+        UserError: the policy has no weights, or the directory is not a model; it names those that are near.
     """
     kind, rest = split_name(name)
     if kind in ("api", "script"):
         raise UserError(f"policy {name!r} has no weights here; valid: {', '.join(TINY)}, hf:PATH_OR_ID")
     source = str(TINY[name]) if name in TINY else rest
+    if source.startswith("~"):
+        # A shell leaves it as it is behind a colon.
+        source = str(Path(source).expanduser())
     path = Path(source)
-    looks_local = path.exists() or source.startswith((".", "/", "~")) or source.count("/") != 1
-    if looks_local and not (path / "config.json").is_file():
-        what = "does not exist" if not path.exists() else "holds no config.json"
-        raise UserError(f"{source!r} is not a model directory: it {what}")
+    if (path / "config.json").is_file() and not (path / "adapter_config.json").exists():
+        return source
+    if path.exists() or would_be_here(source):
+        raise UserError(f"{source!r} is not a model directory: {what_is_there(path)}")
     return source

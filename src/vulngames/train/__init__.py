@@ -7,14 +7,16 @@ from pathlib import Path
 
 from vulngames.runs import Run
 from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig
+from vulngames.train.ranks import refuse_ranks
 
 
 def carry_out(config: TrainConfig | SFTConfig | ExamConfig, out: Path, on_step: Callable[[int, int], object]) -> Run:
     """Do what `config` asks into `out`, or go on where it stopped; `on_step` is told (finished steps, all steps).
 
     Raises:
-        UserError: see `rl`, `sft` and `exam`.
+        UserError: see `rl`, `sft`, `exam` and `refuse_ranks`.
     """
+    refuse_ranks()
     # None at the top: they need torch, and the command line's help does not.
     if isinstance(config, TrainConfig):
         from vulngames.train.grpo import rl
