@@ -1,4 +1,4 @@
-"""Local models as others make them: each ends its turns in its own way, and what is wrong with one is said in a line."""
+"""Local models as others make them: how each ends a turn, and in one line what is wrong with it."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from vulngames import games, policies, tasks
 from vulngames.errors import UserError
 from vulngames.measure import measure
-from vulngames.policies import TINY, Sampling, loading, model_source
+from vulngames.policies import TINY, Sampling, model_source
 from vulngames.policies.hf import HFPolicy, load_hf
 from vulngames.policies.memory import OVERRIDE, Use, _groups, check_memory, count_parameters, need
 from vulngames.rollout import rollout
@@ -93,6 +93,32 @@ def no_padding(folder: Path) -> None:
 
 
 ENDINGS = [all_tell, template_tells, template_tells_of_one_listed, only_generation_tells, ended_later, phi, no_padding]
+
+
+SHIPPED: list[dict[str, Any]] = [
+    {"do_sample": True, "temperature": 0.6, "top_k": 2, "top_p": 0.8, "repetition_penalty": 1.5},
+    {"no_repeat_ngram_size": 2},
+    {"num_beams": 3},
+    {"max_length": 20, "min_new_tokens": 25},
+    {"stop_strings": ["a"]},
+    {"cache_implementation": "static"},
+    {"use_cache": False},
+]
+
+
+@pytest.mark.parametrize("shipped", SHIPPED, ids=str)
+def test_a_policy_writes_by_its_own_distribution_whatever_its_model_ships_with(
+    model: Path, tmp_path: Path, shipped: dict[str, Any]
+) -> None:
+    set_json(model / "generation_config.json", eos_token_id=1, pad_token_id=0, **shipped)
+    usual, policy = load_hf("tiny", Sampling()), load_hf(f"hf:{model}", Sampling())
+    prompts = [task.prompt for task in tasks.take("proxy-v1", 0, "test", 4)]
+    for greedy in (False, True):
+        turn = Turn((), 30, greedy)
+        assert policy.write(prompts, turn, 1) == usual.write(prompts, turn, 1)
+    policy.model.save_pretrained(tmp_path / "saved")
+    saved = json.loads((tmp_path / "saved" / "generation_config.json").read_text())
+    assert saved.items() >= shipped.items()
 
 
 def samples_of(policy: HFPolicy, game: str) -> list[Any]:
@@ -186,7 +212,7 @@ def test_a_prompt_may_hold_any_character(model: Path) -> None:
 
 def test_a_reply_says_whether_it_was_cut() -> None:
     policy = load_hf("tiny", Sampling())
-    prompts = [task.prompt for task in tasks.take("proxy-v1", 0, "test", 8)]
+    prompts = [task.prompt for game in ("proxy-v1", "compliance-v1") for task in tasks.take(game, 0, "test", 8)]
     whole = policy.write(prompts, Turn((), 200, greedy=True), 0)
     assert {reply.finish for reply in whole} == {"stop"}
     shortest = min(len(reply.tokens) for reply in whole)
@@ -481,7 +507,6 @@ def test_messages_are_fitted_to_what_a_template_demands(
         ids, _wrote = policy.encode(messages)
         parts = policy.tokenizer.decode(ids).removesuffix("<|assistant|>").split(END)[:-1]
         assert [part.removeprefix("<|").replace("|>", ":") for part in parts] == given
-        ids, _wrote = policy.encode((ASK, Reply("b"), *messages))
     assert policy.template.changes == changes
     told = [str(each.message) for each in recwarn if "as its chat template demands" in str(each.message)]
     assert len(told) == len(changes) and all(str(model) in line for line in told)
@@ -525,12 +550,12 @@ MISSING = [
     ("models/zebra", "it does not exist"),
     ("nowhere", "it does not exist"),
     ("a/b/c", "it does not exist"),
-    ("runs/t1", "it holds no config.json; valid: hf:runs/t1/policy, the policy that was trained in it"),
+    ("runs/t1", "it holds no config.json; valid: hf:runs/t1/policy"),
     ("runs/exam", "it holds no config.json: it is a run that has left no policy"),
     ("runs", "it holds no config.json; valid: hf:runs/policy"),
     ("models", "it holds no config.json"),
     ("models/qwen/config.json", "it is a file; valid: the directory that holds config.json"),
-    ("~/models/nothing", "is not a model directory: it does not exist"),
+    ("~/models/nothing", "it does not exist"),
 ]
 
 
@@ -541,11 +566,8 @@ def test_a_path_with_a_mistake_is_no_id_of_a_hub(
     here(tmp_path, monkeypatch)
     with pytest.raises(UserError) as problem:
         model_source(f"hf:{source}")
-    assert (
-        "is not a model directory" in str(problem.value)
-        and str(problem.value).endswith(said.strip())
-        or (said.endswith("config.json") and said in str(problem.value))
-    )
+    assert "is not a model directory: " in str(problem.value) and said in str(problem.value)
+    assert ("near it" in str(problem.value)) == ("near it" in said)
 
 
 @pytest.mark.parametrize("source", ["org/name", "Qwen/Qwen3-0.6B", "models/qwen", "runs/policy"])
@@ -647,9 +669,9 @@ def test_what_cannot_fit_is_refused_before_anything_is_loaded(model: Path, monke
     huge(model)
     with pytest.raises(UserError) as problem:
         load_hf(f"hf:{model}", Sampling())
-    assert "does not fit: its 258 billion parameters take" in str(problem.value) and OVERRIDE in str(problem.value)
+    assert "does not fit: its 226 billion parameters take" in str(problem.value) and OVERRIDE in str(problem.value)
     monkeypatch.setenv(OVERRIDE, "1")
-    with pytest.warns(UserWarning, match="258 billion parameters"), pytest.raises(UserError, match="holds no weights"):
+    with pytest.warns(UserWarning, match="226 billion parameters"), pytest.raises(UserError, match="holds no weights"):
         load_hf(f"hf:{model}", Sampling())
 
 
@@ -682,7 +704,3 @@ def test_a_group_of_processes_is_bound_by_those_that_hold_it(tmp_path: Path) -> 
             (folder / name).write_text(value + "\n")
     assert sorted(_groups(listed, mounted)) == [(1000, 10), (2000, 20)]
     assert _groups(tmp_path / "nothing", mounted) == []
-
-
-def test_the_loader_is_told_where_it_runs() -> None:
-    assert loading.device() in ("cpu", "cuda")

@@ -89,6 +89,8 @@ def load(name: str, game: Game[Any], sampling: Sampling = Sampling()) -> Policy 
         return APIPolicy.parse(rest, sampling)
     need("torch", "train")
     need("transformers", "train")
+    # torch takes seconds to import, and a mistake in a path is known without it.
+    model_source(name)
     from vulngames.policies.hf import load_hf
 
     return load_hf(name, sampling)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -143,7 +144,8 @@ class HFPolicy:
         training = self.model.training
         self.model.eval()
         # A policy in training is held in float32; on an accelerator it need not write in it.
-        with torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.model.device.type == "cuda"):
+        kind = self.model.device.type
+        with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"), _on_its_own(self.model):
             out = self.model.generate(
                 input_ids=ids,
                 attention_mask=attention,
@@ -151,7 +153,7 @@ class HFPolicy:
                 pad_token_id=pad,
                 eos_token_id=list(self.ends),
                 # An accelerator takes a step of many rows in the time of a few.
-                custom_generate=decode if self.model.device.type == "cpu" else None,
+                custom_generate=decode if kind == "cpu" else None,
                 **sampling,
             )
         self.model.train(training)
@@ -166,6 +168,20 @@ class HFPolicy:
         # Not every token that ends a reply is one that decoding would skip.
         text = self.tokenizer.decode(tokens[:-1] if ended else tokens, skip_special_tokens=True)
         return Reply(text, tuple(tokens), finish="stop" if ended else "length")
+
+
+@contextmanager
+def _on_its_own(model: Any) -> Iterator[None]:
+    """Within it, the model's generation config is empty: a penalty or a beam that it ships with would write by another
+    distribution than the one that is measured and trained."""
+    from transformers import GenerationConfig
+
+    shipped = model.generation_config
+    model.generation_config = GenerationConfig()
+    try:
+        yield
+    finally:
+        model.generation_config = shipped
 
 
 def load_hf(name: str, sampling: Sampling) -> HFPolicy:

@@ -9,7 +9,6 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
-import httpx
 import torch
 from safetensors import SafetensorError, safe_open
 
@@ -143,6 +142,7 @@ def _only_cached(name: str, id: str) -> bool:
     Raises:
         UserError: it is neither in the cache nor can the hub be reached.
     """
+    import httpx
     from huggingface_hub import constants, try_to_load_from_cache
 
     reason = "HF_HUB_OFFLINE is set"

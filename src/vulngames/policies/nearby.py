@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 # A first folder has to be more alike than what is in it: a hub's organisations are many.
-_ALIKE_FIRST, _ALIKE = 0.7, 0.6
+_ALIKE_FIRST, _ALIKE = 0.7, 0.5
 
 
 def would_be_here(source: str) -> bool:
@@ -33,7 +33,7 @@ def what_is_there(path: Path) -> str:
             "(merge_and_unload of peft) and saved with the tokenizer"
         )
     if _is_model(path / "policy"):
-        return f"it holds no config.json; valid: hf:{path / 'policy'}, the policy that was trained in it"
+        return f"it holds no config.json; valid: hf:{path / 'policy'}"
     if (path / "run.json").exists():
         return "it holds no config.json: it is a run that has left no policy"
     return "it holds no config.json"

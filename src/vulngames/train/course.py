@@ -82,7 +82,7 @@ def _train(config: Settled | SettledSFT, run: Run, on_step: OnStep, make_trainer
     # In float32 also on an accelerator: steps of 1e-6 are lost in bfloat16 weights.
     model, tokenizer = load_model(config.policy, torch.float32, _use(config))
     game = policies.make_game(config.game, config.judge, {"max_tokens": config.max_tokens, **config.parameters})
-    course = Course(config, game, run, HFPolicy("training", model, tokenizer, Sampling(config.temperature)), on_step)
+    course = Course(config, game, run, HFPolicy(config.policy, model, tokenizer, Sampling(config.temperature)), on_step)
     quieten()
     trainer = make_trainer(course)
     checkpoint = newest_whole(run)
