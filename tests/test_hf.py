@@ -182,6 +182,51 @@ def test_what_is_learned_ends_as_the_template_ends_it(model: Path, change: Spoil
         assert told == ("" if end else END) + f"<|user|>Yes or No?{END}<|assistant|>"
 
 
+BARE = TEMPLATE.replace(" + '<|end|>'", "")
+OPEN = TEMPLATE.replace("'<|end|>' }}", "('<|system|>' if loop.last and not add_generation_prompt else '<|end|>') }}")
+
+
+@pytest.mark.parametrize(
+    ("text", "reply_ends", "between"),
+    [
+        # Nothing ends a reply but what opens the next message, which may be listed as an end, as GLM has it.
+        (BARE, "<|end|>", "<|user|>b<|assistant|>"),
+        (BARE, "<|user|>", "b<|assistant|>"),
+        (BARE, "", "<|user|>b<|assistant|>"),
+        # One token ends a dialogue and another a turn within it, as gpt-oss has it.
+        (OPEN, "<|system|>", "<|user|>b<|end|><|assistant|>"),
+        (OPEN, "<|user|>", "<|user|>b<|end|><|assistant|>"),
+        (OPEN, "", "<|end|><|user|>b<|end|><|assistant|>"),
+    ],
+)
+def test_a_reply_has_one_end(model: Path, text: str, reply_ends: str, between: str) -> None:
+    template(model, text)
+    set_json(model / "generation_config.json", eos_token_id=[1, id_of(model, "<|user|>")])
+    policy = load_hf(f"hf:{model}", Sampling())
+    assert policy.end == (1 if text == BARE else id_of(model, "<|system|>"))
+    own = tuple(policy.tokenizer.encode("a" + reply_ends, add_special_tokens=False))
+    ids, wrote = policy.encode((Message(role="user", content="x"), Reply("a", own), Message(role="user", content="b")))
+    assert policy.tokenizer.decode(ids[len(wrote) - wrote[::-1].index(1) :]) == between
+
+
+def test_an_end_of_another_vocabulary_is_none(model: Path) -> None:
+    # An architecture's default, where no generation config says otherwise, is a word of this vocabulary.
+    set_json(model / "config.json", eos_token_id=[1, 300])
+    assert load_hf(f"hf:{model}", Sampling()).ends == (1,)
+    set_json(model / "generation_config.json", eos_token_id=[1, 300])
+    assert load_hf(f"hf:{model}", Sampling()).ends == (1, 300)
+
+
+def test_a_recurrent_model_writes_too(model: Path) -> None:
+    from transformers import MambaConfig, MambaForCausalLM
+
+    (model / "model.safetensors").unlink()
+    MambaForCausalLM(MambaConfig(vocab_size=768, hidden_size=16, num_hidden_layers=1)).save_pretrained(model)
+    policy = load_hf(f"hf:{model}", Sampling())
+    prompts = [(Message(role="user", content=said),) for said in ("Hi", "Why not?")]
+    assert all(reply.tokens for reply in policy.write(prompts, Turn((), 4), 0))
+
+
 def test_a_space_before_the_end_does_not_double_it(model: Path) -> None:
     template(model, TEMPLATE.replace("'<|end|>'", "' <|end|>'"))
     policy = load_hf(f"hf:{model}", Sampling())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -49,6 +50,7 @@ class HFPolicy:
     ends: tuple[int, ...] = field(init=False)
     end: int = field(init=False)
     _known: int = field(init=False, repr=False)
+    _rows_may_leave: bool = field(init=False, repr=False)
     _rendered: dict[tuple[bool, tuple[tuple[str, str], ...]], list[int]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -56,6 +58,7 @@ class HFPolicy:
         self.ends = ends_of(self.name, self.model, self.tokenizer, self.template)
         self.end = next(id for id in (self.template.end, self.tokenizer.eos_token_id, *self.ends) if id is not None)
         self._known = rows_of(self.model)
+        self._rows_may_leave = _keeps_rows_apart(self.model)
 
     def write(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
         """One reply a conversation. Equal seeds and equal batches give equal replies on one device."""
@@ -90,7 +93,7 @@ class HFPolicy:
                 end += 1
             between = self._between([part for part in conversation[start:end] if not isinstance(part, Reply)])
             if written and written[-1] in self.ends:
-                between = self._after_end(between)
+                between = self._after(written[-1], between)
             ids += written + between
             number += 1
             wrote += [number] * len(written) + [0] * len(between)
@@ -120,10 +123,10 @@ class HFPolicy:
     def _between(self, messages: list[Message]) -> list[int]:
         return self._render(messages, after_reply=True) if messages else []
 
-    def _after_end(self, between: list[int]) -> list[int]:
-        """What the template writes after a reply without the end of that reply, which the policy wrote itself."""
+    def _after(self, end: int, between: list[int]) -> list[int]:
+        """What the template writes after a reply, without an end of its own where the policy wrote one."""
         for place, id in enumerate(between):
-            if id in self.ends:
+            if id == end or id in self.template.closing:
                 return between[place + 1 :]
             if self.tokenizer.decode([id]).strip():
                 break
@@ -153,7 +156,7 @@ class HFPolicy:
                 pad_token_id=pad,
                 eos_token_id=list(self.ends),
                 # An accelerator takes a step of many rows in the time of a few.
-                custom_generate=decode if kind == "cpu" else None,
+                custom_generate=decode if kind == "cpu" and self._rows_may_leave else None,
                 **sampling,
             )
         self.model.train(training)
@@ -168,6 +171,17 @@ class HFPolicy:
         # Not every token that ends a reply is one that decoding would skip.
         text = self.tokenizer.decode(tokens[:-1] if ended else tokens, skip_special_tokens=True)
         return Reply(text, tuple(tokens), finish="stop" if ended else "length")
+
+
+def _keeps_rows_apart(model: Any) -> bool:
+    """Whether rows of the model's cache can be chosen from, as `decode` does; a recurrent model's cannot."""
+    from transformers import DynamicCache
+
+    takes = inspect.signature(model.forward).parameters
+    layers = DynamicCache(config=model.config.get_text_config(decoder=True)).layers
+    return not {"past_key_values", "cache"}.isdisjoint(takes) and all(
+        hasattr(layer, "batch_select_indices") for layer in layers
+    )
 
 
 @contextmanager

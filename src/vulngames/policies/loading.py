@@ -80,6 +80,9 @@ def ends_of(name: str, model: Any, tokenizer: Any, template: ChatTemplate) -> tu
     listed = listed if isinstance(listed, list) else [] if listed is None else [listed]
     if not all(type(id) is int and id >= 0 for id in listed):
         raise UserError(f"policy {name!r}: eos_token_id of its generation config is {listed}; valid: token ids")
+    if getattr(model.generation_config, "_from_model_config", False):
+        # Without a file of its own it holds what its architecture has by default, of another vocabulary's tokens.
+        listed = [id for id in listed if id in tokenizer.added_tokens_decoder]
     said = {*listed, tokenizer.eos_token_id, template.end} - {None}
     if not said:
         raise UserError(

@@ -28,6 +28,7 @@ class ChatTemplate:
 
     Attributes:
         end: id of the token with which it ends a reply; None if it writes none.
+        closing: that token, and the one with which it ends a reply that a message follows, where they differ.
         changes: what had to be done to messages so that it takes them, a phrase each.
 
     Raises:
@@ -38,8 +39,9 @@ class ChatTemplate:
         self._name, self._tokenizer = name, tokenizer
         self._ways: dict[tuple[bool, tuple[str, ...]], Way] = {}
         self.changes: list[str] = []
-        self.between([_said("user")])
-        self.end = self._end()
+        last, within = self._ends()
+        self.end = within if last is None else last
+        self.closing = {last, within} - {None}
 
     def before(self, messages: Sequence[Message], prompt: bool = True) -> str:
         """Messages, and with `prompt` what stands before a reply to them."""
@@ -90,19 +92,26 @@ class ChatTemplate:
             "messages in turn"
         )
 
-    def _end(self) -> int | None:
-        reply = [_said("user"), _said("assistant", _MARK)]
-        opening = set(self._encoded(self.before([_said("user", _MARK)], False).partition(_MARK)[0]))
-        # Some end a reply only once something follows it, and a token that opens a message ends none.
-        for messages, never in ((reply, set()), ([*reply, _said("user")], opening)):
-            try:
-                tail = self._encoded(self.before(messages, False).partition(_MARK)[2])
-            except UserError:
-                continue
-            first = next((id for id in tail if self._tokenizer.decode([id]).strip()), None)
-            if first is not None and first in self._tokenizer.added_tokens_decoder and first not in never:
-                return first
-        return None
+    def _ends(self) -> tuple[int | None, int | None]:
+        """The token that ends a reply when nothing follows it, and when a message does."""
+        asked, reply = _said("user", _MARK), _said("assistant", _MARK)
+        try:
+            last = self._first(self.before([_said("user"), reply], False).partition(_MARK)[2])
+        except UserError:
+            last = None
+        opening, (head, _, tail) = (
+            self.before([asked], False).partition(_MARK)[0],
+            self.between([asked]).partition(_MARK),
+        )
+        within = self._first(head)
+        # Where nothing ends a reply, the token that opens the next message is the first.
+        opens = within in self._encoded(opening) and within != self._first(tail)
+        return last, None if opens else within
+
+    def _first(self, text: str) -> int | None:
+        """The token that text begins with, after any space; None unless it is one that was added to the vocabulary."""
+        first = next((id for id in self._encoded(text) if self._tokenizer.decode([id]).strip()), None)
+        return first if first in self._tokenizer.added_tokens_decoder else None
 
     def _encoded(self, text: str) -> list[int]:
         return list(self._tokenizer.encode(text, add_special_tokens=False))
