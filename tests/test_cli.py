@@ -1,6 +1,7 @@
 """The command line on bad input: one clear line, exit status 2, nothing half-written."""
 
 import json
+import os
 import re
 import resource
 import subprocess
@@ -63,6 +64,22 @@ BAD = [
     (("eval", "proxy-v1", "--policy", "gpt"), "unknown policy 'gpt'; valid: tiny, tiny:small, tiny:large, hf:"),
     (("eval", "proxy-v1", "--policy", "script:cheat"), "unknown script 'cheat'; valid: able, unable, exploit"),
     (("eval", "proxy-v1", "--policy", "hf:./none"), "'./none' is not a model directory: it does not exist"),
+    (("eval", "proxy-v1", "--policy", "hf:modles/broken"), "it does not exist; near it: hf:models/broken"),
+    (("eval", "proxy-v1", "--policy", "hf:models/broke"), "it does not exist; near it: hf:models/broken"),
+    (("eval", "proxy-v1", "--policy", "hf:trained"), "it holds no config.json; valid: hf:trained/policy"),
+    (("eval", "proxy-v1", "--policy", "hf:adapter"), "it holds an adapter (LoRA), not a model"),
+    (("eval", "proxy-v1", "--sampling.temperature", "nan"), "temperature = nan is out of range; valid: 0 (greedy) or"),
+    (("eval", "proxy-v1", "--sampling.temperature", "inf"), "temperature = inf is out of range"),
+    (("eval", "proxy-v1", "--sampling.temperature", "-1"), "temperature = -1.0 is out of range"),
+    (("eval", "proxy-v1", "--sampling.top-p", "7"), "top_p = 7.0 is out of range; valid: above 0, up to 1"),
+    (("play", "proxy-v1", "--sampling.top-p", "0"), "top_p = 0.0 is out of range"),
+    (("eval", "proxy-v1", "--sampling.top-k", "-2"), "top_k = -2 is out of range; valid: 1 or more, or 0 for all"),
+    (("eval", "proxy-v1", "--sampling.max-tokens", "0"), "max_tokens = 0 is out of range; valid: 1 or more"),
+    (
+        ("eval", "proxy-v1", "--policy", "api:m@http://127.0.0.1:9", "--sampling.top-p", "nan"),
+        "top_p = nan is out of range",
+    ),
+    (("train", "proxy-v1", "--temperature", "0", "--out", "new"), "temperature = 0.0 is out of range; valid: 1e-05 or"),
     (("eval", "proxy-v1", "--policy", "hf:empty"), "'empty' is not a model directory: it holds no config.json"),
     (("eval", "proxy-v1", "--policy", "hf:broken"), "cannot load policy 'hf:broken'"),
     (("eval", "proxy-v1", "--policy", "api:model"), "api:"),
@@ -104,6 +121,13 @@ def test_a_mistake_ends_in_one_line(vulngames: Any, tmp_path: Path, command: tup
     (tmp_path / "full" / "thesis.tex").write_text("mine")
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "config.json").write_text("{}")
+    for model, holds in (
+        ("models/broken", "config.json"),
+        ("trained/policy", "config.json"),
+        ("adapter", "adapter_config.json"),
+    ):
+        (tmp_path / model).mkdir(parents=True)
+        (tmp_path / model / holds).write_text("{}")
     (tmp_path / "text.txt").write_text("not a parquet file")
     before = {str(p): p.read_bytes() if p.is_file() else b"" for p in tmp_path.rglob("*")}
     done = vulngames(*command, check=False)
@@ -206,6 +230,25 @@ def test_nobody_is_told_to_install_by_a_name_that_no_index_has() -> None:
     told = re.compile(r"pip install[^\n]*[\s'\"=]vulngames")
     files = [*(root / "src").rglob("*.py"), *(root / "src").rglob("*.md"), root / "README.md", root / "CONTRIBUTING.md"]
     assert [str(file) for file in files if told.search(file.read_text())] == []
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_a_launcher_of_several_processes_is_refused_once(tmp_path: Path, rank: str) -> None:
+    pytest.importorskip("trl")
+    several = {**os.environ, "WORLD_SIZE": "2", "RANK": rank, "LOCAL_RANK": rank}
+    run = [sys.executable, "-m", "vulngames", "train", "proxy-v1", "--out", "run"]
+    done = subprocess.run(run, capture_output=True, text=True, cwd=tmp_path, env=several)
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert done.returncode == 2 and len(lines) == (1 if rank == "0" else 0), done.stderr
+    assert all("WORLD_SIZE = 2: one run is trained by one process; valid: " in line for line in lines)
+    assert not list(tmp_path.iterdir())
+
+
+def test_temperature_0_and_all_tokens_are_taken(vulngames: Any) -> None:
+    pytest.importorskip("transformers")
+    how = ("--sampling.temperature", "0", "--sampling.top-k", "-1", "--sampling.max-tokens", "30")
+    said = [vulngames("eval", "compliance-v1", "--n", "6", "--json", "--seed", "1", *how).stdout for _ in range(2)]
+    assert said[0] == said[1] and json.loads(said[0])["failed"] == 0
 
 
 def test_games_is_a_table_and_json(vulngames: Any) -> None:

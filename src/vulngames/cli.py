@@ -457,6 +457,8 @@ def _warn(message: Warning | str, *_: Any) -> None:
 
 
 def _fail(message: str, status: int = FAILED) -> int:
-    # A message may quote what a model, an endpoint or a file said.
-    print(f"vulngames: {one_line(message)}", file=sys.stderr)
+    # Of the processes that a launcher starts, one speaks for all.
+    if os.environ.get("WORLD_SIZE", "1") == "1" or os.environ.get("RANK", "0") == "0":
+        # A message may quote what a model, an endpoint or a file said.
+        print(f"vulngames: {one_line(message)}", file=sys.stderr)
     return status

@@ -9,6 +9,7 @@ from typing import Any
 from vulngames import digests, games
 from vulngames.errors import UserError, choose, need
 from vulngames.games.compliance import PolicyJudge, judge_by_rule
+from vulngames.policies.nearby import what_is_there, would_be_here
 from vulngames.sampling import Sampling as Sampling
 from vulngames.types import Game, Policy, Scripted
 
@@ -46,6 +47,8 @@ def load(name: str, game: Game[Any], sampling: Sampling = Sampling()) -> Policy 
         return APIPolicy.parse(rest, sampling)
     need("torch", "train")
     need("transformers", "train")
+    # torch takes seconds to import, and a mistake in a path is known without it.
+    model_source(name)
     from vulngames.policies.hf import load_hf
 
     return load_hf(name, sampling)
@@ -59,7 +62,7 @@ def is_small(name: str) -> bool:
     """
     path = Path(model_source(name))
     weights = (*path.glob("*.safetensors"), *path.glob("*.bin"))
-    return path.is_dir() and sum(file.stat().st_size for file in weights) <= 50_000_000
+    return 0 < sum(file.stat().st_size for file in weights) <= 50_000_000
 
 
 def digest(name: str) -> dict[str, str]:
@@ -115,15 +118,18 @@ def model_source(name: str) -> str:
     """Where the weights of a local policy lie: a directory or a hub id.
 
     Raises:
-        UserError: the policy has no weights, or the directory is not a model.
+        UserError: the policy has no weights, or the directory is not a model; it names those that are near.
     """
     kind, rest = split_name(name)
     if kind in ("api", "script"):
         raise UserError(f"policy {name!r} has no weights here; valid: {', '.join(TINY)}, hf:PATH_OR_ID")
     source = str(TINY[name]) if name in TINY else rest
+    if source.startswith("~"):
+        # A shell leaves it as it is behind a colon.
+        source = str(Path(source).expanduser())
     path = Path(source)
-    looks_local = path.exists() or source.startswith((".", "/", "~")) or source.count("/") != 1
-    if looks_local and not (path / "config.json").is_file():
-        what = "does not exist" if not path.exists() else "holds no config.json"
-        raise UserError(f"{source!r} is not a model directory: it {what}")
+    if (path / "config.json").is_file() and not (path / "adapter_config.json").exists():
+        return source
+    if path.exists() or would_be_here(source):
+        raise UserError(f"{source!r} is not a model directory: {what_is_there(path)}")
     return source

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from vulngames.errors import UserError
-from vulngames.policies import Sampling, model_source
+from vulngames.policies import Sampling
 from vulngames.policies.decoding import decode
+from vulngames.policies.loading import device, ends_of, load_model, rows_of
+from vulngames.policies.memory import Use
+from vulngames.policies.template import ChatTemplate
 from vulngames.types import Conversation, Message, Reply, Turn
 
-# Stands where a reply will stand when a chat template is asked what it writes around one.
-_REPLY = "\u241f"
+# Conversations generated together.
+BATCH = 256
 # Prompts whose tokens are kept.
 _KEPT = 1024
 
@@ -28,14 +33,32 @@ class HFPolicy:
         model, tokenizer: a `transformers` pair; the tokenizer has a chat template.
         sampling: how it writes; its `max_tokens` holds where a turn does not say.
         batch_size: conversations generated together.
+        template: the tokenizer's chat template.
+        ends: ids of the tokens that end a reply.
+        end: the one of them that a reply without tokens is given, the template's own if it has one.
+
+    Raises:
+        UserError: as `ChatTemplate` and `ends_of`.
     """
 
     name: str
     model: Any
     tokenizer: Any
     sampling: Sampling = Sampling()
-    batch_size: int = 256
-    _rendered: dict[tuple[tuple[str, str], ...], list[int]] = field(default_factory=dict, repr=False)
+    batch_size: int = BATCH
+    template: ChatTemplate = field(init=False, repr=False)
+    ends: tuple[int, ...] = field(init=False)
+    end: int = field(init=False)
+    _known: int = field(init=False, repr=False)
+    _rows_may_leave: bool = field(init=False, repr=False)
+    _rendered: dict[tuple[bool, tuple[tuple[str, str], ...]], list[int]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self.template = ChatTemplate(self.name, self.tokenizer)
+        self.ends = ends_of(self.name, self.model, self.tokenizer, self.template)
+        self.end = next(id for id in (self.template.end, self.tokenizer.eos_token_id, *self.ends) if id is not None)
+        self._known = rows_of(self.model)
+        self._rows_may_leave = _keeps_rows_apart(self.model)
 
     def write(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
         """One reply a conversation. Equal seeds and equal batches give equal replies on one device."""
@@ -53,11 +76,13 @@ class HFPolicy:
         belongs to, from 1; 0 where the policy did not write.
 
         A reply's own tokens are kept as they were sampled; only what the template puts around them is rendered. A reply
-        without tokens is taken to have ended where its text does.
+        without tokens is taken to have ended where its text does, as the template ends it.
+
+        Raises:
+            UserError: the template cannot be used for it, or the tokenizer has tokens that the model has not.
         """
         end = next((i for i, part in enumerate(conversation) if isinstance(part, Reply)), len(conversation))
-        messages: list[Message] = [part for part in conversation[:end] if not isinstance(part, Reply)]
-        ids = self._render(messages)
+        ids = self._render([part for part in conversation[:end] if not isinstance(part, Reply)])
         wrote, number = [0] * len(ids), 0
         while end < len(conversation):
             reply = conversation[end]
@@ -67,31 +92,45 @@ class HFPolicy:
             while end < len(conversation) and not isinstance(conversation[end], Reply):
                 end += 1
             between = self._between([part for part in conversation[start:end] if not isinstance(part, Reply)])
-            if between and written and written[-1] == between[0]:
-                between = between[1:]
+            if written and written[-1] in self.ends:
+                between = self._after(written[-1], between)
             ids += written + between
             number += 1
             wrote += [number] * len(written) + [0] * len(between)
+        if max(ids) >= self._known:
+            odd = self.tokenizer.convert_ids_to_tokens(max(ids))
+            raise UserError(
+                f"policy {self.name!r}: its tokenizer has {odd!r} as token {max(ids)}, and its embedding only "
+                f"{self._known} tokens; valid: a tokenizer and weights that belong together"
+            )
         return ids, wrote
 
     def _written(self, text: str) -> list[int]:
-        return [*self.tokenizer.encode(text, add_special_tokens=False), self.tokenizer.eos_token_id]
+        return [*self.tokenizer.encode(text, add_special_tokens=False), self.end]
 
-    def _render(self, messages: list[Message]) -> list[int]:
-        """Token ids of messages and of what stands before a reply to them; where a reply ends among them, of what
-        follows it."""
+    def _render(self, messages: list[Message], after_reply: bool = False) -> list[int]:
+        """Token ids of messages and of what stands before a reply to them, and where they follow one, of what ends
+        it."""
         # A group shares its prompt, every evaluation its tasks, and what is written is encoded again to be trained on.
-        key = tuple((message["role"], message["content"]) for message in messages)
+        key = (after_reply, tuple((message["role"], message["content"]) for message in messages))
         if key not in self._rendered:
-            text = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+            text = self.template.between(messages) if after_reply else self.template.before(messages)
             if len(self._rendered) >= _KEPT:
                 self._rendered.clear()
-            self._rendered[key] = list(self.tokenizer.encode(text.rpartition(_REPLY)[2], add_special_tokens=False))
+            self._rendered[key] = list(self.tokenizer.encode(text, add_special_tokens=False))
         return list(self._rendered[key])
 
     def _between(self, messages: list[Message]) -> list[int]:
-        around: list[Message] = [{"role": "user", "content": "."}, {"role": "assistant", "content": _REPLY}]
-        return self._render([*around, *messages]) if messages else []
+        return self._render(messages, after_reply=True) if messages else []
+
+    def _after(self, end: int, between: list[int]) -> list[int]:
+        """What the template writes after a reply, without an end of its own where the policy wrote one."""
+        for place, id in enumerate(between):
+            if id == end or id in self.template.closing:
+                return between[place + 1 :]
+            if self.tokenizer.decode([id]).strip():
+                break
+        return between
 
     @torch.no_grad()
     def _generate(self, prompts: list[list[int]], turn: Turn) -> list[list[int]]:
@@ -102,66 +141,71 @@ class HFPolicy:
         how = self.sampling
         sampling = (
             {"do_sample": False}
-            if turn.greedy
+            if turn.greedy or how.greedy
             else {"do_sample": True, "temperature": how.temperature, "top_p": how.top_p, "top_k": how.top_k}
         )
         training = self.model.training
         self.model.eval()
         # A policy in training is held in float32; on an accelerator it need not write in it.
-        with torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.model.device.type == "cuda"):
+        kind = self.model.device.type
+        with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"), _on_its_own(self.model):
             out = self.model.generate(
                 input_ids=ids,
                 attention_mask=attention,
                 max_new_tokens=turn.max_tokens or how.max_tokens,
                 pad_token_id=pad,
-                eos_token_id=self.tokenizer.eos_token_id,
+                eos_token_id=list(self.ends),
                 # Models are often saved as they were trained, without a cache.
                 use_cache=True,
                 # An accelerator takes a step of many rows in the time of a few.
-                custom_generate=decode if self.model.device.type == "cpu" else None,
+                custom_generate=decode if kind == "cpu" and self._rows_may_leave else None,
                 **sampling,
             )
         self.model.train(training)
         return [self._until_end(row) for row in out[:, width:].tolist()]
 
     def _until_end(self, tokens: list[int]) -> list[int]:
-        end = self.tokenizer.eos_token_id
-        return tokens[: tokens.index(end) + 1] if end in tokens else tokens
+        place = next((place for place, id in enumerate(tokens) if id in self.ends), len(tokens))
+        return tokens[: place + 1]
 
     def _reply(self, tokens: list[int]) -> Reply:
-        return Reply(self.tokenizer.decode(tokens, skip_special_tokens=True), tuple(tokens))
+        ended = tokens[-1] in self.ends
+        # Not every token that ends a reply is one that decoding would skip.
+        text = self.tokenizer.decode(tokens[:-1] if ended else tokens, skip_special_tokens=True)
+        return Reply(text, tuple(tokens), finish="stop" if ended else "length")
 
 
-def device() -> str:
-    """Where local policies run: `cuda` if there is one, else `cpu`."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+def _keeps_rows_apart(model: Any) -> bool:
+    """Whether rows of the model's cache can be chosen from, as `decode` does; a recurrent model's cannot."""
+    from transformers import DynamicCache
+
+    takes = inspect.signature(model.forward).parameters
+    layers = DynamicCache(config=model.config.get_text_config(decoder=True)).layers
+    return not {"past_key_values", "cache"}.isdisjoint(takes) and all(
+        hasattr(layer, "batch_select_indices") for layer in layers
+    )
 
 
-def load_model(name: str, dtype: torch.dtype) -> tuple[Any, Any]:
-    """The model in `dtype`, on an accelerator if there is one, and its tokenizer.
+@contextmanager
+def _on_its_own(model: Any) -> Iterator[None]:
+    """Within it, the model's generation config is empty: a penalty or a beam that it ships with would write by another
+    distribution than the one that is measured and trained."""
+    from transformers import GenerationConfig
 
-    Raises:
-        UserError: not a model directory, unreadable weights, or a tokenizer without a chat template.
-    """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
-
-    # Shards of a model and its every checkpoint are not what a user waits for.
-    logging.disable_progress_bar()
-    source = model_source(name)
+    shipped = model.generation_config
+    model.generation_config = GenerationConfig()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left")
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype)
-    except (OSError, ValueError, KeyError) as problem:
-        raise UserError(f"cannot load policy {name!r}: {str(problem).splitlines()[0]}") from problem
-    if tokenizer.chat_template is None:
-        raise UserError(f"policy {name!r} has no chat template; valid: a tokenizer saved with one")
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token_id = tokenizer.eos_token_id
-    return model.to(device()), tokenizer
+        yield
+    finally:
+        model.generation_config = shipped
 
 
 def load_hf(name: str, sampling: Sampling) -> HFPolicy:
-    """The local policy called `name` (`tiny` or `hf:PATH_OR_ID`)."""
-    model, tokenizer = load_model(name, torch.float32 if device() == "cpu" else torch.bfloat16)
+    """The local policy called `name` (`tiny` or `hf:PATH_OR_ID`).
+
+    Raises:
+        UserError: as `load_model`.
+    """
+    dtype = torch.float32 if device() == "cpu" else torch.bfloat16
+    model, tokenizer = load_model(name, dtype, Use(BATCH, sampling.max_tokens))
     return HFPolicy(name, model.eval(), tokenizer, sampling)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig
+from vulngames.train.ranks import refuse_ranks
 
 if TYPE_CHECKING:
     from vulngames.runs import Run
@@ -16,8 +17,9 @@ def carry_out(config: TrainConfig | SFTConfig | ExamConfig, out: Path, on_step: 
     """Do what `config` asks into `out`, or go on where it stopped; `on_step` is told (finished steps, all steps).
 
     Raises:
-        UserError: see `rl`, `sft` and `exam`.
+        UserError: see `rl`, `sft`, `exam` and `refuse_ranks`.
     """
+    refuse_ranks()
     # None at the top: they need torch, and the command line's help does not.
     if isinstance(config, TrainConfig):
         from vulngames.train.grpo import rl

@@ -23,7 +23,7 @@ class Setting:
     seed: int = 0
     """Names every random stream of the run: tasks, samples, audit coins."""
     temperature: float = 1.0
-    """Sampling temperature."""
+    """Sampling temperature; 0 takes the most likely token, from which GRPO learns nothing."""
     max_tokens: int | None = None
     """The longest reply of a first turn, in tokens."""
     difficulty: float | None = None
@@ -268,11 +268,18 @@ _AT_LEAST = {
 
 
 def _check(config: Settled | SettledSFT | SettledExam) -> None:
+    from vulngames import policies
+
     values = dataclasses.asdict(config)
     for name, least in _AT_LEAST.items():
         if values.get(name, least) < least:
             raise UserError(f"{name} = {values[name]} is too small; valid: {least} or more")
-    for name in ("learning_rate", "temperature", "kl"):
+    if policies.Sampling(config.temperature).greedy and isinstance(config, Settled):
+        raise UserError(
+            f"temperature = {config.temperature} is out of range; valid: {policies.COLDEST} or more, since GRPO learns "
+            "from how the samples of a group differ"
+        )
+    for name in ("learning_rate", "kl"):
         value = values.get(name, 1)
         if not math.isfinite(value) or value < 0 or (value == 0 and name != "kl"):
             valid = "0 or a positive number" if name == "kl" else "a positive number"

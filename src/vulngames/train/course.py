@@ -22,7 +22,9 @@ from vulngames.errors import UserError
 from vulngames.files import write_json
 from vulngames.measure import measure
 from vulngames.policies import Sampling
-from vulngames.policies.hf import HFPolicy, device, load_model
+from vulngames.policies.hf import BATCH, HFPolicy
+from vulngames.policies.loading import device, load_model
+from vulngames.policies.memory import Use
 from vulngames.rollout import rollout
 from vulngames.runs import Run, open_run
 from vulngames.seeds import seed
@@ -81,9 +83,9 @@ def _train(config: Settled | SettledSFT, run: Run, on_step: OnStep, make_trainer
     # What ran in this process before must not reach into a run that goes on from a checkpoint.
     torch.manual_seed(seed("train", config.seed))
     # In float32 also on an accelerator: steps of 1e-6 are lost in bfloat16 weights.
-    model, tokenizer = load_model(config.policy, torch.float32)
+    model, tokenizer = load_model(config.policy, torch.float32, _use(config))
     game = policies.make_game(config.game, config.judge, {"max_tokens": config.max_tokens, **config.parameters})
-    course = Course(config, game, run, HFPolicy("training", model, tokenizer, Sampling(config.temperature)), on_step)
+    course = Course(config, game, run, HFPolicy(config.policy, model, tokenizer, Sampling(config.temperature)), on_step)
     quieten()
     trainer = make_trainer(course)
     checkpoint = newest_whole(run)
@@ -92,8 +94,18 @@ def _train(config: Settled | SettledSFT, run: Run, on_step: OnStep, make_trainer
         course.evaluate(0)
     trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     save_policy(trainer, tokenizer, run)
+    if course.policy.template.changes:
+        course.facts["messages_changed"] = course.policy.template.changes
     run.finish(parameters_of_policy=sum(p.numel() for p in model.parameters()), **course.facts)
     shutil.rmtree(run.checkpoints, ignore_errors=True)
+
+
+def _use(config: Settled | SettledSFT) -> Use:
+    evaluated = config.eval_tasks * config.eval_group
+    if isinstance(config, SettledSFT):
+        return Use(min(BATCH, evaluated), config.max_tokens, config.batch)
+    rows = min(BATCH, max(evaluated, config.prompts * config.group))
+    return Use(rows, config.max_tokens, config.micro_batch, reference=config.kl > 0)
 
 
 def quieten() -> None:

@@ -22,7 +22,7 @@ def exam(config: ExamConfig, out: Path, on_step: OnStep = lambda done, steps: No
     Raises:
         UserError: see `settle_exam`, `inputs`, `open_run` and `policies.load`.
     """
-    from vulngames.policies.hf import device
+    from vulngames.policies.loading import device
 
     c = settle_exam(config)
     run = open_run(out, asdict(c), device(), c.verb, inputs(c))

@@ -1,0 +1,22 @@
+"""Several processes that a launcher such as torchrun starts for one run."""
+
+import os
+
+from vulngames.errors import UserError
+
+_SIZES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+
+
+def refuse_ranks() -> None:
+    """A run is written by one process.
+
+    Raises:
+        UserError: a launcher has started this process as one of several.
+    """
+    for name in _SIZES:
+        size = os.environ.get(name, "")
+        if size.isdigit() and int(size) > 1:
+            raise UserError(
+                f"{name} = {size}: one run is trained by one process; valid: the same command without a launcher "
+                "(torchrun, accelerate launch, mpirun), or one process"
+            )
