@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vulngames import games
 from vulngames.errors import UserError, choose, need
-from vulngames.games.compliance import PolicyJudge, judge_by_rule
+from vulngames.games.compliance import Compliance, PolicyJudge, judge_by_rule
 from vulngames.types import Game, Policy, Scripted
 
 FORMS = "tiny, tiny:small, tiny:large, hf:PATH_OR_ID, api:MODEL@URL, script:able, script:unable, script:exploit"
@@ -83,11 +83,12 @@ def make_game(name: str, judge: str | None, parameters: Mapping[str, Any]) -> Ga
         UserError: unknown game or parameter, a game without a judge, a script as one, or one that cannot be loaded.
     """
     check_game(name, judge, parameters)
+    game = games.make(name, **parameters)
     if judge is None:
-        return games.make(name, **parameters)
-    policy = load(judge, games.make(name, **parameters))
-    assert not isinstance(policy, Scripted)
-    return games.make(name, judge=PolicyJudge(policy), **parameters)
+        return game
+    policy = load(judge, game)
+    assert isinstance(game, Compliance) and not isinstance(policy, Scripted)
+    return replace(game, judge=PolicyJudge(policy, game.judge_tokens))
 
 
 def check_game(name: str, judge: str | None, parameters: Mapping[str, Any]) -> None:
