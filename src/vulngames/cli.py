@@ -59,7 +59,8 @@ class Chosen:
     game: GameId
     """The game's id, e.g. tampering-v1."""
     policy: str = "tiny"
-    """tiny, hf:PATH_OR_ID, api:MODEL@URL or script:able|unable|exploit."""
+    """tiny, hf:PATH_OR_ID, api:MODEL@URL or script:able|unable|exploit. An endpoint that refuses some of top_k, top_p,
+    seed, temperature, max_tokens is sent less, as with api:MODEL@URL#omit=seed,top_p."""
     n: int = 3
     """Tasks."""
     group: int = 1
@@ -73,7 +74,8 @@ class Chosen:
     held_out: bool = False
     """Of the rows of --data, only the tenth that no training uses. Synthetic tasks are held out always."""
     judge: str | None = None
-    """compliance only: a policy that judges replies; by default the rule of the synthetic tasks."""
+    """compliance only: a policy that judges replies; by default the rule of the synthetic tasks. Its replies may be as
+    long as --parameters judge_tokens 2048 says, thinking included."""
     parameters: dict[str, float | bool] = field(default_factory=dict)
     """Parameters of the game by name, e.g. --parameters audit_rate 0.5."""
     sampling: Sampling = field(default_factory=Sampling)

@@ -151,7 +151,8 @@ def show_measures(game: Game[Any], samples: Sequence[Sample], measured: Mapping[
         table.add_row(name, what, _interval(value))
     _out.print(table)
     reasons = sorted({sample.error for sample in samples if sample.error})
-    if reasons:
+    # Where nothing at all was scored, the command's last line says why.
+    if reasons and measured["failed"] < measured["n"]:
         _out.print(f"[yellow]{measured['failed']} samples could not be scored, e.g.: {escape(reasons[0])}[/]")
 
 
