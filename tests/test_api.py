@@ -13,6 +13,7 @@ from email.utils import format_datetime
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,6 +24,7 @@ from vulngames.games import make
 from vulngames.policies import Sampling, api, load, route
 from vulngames.policies.api import APIPolicy
 from vulngames.rollout import rollout
+from vulngames.runs import load_run
 from vulngames.tasks import take
 from vulngames.types import Conversation, Message, Reply, Turn
 
@@ -740,6 +742,21 @@ def test_a_key_is_masked_and_no_word_is(
     assert endpoint.write()[0].error == f"{endpoint.url}/v1 answered 404: {expected}"
     endpoint.answer = lambda number, asked: good(said)
     assert endpoint.write()[0].text == (expected if key == KEY else said)
+
+
+def test_a_run_against_an_endpoint_holds_no_key(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, vulngames: Any, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VULNGAMES_API_KEY", KEY)
+    failed = json.dumps({"error": {"message": f"bad header Bearer {KEY}"}}).encode()
+    endpoint.answer = lambda number, asked: (400, {}, failed) if number % 2 else good(f"headers: Bearer {KEY}")
+    command = ("eval", "proxy-v1", "--policy", f"api:m@{endpoint.url}/v1", "--n", "6", "--out", "run")
+    done = vulngames(*command)
+    assert set(endpoint.keys) == {f"Bearer {KEY}"}
+    run = load_run(tmp_path / "run")
+    held = [path.read_text() for path in run.path.iterdir() if path.suffix != ".gz"]
+    seen = "\n".join([done.stdout, done.stderr, *held, *map(json.dumps, run.samples())])
+    assert KEY not in seen and KEY[:12] not in seen and seen.count("Bearer [VULNGAMES_API_KEY]") >= 6
 
 
 @pytest.mark.parametrize("key", ["two words", "line\nline", "schl\u00fcssel"])

@@ -80,13 +80,13 @@ class Chosen:
     """Parameters of the game by name, e.g. --parameters audit_rate 0.5."""
     sampling: Sampling = field(default_factory=Sampling)
 
-    def samples(self) -> tuple[Any, list[Any]]:
-        """The game, and the samples of a rollout."""
+    def samples(self, out: Path | None = None) -> tuple[Any, list[Any]]:
+        """The game, and the samples of a rollout, kept in `out` if it is given."""
         from vulngames.looking import look
 
         return look(
             self.game, self.policy, self.n, self.group, self.seed, self.difficulty, self.data, self.held_out,
-            self.judge, self.parameters, self.sampling,
+            self.judge, self.parameters, self.sampling, out,
         )  # fmt: skip
 
 
@@ -109,12 +109,14 @@ class Eval(Chosen):
     """Tasks."""
     json: bool = False
     """Print one JSON object instead of a table."""
+    out: Path | None = None
+    """Also keep every sample in this run directory; the same command then finds them there."""
 
     def __call__(self) -> None:
         from vulngames.looking import show_measures
         from vulngames.measure import measure
 
-        game, samples = self.samples()
+        game, samples = self.samples(self.out)
         measured = {"game": game.id, "policy": self.policy, **measure(samples, game.measured)}
         if self.json:
             _print_rows([measured])
@@ -346,9 +348,10 @@ def main() -> None:
     """Run a command. A user's mistake and a disk that cannot be written end in one line and exit status 2."""
     warnings.showwarning = _warn  # type: ignore[assignment]
     _open_streams()
+    command: Any = None
     try:
         about = "What will a model learn to exploit in this reward?"
-        command: Any = tyro.cli(Command, prog="vulngames", description=about)  # type: ignore[call-overload]
+        command = tyro.cli(Command, prog="vulngames", description=about)  # type: ignore[call-overload]
         command()
         sys.stdout.flush()
     except UserError as problem:
@@ -359,7 +362,8 @@ def main() -> None:
             sys.exit(UNHEARD)
         sys.exit(_fail(f"{problem.filename or 'disk'}: {problem.strerror or problem}"))
     except KeyboardInterrupt:
-        sys.exit(_fail("interrupted; the same command goes on from here", status=130))
+        goes_on = isinstance(command, Train | Sft | Study)
+        sys.exit(_fail(f"interrupted{'; the same command goes on from here' if goes_on else ''}", status=130))
 
 
 def _open_streams() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,16 +51,30 @@ def look(
     judge: str | None,
     parameters: Mapping[str, Any],
     sampling: Sampling,
+    out: Path | None = None,
 ) -> tuple[Game[Any], list[Sample]]:
     """Roll `policy` out on `n` held-out tasks, or on the first `n` published rows of `data`: of all, or of those that
-    no training uses."""
+    no training uses. With `out` the samples are kept there, and taken from there if they are all there."""
     if n < 1 or group < 1:
         raise UserError(f"n = {n}, group = {group}; valid: 1 or more of each")
     game = policies.make_game(name, judge, parameters)
     chosen = _published(game.id, data, only_held_out)[:n] if data else tasks.take(game.id, seed, "test", n, difficulty)
-    writer = policies.load(policy, game, sampling)
-    with bar("episodes", len(chosen) * group) as advance:
-        return game, rollout(game, chosen, writer, ("eval", seed), group, advance)
+
+    def draw() -> tuple[Game[Any], list[Sample]]:
+        writer = policies.load(policy, game, sampling)
+        with bar("episodes", len(chosen) * group) as advance:
+            return game, rollout(game, chosen, writer, ("eval", seed), group, advance)
+
+    if out is None:
+        return draw()
+    policies.check_policy(policy, game)
+    split = "all" if data and not only_held_out else "test"
+    config = {
+        "game": game.id, "policy": policy, "seed": seed, "judge": judge, "parameters": parameters, "split": split,
+        "data": data and str(data), "difficulty": None if data else tasks.difficulty_of(game.id, difficulty),
+        "eval_tasks": n, "eval_group": group, **asdict(sampling),
+    }  # fmt: skip
+    return game, train.record(out, config, draw).drawn()
 
 
 def _published(game: str, path: Path, only_held_out: bool) -> list[Task]:
@@ -86,7 +101,8 @@ def counted(what: str, items: Iterable[T], total: int) -> Iterator[T]:
 
 def carry_out(config: TrainConfig | SFTConfig | ExamConfig, out: Path, result: str) -> None:
     """Carry out a run with a progress bar, then say where its `result` is."""
-    need("trl", "train")
+    if not isinstance(config, ExamConfig):
+        need("trl", "train")
     with Progress(console=_progress, transient=True) as progress:
         task = progress.add_task(f"{config.game} {config.verb}", total=None)
         run = train.carry_out(config, out, lambda done, steps: progress.update(task, completed=done, total=steps))

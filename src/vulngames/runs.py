@@ -21,7 +21,7 @@ import sys
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -29,7 +29,7 @@ from typing import Any
 
 from vulngames.errors import UserError
 from vulngames.files import write_json
-from vulngames.types import Sample
+from vulngames.types import Paper, Sample
 
 LOCK = "lock"
 VERSIONED = ("vulngames", "torch", "transformers", "trl", "numpy", "scipy", "rapidfuzz", "sacrebleu")
@@ -156,6 +156,14 @@ class Run:
         except (gzip.BadGzipFile, zlib.error) as problem:
             raise UserError(f"{path} is damaged: {problem}; valid: the file as it was written") from None
 
+    def drawn(self) -> list[Sample]:
+        """Every sample as it was when it was added.
+
+        Raises:
+            UserError: as `samples`.
+        """
+        return [_sample(row) for row in self.samples()]
+
     def add_metrics(self, row: Mapping[str, Any]) -> None:
         """Append one evaluation."""
         _append(self.path / "metrics.jsonl", (json.dumps(row, sort_keys=True) + "\n").encode())
@@ -203,6 +211,12 @@ class Run:
     def finish(self, **extra: Any) -> None:
         """Say in run.json that the run is complete."""
         write_json(self.path / "run.json", {**self.about, "finished": True, **extra})
+
+
+def _sample(row: Mapping[str, Any]) -> Sample:
+    held = {field.name: row[field.name] for field in fields(Sample) if field.name in row}
+    made = {"texts": tuple(row["texts"]), "finish": tuple(row.get("finish", ())), "paper": Paper(**row["paper"])}
+    return Sample(**{**held, **made})
 
 
 def open_run(path: Path, config: Mapping[str, Any], device: str, verb: str = "rl") -> Run:

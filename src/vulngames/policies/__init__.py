@@ -65,12 +65,49 @@ def load(name: str, game: Game[Any], sampling: Sampling = Sampling()) -> Policy 
     return load_hf(name, sampling)
 
 
+def check_policy(name: str, game: Game[Any]) -> None:
+    """Whether `load` can load it, as far as can be told without loading it.
+
+    Raises:
+        UserError: as `load`.
+    """
+    kind, rest = split_name(name)
+    if kind == "script":
+        choose("script", rest, game.scripts)
+    elif kind == "api":
+        from vulngames.policies.api import APIPolicy
+
+        APIPolicy.parse(rest)
+    else:
+        model_source(name)
+
+
+def device_of(name: str) -> str:
+    """Where a policy runs: `cuda` or `cpu`, or `api` for one behind an endpoint, or `none` for a script.
+
+    Raises:
+        UserError: no such form, or no torch for a local one.
+    """
+    elsewhere = {"api": "api", "script": "none"}.get(split_name(name)[0])
+    if elsewhere is not None:
+        return elsewhere
+    need("torch", "train")
+    need("transformers", "train")
+    from vulngames.policies.hf import device
+
+    return device()
+
+
 def is_small(name: str) -> bool:
-    """Whether a local policy is the built-in one or of its size: weights on this disk, of at most 50 MB.
+    """Whether a policy is a script, the built-in one, or a local one of its size: weights on this disk, of at most
+    50 MB.
 
     Raises:
         UserError: as `model_source`.
     """
+    kind, _ = split_name(name)
+    if kind in ("api", "script"):
+        return kind == "script"
     path = Path(model_source(name))
     weights = (*path.glob("*.safetensors"), *path.glob("*.bin"))
     return path.is_dir() and sum(file.stat().st_size for file in weights) <= 50_000_000
@@ -100,16 +137,10 @@ def check_game(name: str, judge: str | None, parameters: Mapping[str, Any]) -> N
     games.make(name, **parameters)
     if judge is None:
         return
-    games.make(name, judge=judge_by_rule)
-    kind, rest = split_name(judge)
-    if kind == "script":
+    game = games.make(name, judge=judge_by_rule)
+    if split_name(judge)[0] == "script":
         raise UserError(f"judge {judge!r} is a script; valid: tiny, hf:PATH_OR_ID, api:MODEL@URL")
-    if kind == "api":
-        from vulngames.policies.api import APIPolicy
-
-        APIPolicy.parse(rest)
-    else:
-        model_source(judge)
+    check_policy(judge, game)
 
 
 def model_source(name: str) -> str:

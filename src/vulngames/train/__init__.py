@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from vulngames.runs import Run
 from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig
+from vulngames.types import Game, Sample
 
 
 def carry_out(config: TrainConfig | SFTConfig | ExamConfig, out: Path, on_step: Callable[[int, int], object]) -> Run:
@@ -27,3 +29,10 @@ def carry_out(config: TrainConfig | SFTConfig | ExamConfig, out: Path, on_step: 
     from vulngames.train.exam import exam
 
     return exam(config, out, on_step)
+
+
+def record(out: Path, config: Mapping[str, Any], draw: Callable[[], tuple[Game[Any], list[Sample]]]) -> Run:
+    """As `vulngames.train.exam.record`."""
+    from vulngames.train.exam import record
+
+    return record(out, config, draw)
