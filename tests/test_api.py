@@ -488,6 +488,20 @@ def test_what_an_endpoint_refuses_can_be_left_out(endpoint: Endpoint, name: str)
     assert endpoint.asked[-1].keys() == left
 
 
+FORMS = [
+    {"error": {"message": "unknown field: seed"}},
+    {"error": {"code": "unknown_parameter", "param": "seed"}},
+    {"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]},
+    {"message": "unknown field: seed"},
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_refused_is_found_in_every_form_of_complaint(endpoint: Endpoint, form: Any) -> None:
+    endpoint.answer = lambda number, asked: (422, {}, json.dumps(form).encode())
+    assert endpoint.write()[0].error.endswith("; to leave it out, put #omit=seed behind the URL")
+
+
 def test_of_temperature_and_top_p_together_top_p_is_the_one_to_leave_out(endpoint: Endpoint) -> None:
     message = "temperature and top_p cannot both be specified"
     endpoint.answer = lambda number, asked: (400, {}, json.dumps({"error": {"message": message}}).encode())
@@ -536,8 +550,15 @@ def test_where_the_first_requests_all_fail_no_more_are_sent(
     endpoint.answer = lambda number, asked: (status, {}, json.dumps(body).encode())
     with pytest.raises(UserError) as stopped:
         endpoint.write(2000, attempts=2)
-    assert said in str(stopped.value) and "the first 8 requests all failed" in str(stopped.value)
+    assert said in str(stopped.value) and "no request succeeded, and 8 failed alike" in str(stopped.value)
     assert "\n" not in str(stopped.value) and len(endpoint.asked) < 60
+
+
+def test_a_first_failure_of_another_kind_does_not_hide_that_all_is_in_vain(endpoint: Endpoint) -> None:
+    endpoint.answer = lambda number, asked: (404 if number else 400, {}, b"")
+    with pytest.raises(UserError, match=r"no more are sent: .* answered 404"):
+        endpoint.write(2000, concurrency=1)
+    assert len(endpoint.asked) < 30
 
 
 def test_failures_are_counted_over_batches(endpoint: Endpoint) -> None:
@@ -571,6 +592,8 @@ def test_a_refusal_is_named_once_on_the_terminal(endpoint: Endpoint, vulngames: 
         assert done.returncode == 2
         assert (done.stdout + done.stderr).count("Unsupported parameter") == 1
         assert len(done.stderr.strip().splitlines()) == 1
+    shown = vulngames("play", "proxy-v1", "--policy", f"api:m@{endpoint.url}/v1", "--n", "3").stdout
+    assert shown.count("Unsupported parameter") == 1 and shown.count("not scored") == 3
     done = vulngames(*command[:3], f"api:m@{endpoint.url}/v1/chat/completions#omit=seed", "--n", "3", "--json")
     assert json.loads(done.stdout)["failed"] == 0
 

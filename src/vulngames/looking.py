@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -121,10 +121,14 @@ def games_table(rows: Sequence[Mapping[str, str]]) -> None:
 
 def show_samples(game: Game[Any], samples: Sequence[Sample]) -> None:
     """Prompt, texts, both pays and the verdict of each sample, one panel each."""
+    reasons = set[str]()
     for sample in samples:
+        # A refusal that all samples met is told once.
+        shown = replace(sample, error="as above") if sample.error in reasons else sample
+        reasons |= {sample.error} - {""}
         wrote = "\n".join(f"[bold]{_how(sample, i)}[/] {escape(text)}" for i, text in enumerate(sample.texts))
         cue = f" ({sample.cue})" if sample.cue else ""
-        body = f"[dim]{escape(sample.prompt)}[/]\n\n{wrote}\n\n{_paid(sample)}"
+        body = f"[dim]{escape(sample.prompt)}[/]\n\n{wrote}\n\n{_paid(shown)}"
         _out.print(Panel(body, title=f"{game.id}{cue}", title_align="left", border_style=_colour(sample)))
 
 

@@ -33,7 +33,7 @@ FORM = (
 )
 _LONGEST_WAIT_S = 60.0
 _LARGEST_ANSWER_BYTES = 64 << 20
-# Requests that fail alike before anything has succeeded: no other will do better.
+# Requests that fail alike, one after the other, before anything has succeeded: no other will do better.
 _FUTILE = 8
 # Characters of an error, and of what an endpoint says in it.
 _LONGEST_ERROR, _LONGEST_COMPLAINT = 300, 160
@@ -92,7 +92,7 @@ class APIPolicy:
     omit: tuple[str, ...] = ()
     _limit: str = field(default="max_tokens", init=False, repr=False)
     _heard: bool = field(default=False, init=False, repr=False)
-    _failures: list[str] = field(default_factory=list, init=False, repr=False)
+    _failed_alike: tuple[str, int] = field(default=("", 0), init=False, repr=False)
 
     @classmethod
     def parse(cls, model_at_url: str, sampling: Sampling = Sampling()) -> APIPolicy:
@@ -127,8 +127,8 @@ class APIPolicy:
         """One reply a conversation, in order. Each request carries a seed of its own, so that equal prompts differ.
 
         Raises:
-            UserError: a key, a proxy or a file of certificates that cannot be used, or the first requests of this
-                policy all failed alike, so that no more are sent.
+            UserError: a key, a proxy or a file of certificates that cannot be used; or no request of this policy has
+                succeeded and several in a row failed alike, so that no more are sent.
         """
         seeds = [seed_of("api", seed, i) for i in range(len(conversations))]
         # The client closes first: after an interrupt, requests under way end and none is tried again.
@@ -163,13 +163,14 @@ class APIPolicy:
         """A reply that could not be had.
 
         Raises:
-            UserError: none could so far, and for the same reason.
+            UserError: none could so far, and the last ones for the same reason.
         """
         error = _one_line(reason)[:_LONGEST_ERROR]
-        if finish == "stop" and not self._heard and len(self._failures) < _FUTILE:
-            self._failures.append(error)
-        if not self._heard and self._failures == [error] * _FUTILE:
-            raise UserError(f"the first {_FUTILE} requests all failed, so no more are sent: {error}")
+        if finish == "stop" and not self._heard:
+            last, times = self._failed_alike
+            self._failed_alike = error, times + 1 if error == last else 1
+            if times + 1 >= _FUTILE and error == last:
+                raise UserError(f"no request succeeded, and {_FUTILE} failed alike, so no more are sent: {error}")
         return Reply("", error=error, finish=finish)
 
     def _request(self, conversation: Conversation, turn: Turn, seed: int) -> dict[str, Json]:
@@ -280,8 +281,13 @@ def _complaint(body: bytes) -> str:
         return ""
     match answer:
         case {"error": {"message": str(said)}} | {"error": str(said)} | {"message": str(said)} | {"detail": str(said)}:
-            return f": {_one_line(_masked(said))[:_LONGEST_COMPLAINT]}"
-    return ""
+            pass
+        # Such as a list of the fields that a server does not take.
+        case {"error": dict() | list() as form} | {"detail": dict() | list() as form} if form:
+            said = json.dumps(form)
+        case _:
+            return ""
+    return f": {_one_line(_masked(said))[:_LONGEST_COMPLAINT]}"
 
 
 def _read(body: bytes) -> Reply:
