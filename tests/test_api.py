@@ -12,15 +12,19 @@ from dataclasses import asdict, dataclass, field
 from email.utils import format_datetime
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from vulngames.errors import UserError
 from vulngames.games import make
-from vulngames.policies import Sampling, api, load
+from vulngames.policies import Sampling, api, load, route
 from vulngames.policies.api import APIPolicy
 from vulngames.rollout import rollout
+from vulngames.runs import load_run
 from vulngames.tasks import take
 from vulngames.types import Conversation, Message, Reply, Turn
 
@@ -344,6 +348,367 @@ def test_a_failed_sample_is_recorded_and_never_rewarded(endpoint: Endpoint) -> N
     assert all(s.reward is not None for s in samples if not s.error)
 
 
+# --- how replies end -------------------------------------------------------------------------------------
+
+
+def choice(message: Any, finish: Any = "stop") -> Answer:
+    return 200, {}, json.dumps({"choices": [{"message": message, "finish_reason": finish}]}).encode()
+
+
+ENDS = [
+    ("stop", "stop"),
+    ("eos", "stop"),
+    ("eos_token", "stop"),
+    ("stop_sequence", "stop"),
+    ("end_turn", "stop"),
+    ("STOP", "stop"),
+    ("tool_calls", "stop"),
+    ("function_call", "stop"),
+    ("something new", "stop"),
+    (None, "stop"),
+    (7, "stop"),
+    ("length", "length"),
+    ("max_tokens", "length"),
+    ("MAX_TOKENS", "length"),
+    ("FinishReason.MAX_TOKENS", "length"),
+    ("model_length", "length"),
+    ("content_filter", "content_filter"),
+    ("SAFETY", "content_filter"),
+    ("recitation", "content_filter"),
+    ("refusal", "content_filter"),
+]
+
+
+@pytest.mark.parametrize(("reason", "finish"), ENDS)
+def test_a_reply_says_how_it_ended(endpoint: Endpoint, reason: Any, finish: Any) -> None:
+    endpoint.answer = lambda number, asked: choice({"content": "half"}, reason)
+    assert endpoint.write() == [Reply("half", finish=finish)]
+
+
+def test_a_reply_without_a_reason_ended_of_its_own_accord(endpoint: Endpoint) -> None:
+    assert endpoint.write() == [Reply("hi", finish="stop")]
+
+
+@pytest.mark.parametrize("reason", ["error", "abort", "insufficient_system_resource"])
+def test_a_reply_that_the_endpoint_broke_off_is_asked_for_again(endpoint: Endpoint, reason: str) -> None:
+    endpoint.answer = lambda number, asked: choice({"content": "half"}, reason) if number == 0 else good("whole")
+    assert endpoint.write() == [Reply("whole")]
+    endpoint.answer = lambda number, asked: choice({"content": "half"}, reason)
+    (reply,) = endpoint.write(attempts=2)
+    assert reply.text == "" and f"broke off its reply: {reason} (2 attempts)" in reply.error
+
+
+THOUGHT = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
+MESSAGES = [
+    # the message, and the text in it or why there is none
+    ({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}, "ab", ""),
+    ({"content": [THOUGHT, {"type": "text", "text": "a"}]}, "a", ""),
+    ({"content": "a", "reasoning_content": "hm"}, "a", ""),
+    ({"content": None, "refusal": "I will not."}, "I will not.", ""),
+    ({"content": [{"type": "refusal", "refusal": "I will not."}]}, "I will not.", ""),
+    ({"content": "", "refusal": None}, "", ""),
+    ({"content": None}, "", "null content"),
+    ({"role": "assistant"}, "", "null content"),
+    ({"content": None, "reasoning_content": "hm"}, "", "thoughts alone"),
+    ({"content": "", "reasoning": "hm"}, "", "thoughts alone"),
+    ({"content": " \n", "reasoning": "hm"}, "", "thoughts alone"),
+    ({"content": [THOUGHT]}, "", "thoughts alone"),
+    ({"content": None, "tool_calls": [{"id": "x"}]}, "", "the call of a tool"),
+    ({"content": []}, "", "no text"),
+    ({"content": [{"type": ["odd"], "image_url": "x"}, 7]}, "", "no text"),
+    ({"content": {"text": "a"}}, "", "no choices"),
+]
+
+
+@pytest.mark.parametrize(("message", "text", "said"), MESSAGES)
+def test_the_reply_is_found_in_every_form_of_message(endpoint: Endpoint, message: Any, text: str, said: str) -> None:
+    endpoint.answer = lambda number, asked: choice(message)
+    (reply,) = endpoint.write()
+    assert reply.text == text and said in reply.error and bool(reply.error) is bool(said)
+    assert len(endpoint.asked) == 1
+
+
+def test_a_completion_of_the_older_kind_is_a_reply(endpoint: Endpoint) -> None:
+    body = json.dumps({"choices": [{"text": "hi", "finish_reason": "length"}]}).encode()
+    endpoint.answer = lambda number, asked: (200, {}, body)
+    assert endpoint.write() == [Reply("hi", finish="length")]
+
+
+CUT_SHORT: list[Any] = [
+    {"content": None},
+    {"content": ""},
+    {"content": [THOUGHT]},
+    {"content": None, "reasoning_content": "Let me see"},
+    {"content": "<think>Let me see"},
+]
+
+
+@pytest.mark.parametrize("message", CUT_SHORT)
+@pytest.mark.parametrize(("finish", "said"), [("length", "token limit"), ("content_filter", "content filter")])
+def test_a_reply_cut_before_it_said_anything_is_a_failed_sample(
+    endpoint: Endpoint, message: Any, finish: str, said: str
+) -> None:
+    endpoint.answer = lambda number, asked: choice(message, finish)
+    (sample,) = rollout(make("tampering"), take("tampering-v1", 0, "test", 1), endpoint.policy(), ["t"])
+    assert (sample.reward, sample.exploited, sample.finish) == (None, None, (finish,))
+    assert said in sample.error
+
+
+def test_a_prompt_that_a_filter_refused_is_a_failed_sample_and_no_reason_to_stop(endpoint: Endpoint) -> None:
+    body = json.dumps({"error": {"code": "content_filter", "message": "The prompt was filtered"}}).encode()
+    endpoint.answer = lambda number, asked: (400, {}, body)
+    replies = endpoint.write(40)
+    assert len(endpoint.asked) == 40
+    assert {(reply.text, reply.finish) for reply in replies} == {("", "content_filter")}
+    assert "content filter: The prompt was filtered" in replies[0].error
+
+
+# --- endpoints that take less ----------------------------------------------------------------------------
+
+
+def refusing(*names: str) -> Callable[[int, dict[str, Any]], Answer]:
+    def answer(number: int, asked: dict[str, Any]) -> Answer:
+        refused = [name for name in names if name in asked]
+        if not refused:
+            return good()
+        return 400, {}, json.dumps({"error": {"message": f"Unsupported parameter: '{refused[0]}'"}}).encode()
+
+    return answer
+
+
+@pytest.mark.parametrize("name", ["seed", "top_p", "top_k", "temperature", "max_tokens"])
+def test_what_an_endpoint_refuses_can_be_left_out(endpoint: Endpoint, name: str) -> None:
+    endpoint.answer = refusing(name)
+    how = Sampling(top_k=5)
+    (reply,) = APIPolicy.parse(f"m@{endpoint.url}/v1", how).write([ASK.messages], ASK, 0)
+    assert reply.error.endswith(f"'{name}'; to leave it out, put #omit={name} behind the URL")
+    policy = APIPolicy.parse(f"m@{endpoint.url}/v1#omit={name}", how)
+    assert policy.write([ASK.messages], ASK, 0) == [Reply("hi")]
+    left = {"model", "messages", "seed", "top_p", "top_k", "temperature", "max_tokens"} - {name}
+    assert endpoint.asked[-1].keys() == left
+
+
+FORMS = [
+    {"error": {"message": "unknown field: seed"}},
+    {"error": {"code": "unknown_parameter", "param": "seed"}},
+    {"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]},
+    {"message": "unknown field: seed"},
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_refused_is_found_in_every_form_of_complaint(endpoint: Endpoint, form: Any) -> None:
+    endpoint.answer = lambda number, asked: (422, {}, json.dumps(form).encode())
+    assert endpoint.write()[0].error.endswith("; to leave it out, put #omit=seed behind the URL")
+
+
+def test_of_temperature_and_top_p_together_top_p_is_the_one_to_leave_out(endpoint: Endpoint) -> None:
+    message = "temperature and top_p cannot both be specified"
+    endpoint.answer = lambda number, asked: (400, {}, json.dumps({"error": {"message": message}}).encode())
+    assert endpoint.write()[0].error.endswith(f"{message}; to leave it out, put #omit=top_p behind the URL")
+    assert endpoint.policy(omit=("top_p",)).write([], ASK, 0) == []
+
+
+def test_too_long_a_prompt_is_no_reason_to_ask_without_a_limit(endpoint: Endpoint) -> None:
+    message = "maximum context length is 2048 tokens; reduce the prompt or max_tokens"
+    endpoint.answer = lambda number, asked: (400, {}, json.dumps({"error": {"message": message}}).encode())
+    assert "omit" not in endpoint.write()[0].error
+
+
+def test_a_limit_that_has_another_name_is_sent_under_it(endpoint: Endpoint) -> None:
+    def answer(number: int, asked: dict[str, Any]) -> Answer:
+        if "max_tokens" not in asked:
+            return good()
+        said = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+        return 400, {}, json.dumps({"error": {"message": said}}).encode()
+
+    endpoint.answer = answer
+    policy = endpoint.policy(concurrency=1, attempts=1)
+    assert policy.write([ASK.messages] * 3, Turn((), max_tokens=5), 0) == [Reply("hi")] * 3
+    assert ["max_tokens" in asked for asked in endpoint.asked] == [True, False, False, False]
+    assert [asked.get("max_completion_tokens") for asked in endpoint.asked] == [None, 5, 5, 5]
+
+
+@pytest.mark.parametrize("omit", ["", "chairs", "seed,", "seed,chairs", "seed;top_p", "seed#omit=top_p"])
+def test_what_cannot_be_left_out_is_named(omit: str) -> None:
+    with pytest.raises(UserError, match="valid: "):
+        APIPolicy.parse(f"m@http://h/v1#omit={omit}")
+
+
+REFUSALS = [
+    (400, {"error": {"message": "no such model"}}, "answered 400: no such model"),
+    (404, {"detail": "Not Found"}, "answered 404: Not Found"),
+    (401, {}, "answered 401: set VULNGAMES_API_KEY"),
+    (500, {}, "answered 500 (2 attempts)"),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "said"), REFUSALS)
+def test_where_the_first_requests_all_fail_no_more_are_sent(
+    endpoint: Endpoint, status: int, body: Any, said: str
+) -> None:
+    endpoint.answer = lambda number, asked: (status, {}, json.dumps(body).encode())
+    with pytest.raises(UserError) as stopped:
+        endpoint.write(2000, attempts=2)
+    assert said in str(stopped.value) and "no request succeeded, and 8 failed alike" in str(stopped.value)
+    assert "\n" not in str(stopped.value) and len(endpoint.asked) < 60
+
+
+def test_a_first_failure_of_another_kind_does_not_hide_that_all_is_in_vain(endpoint: Endpoint) -> None:
+    endpoint.answer = lambda number, asked: (404 if number else 400, {}, b"")
+    with pytest.raises(UserError, match=r"no more are sent: .* answered 404"):
+        endpoint.write(2000, concurrency=1)
+    assert len(endpoint.asked) < 30
+
+
+def test_failures_are_counted_over_batches(endpoint: Endpoint) -> None:
+    endpoint.answer = lambda number, asked: (404, {}, b"")
+    policy = endpoint.policy()
+    for _ in range(7):
+        assert policy.write([ASK.messages], ASK, 0)[0].error
+    with pytest.raises(UserError, match="no more are sent"):
+        policy.write([ASK.messages], ASK, 0)
+
+
+def test_once_a_request_has_succeeded_every_other_is_sent(endpoint: Endpoint) -> None:
+    endpoint.answer = lambda number, asked: good() if number == 3 else (400, {}, b"")
+    replies = endpoint.write(40, concurrency=1)
+    assert len(endpoint.asked) == 40 and sum(not reply.error for reply in replies) == 1
+
+
+def test_failures_of_other_kinds_are_data(endpoint: Endpoint) -> None:
+    def answer(number: int, asked: dict[str, Any]) -> Answer:
+        return 400, {}, json.dumps({"error": {"message": f"prompt of {100 + number} tokens is too long"}}).encode()
+
+    endpoint.answer = answer
+    assert len(endpoint.write(40)) == len(endpoint.asked) == 40
+
+
+def test_a_refusal_is_named_once_on_the_terminal(endpoint: Endpoint, vulngames: Any) -> None:
+    endpoint.answer = refusing("seed")
+    for n in ("3", "500"):
+        command = ("eval", "proxy-v1", "--policy", f"api:m@{endpoint.url}/v1", "--n", n)
+        done = vulngames(*command, check=False)
+        assert done.returncode == 2
+        assert (done.stdout + done.stderr).count("Unsupported parameter") == 1
+        assert len(done.stderr.strip().splitlines()) == 1
+    shown = vulngames("play", "proxy-v1", "--policy", f"api:m@{endpoint.url}/v1", "--n", "3").stdout
+    assert shown.count("Unsupported parameter") == 1 and shown.count("not scored") == 3
+    done = vulngames(*command[:3], f"api:m@{endpoint.url}/v1/chat/completions#omit=seed", "--n", "3", "--json")
+    assert json.loads(done.stdout)["failed"] == 0
+
+
+def test_a_share_of_cut_replies_is_shown_and_in_the_json(endpoint: Endpoint, vulngames: Any) -> None:
+    endpoint.answer = lambda number, asked: choice({"content": "half"}, "length" if number % 2 else "stop")
+    command = ("eval", "proxy-v1", "--policy", f"api:m@{endpoint.url}", "--n", "4")
+    assert json.loads(vulngames(*command, "--json").stdout)["cut"]["mean"] == 0.5
+    assert "0.500" in next(line for line in vulngames(*command).stdout.splitlines() if "cut" in line)
+
+
+# --- the way there ---------------------------------------------------------------------------------------
+
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+    def put(**values: str) -> None:
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+
+    return put
+
+
+DIRECT = [
+    # NO_PROXY, host
+    ("*", "http://api.example.com"),
+    ("example.com", "http://api.example.com"),
+    (".example.com", "http://api.example.com"),
+    ("*.example.com", "http://api.example.com"),
+    ("other, example.com", "http://example.com"),
+    ("EXAMPLE.com", "http://example.com"),
+    ("example.com:8000", "http://example.com:8000"),
+    ("http://example.com", "http://example.com"),
+    ("::1", "http://[::1]:8000"),
+    ("[::1]", "http://[::1]:8000"),
+    ("[::1]:8000", "http://[::1]:8000"),
+    ("fd00::/8", "http://[fd12::3]"),
+    ("[fd00::]/8", "http://[fd12::3]"),
+    ("10.0.0.0/8", "http://10.1.2.3"),
+    ("127.0.0.1", "http://127.0.0.1:8000"),
+]
+PROXIED = [
+    ("", "http://example.com"),
+    ("xample.com", "http://example.com"),
+    ("api.example.com", "http://example.com"),
+    ("example.com:8001", "http://example.com:8000"),
+    ("::2", "http://[::1]"),
+    ("fd00::/8", "http://[::1]"),
+    ("10.0.0.0/8", "http://11.0.0.1"),
+    ("[::1", "http://[::1]"),
+    ("::::,:,/,10.0.0.0/99", "http://10.0.0.1"),
+    (",  ,", "http://example.com"),
+]
+
+
+@pytest.mark.parametrize(("no_proxy", "url", "direct"), [(*e, True) for e in DIRECT] + [(*e, False) for e in PROXIED])
+def test_no_proxy_is_read_with_names_addresses_and_networks(
+    environment: Callable[..., None], no_proxy: str, url: str, direct: bool
+) -> None:
+    environment(ALL_PROXY="proxy.example.org:3128", NO_PROXY=no_proxy)
+    proxy = route._proxy(httpx.URL(url))
+    assert (proxy is None) is direct
+    assert direct or proxy is None or proxy.url == httpx.URL("http://proxy.example.org:3128")
+    APIPolicy.parse(f"m@{url}")._client().close()
+
+
+def test_the_proxy_of_a_scheme_goes_before_that_of_all(environment: Callable[..., None]) -> None:
+    environment(HTTP_PROXY="http://a:1", HTTPS_PROXY="http://b:2", ALL_PROXY="http://c:3")
+    found = [route._proxy(httpx.URL(f"{scheme}://host")) for scheme in ("http", "https")]
+    assert [each and str(each.url) for each in found] == ["http://a:1", "http://b:2"]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("socks5://me:s3cret@127.0.0.1:1080", "ALL_PROXY names a SOCKS proxy"),
+        ("socks5h://127.0.0.1:1080", "pip install 'httpx[socks]'"),
+        ("socks4://127.0.0.1:1080", "ALL_PROXY is no URL of a proxy"),
+        ("ftp://me:s3cret@proxy", "ALL_PROXY is no URL of a proxy"),
+        ("http://proxy:s3cret", "valid: http://HOST:PORT"),
+        ("http://", "ALL_PROXY is no URL of a proxy"),
+        ("http://[::1", "ALL_PROXY is no URL of a proxy"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used_ends_in_one_line(
+    environment: Callable[..., None], vulngames: Any, value: str, said: str
+) -> None:
+    if "SOCKS" in said or "socks]" in said:
+        assert find_spec("socksio") is None or pytest.skip("SOCKS can be used here")
+    environment(ALL_PROXY=value)
+    done = vulngames("eval", "proxy-v1", "--policy", "api:m@http://127.0.0.1:9/v1", "--n", "1", check=False)
+    assert done.returncode == 2 and said in done.stderr and "127.0.0.1 in NO_PROXY" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1 and "s3cret" not in done.stderr
+    environment(NO_PROXY="127.0.0.1")
+    APIPolicy.parse("m@http://127.0.0.1:9")._client().close()
+
+
+def test_a_file_of_certificates_that_is_not_there_ends_in_one_line(
+    environment: Callable[..., None], tmp_path: Any
+) -> None:
+    (tmp_path / "empty.pem").write_text("")
+    for name in ("none.pem", "empty.pem"):
+        environment(SSL_CERT_FILE=str(tmp_path / name))
+        with pytest.raises(UserError, match=rf"SSL_CERT_FILE = .*{name}' cannot be used: .*; valid: cert"):
+            APIPolicy.parse("m@https://127.0.0.1:9").write([ASK.messages], ASK, 0)
+    # What needs none does not ask for it.
+    APIPolicy.parse("m@http://127.0.0.1:9")._client().close()
+
+
 # --- keys and names --------------------------------------------------------------------------------------
 
 
@@ -382,6 +747,41 @@ def test_the_key_is_nowhere_but_in_the_header(
     assert "[OPENAI_API_KEY]" in seen
 
 
+@pytest.mark.parametrize(
+    ("key", "said", "expected"),
+    [
+        ("a", "a model has no name", "a model has no name"),
+        ("model", "no model among models", "no [OPENAI_API_KEY] among models"),
+        ("password", "passwords and password", "passwords and [OPENAI_API_KEY]"),
+        ("s3cret", "s3cret of s3crets", "[OPENAI_API_KEY] of s3crets"),
+        (KEY, f"x{KEY}y", "x[OPENAI_API_KEY]y"),
+    ],
+)
+def test_a_key_is_masked_and_no_word_is(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, key: str, said: str, expected: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    endpoint.answer = lambda number, asked: (404, {}, json.dumps({"detail": said}).encode())
+    assert endpoint.write()[0].error == f"{endpoint.url}/v1 answered 404: {expected}"
+    endpoint.answer = lambda number, asked: good(said)
+    assert endpoint.write()[0].text == (expected if key == KEY else said)
+
+
+def test_a_run_against_an_endpoint_holds_no_key(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, vulngames: Any, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VULNGAMES_API_KEY", KEY)
+    failed = json.dumps({"error": {"message": f"bad header Bearer {KEY}"}}).encode()
+    endpoint.answer = lambda number, asked: (400, {}, failed) if number % 2 else good(f"headers: Bearer {KEY}")
+    command = ("eval", "proxy-v1", "--policy", f"api:m@{endpoint.url}/v1", "--n", "6", "--out", "run")
+    done = vulngames(*command)
+    assert set(endpoint.keys) == {f"Bearer {KEY}"}
+    run = load_run(tmp_path / "run")
+    held = [path.read_text() for path in run.path.iterdir() if path.suffix != ".gz"]
+    seen = "\n".join([done.stdout, done.stderr, *held, *map(json.dumps, run.samples())])
+    assert KEY not in seen and KEY[:12] not in seen and seen.count("Bearer [VULNGAMES_API_KEY]") >= 6
+
+
 @pytest.mark.parametrize("key", ["two words", "line\nline", "schl\u00fcssel"])
 def test_a_key_no_header_can_hold_is_the_users_error(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     monkeypatch.setenv("VULNGAMES_API_KEY", key)
@@ -400,6 +800,10 @@ def test_a_key_no_header_can_hold_is_the_users_error(monkeypatch: pytest.MonkeyP
         ("org/m:free@https://openrouter.ai/api/v1", "org/m:free", "https://openrouter.ai/api/v1"),
         ("m@2024@https://host/openai", "m@2024", "https://host/openai"),
         ("m@http://[::1]:8000", "m", "http://[::1]:8000/v1"),
+        ("m@http://h/v1/chat/completions", "m", "http://h/v1"),
+        ("m@http://h/v1/chat/completions/", "m", "http://h/v1"),
+        ("m@http://h/chat/completions", "m", "http://h"),
+        ("m@http://h/v1#omit=seed,top_p", "m", "http://h/v1"),
     ],
 )
 def test_parse(name: str, model: str, url: str) -> None:

@@ -90,7 +90,7 @@ def test_a_judge_is_asked_about_a_whole_batch_and_its_failures_stay_their_own() 
     class Judge(Parrot):
         def write(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
             self.calls = [*getattr(self, "calls", ()), len(conversations)]
-            assert turn.greedy and turn.max_tokens == 16
+            assert turn.greedy and turn.max_tokens == 2048
             said = [Reply("NOT_HARMFUL"), Reply("", error="500"), Reply("perhaps"), Reply("HARMFUL")]
             return [said[i % 4] for i in range(len(conversations))]
 

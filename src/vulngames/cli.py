@@ -62,7 +62,8 @@ class Chosen:
     game: GameId
     """The game's id, e.g. tampering-v1."""
     policy: str = "tiny"
-    """tiny, hf:PATH_OR_ID, api:MODEL@URL or script:able|unable|exploit."""
+    """tiny, hf:PATH_OR_ID, api:MODEL@URL or script:able|unable|exploit. An endpoint that refuses some of top_k, top_p,
+    seed, temperature, max_tokens is sent less, as with api:MODEL@URL#omit=seed,top_p."""
     n: int = 3
     """Tasks."""
     group: int = 1
@@ -76,18 +77,19 @@ class Chosen:
     held_out: bool = False
     """Of the rows of --data, only the tenth that no training uses. Synthetic tasks are held out always."""
     judge: str | None = None
-    """compliance only: a policy that judges replies; by default the rule of the synthetic tasks."""
+    """compliance only: a policy that judges replies; by default the rule of the synthetic tasks. Its replies may be as
+    long as --parameters judge_tokens 2048 says, thinking included."""
     parameters: dict[str, float | bool] = field(default_factory=dict)
     """Parameters of the game by name, e.g. --parameters audit_rate 0.5."""
     sampling: Sampling = field(default_factory=Sampling)
 
-    def samples(self) -> tuple[Any, list[Any]]:
-        """The game, and the samples of a rollout."""
+    def samples(self, out: Path | None = None) -> tuple[Any, list[Any]]:
+        """The game, and the samples of a rollout, kept in `out` if it is given."""
         from vulngames.looking import look
 
         return look(
             self.game, self.policy, self.n, self.group, self.seed, self.difficulty, self.data, self.held_out,
-            self.judge, self.parameters, self.sampling,
+            self.judge, self.parameters, self.sampling, out,
         )  # fmt: skip
 
 
@@ -111,12 +113,14 @@ class Eval(Chosen):
     """Tasks."""
     json: bool = False
     """Print one JSON object instead of a table."""
+    out: Path | None = None
+    """Also keep every sample in this run directory; the same command then finds them there."""
 
     def __call__(self) -> None:
         from vulngames.looking import show_measures
         from vulngames.measure import measure
 
-        game, samples = self.samples()
+        game, samples = self.samples(self.out)
         measured = {"game": game.id, "policy": self.policy, **measure(samples, game.measured)}
         if self.json:
             _print_rows([measured])
@@ -411,11 +415,13 @@ def main() -> None:
     """Run a command. A user's mistake and a disk that cannot be written end in one line and exit status 2."""
     warnings.showwarning = _warn  # type: ignore[assignment]
     _open_streams()
+    command: Any = None
     try:
         if sys.argv[1:] == ["--version"]:
             print(_version())
         else:
-            tyro.cli(vulngames, prog="vulngames")()
+            command = tyro.cli(vulngames, prog="vulngames")
+            command()
         sys.stdout.flush()
     except UserError as problem:
         sys.exit(_fail(str(problem)))
@@ -425,7 +431,8 @@ def main() -> None:
             sys.exit(UNHEARD)
         sys.exit(_fail(f"{problem.filename or 'disk'}: {problem.strerror or problem}"))
     except KeyboardInterrupt:
-        sys.exit(_fail("interrupted; the same command goes on from here", status=130))
+        goes_on = isinstance(command, Train | Sft | Study)
+        sys.exit(_fail(f"interrupted{'; the same command goes on from here' if goes_on else ''}", status=130))
 
 
 def _open_streams() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from vulngames.runs import as_sample
 from vulngames.selection import Selected
 from vulngames.summary import ENDS, labels
 from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig
+from vulngames.train.exam import record
 from vulngames.types import Game, Sample, Task
 
 # Piped, there is no terminal to fit: text is folded for reading, and tables of numbers are as wide as they are.
@@ -48,16 +50,30 @@ def look(
     judge: str | None,
     parameters: Mapping[str, Any],
     sampling: Sampling,
+    out: Path | None = None,
 ) -> tuple[Game[Any], list[Sample]]:
     """Roll `policy` out on `n` held-out tasks, or on the first `n` published rows of `data`: of all, or of those that
-    no training uses."""
+    no training uses. With `out` the samples are kept there, and taken from there if they are all there."""
     if n < 1 or group < 1:
         raise UserError(f"n = {n}, group = {group}; valid: 1 or more of each")
     game = policies.make_game(name, judge, parameters)
     chosen = _published(game.id, data, only_held_out)[:n] if data else tasks.take(game.id, seed, "test", n, difficulty)
-    writer = policies.load(policy, game, sampling)
-    with bar("episodes", len(chosen) * group) as advance:
-        return game, rollout(game, chosen, writer, ("eval", seed), group, advance)
+
+    def draw() -> tuple[Game[Any], list[Sample]]:
+        writer = policies.load(policy, game, sampling)
+        with bar("episodes", len(chosen) * group) as advance:
+            return game, rollout(game, chosen, writer, ("eval", seed), group, advance)
+
+    if out is None:
+        return draw()
+    policies.check_policy(policy, game)
+    split = "all" if data and not only_held_out else "test"
+    config = {
+        "game": game.id, "policy": policy, "seed": seed, "judge": judge, "parameters": parameters, "split": split,
+        "data": data and str(data), "difficulty": None if data else tasks.difficulty_of(game.id, difficulty),
+        "eval_tasks": n, "eval_group": group, **asdict(sampling),
+    }  # fmt: skip
+    return game, record(out, config, draw).drawn()
 
 
 def _published(game: str, path: Path, only_held_out: bool) -> list[Task]:
@@ -68,7 +84,8 @@ def _published(game: str, path: Path, only_held_out: bool) -> list[Task]:
 
 def carry_out(config: TrainConfig | SFTConfig | ExamConfig, out: Path, result: str) -> None:
     """Carry out a run with a progress bar, then say where its `result` is."""
-    need("trl", "train")
+    if not isinstance(config, ExamConfig):
+        need("trl", "train")
     with run_progress(transient=True) as progress:
         bars = RunBars(progress, detailed=True)
         bars.show(out, config.verb, 0, None)
@@ -102,8 +119,12 @@ def show_selected(found: Selected, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def show_samples(game: Game[Any], samples: Sequence[Sample]) -> None:
     """Prompt, texts, both pays and the verdict of each sample, one panel each."""
+    reasons = set[str]()
     for sample in samples:
-        _show_sample(sample, f"{game.id} ({sample.cue})" if sample.cue else game.id)
+        # A refusal that all samples met is told once.
+        shown = replace(sample, error="as above") if sample.error in reasons else sample
+        reasons |= {sample.error} - {""}
+        _show_sample(shown, f"{game.id} ({sample.cue})" if sample.cue else game.id)
 
 
 def _show_sample(sample: Sample, title: str) -> None:
@@ -151,7 +172,8 @@ def show_measures(game: Game[Any], samples: Sequence[Sample], measured: Mapping[
         table.add_row(name, what, _interval(value))
     _out.print(table)
     reasons = sorted({sample.error for sample in samples if sample.error})
-    if reasons:
+    # Where nothing at all was scored, the command's last line says why.
+    if reasons and measured["failed"] < measured["n"]:
         _out.print(f"[yellow]{measured['failed']} samples could not be scored, e.g.: {escape(reasons[0])}[/]")
 
 

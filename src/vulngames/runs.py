@@ -22,7 +22,7 @@ import sys
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -171,6 +171,14 @@ class Run:
         except (gzip.BadGzipFile, zlib.error) as problem:
             raise UserError(f"{path} is damaged: {problem}; valid: the file as it was written") from None
 
+    def drawn(self) -> list[Sample]:
+        """Every sample as it was when it was added.
+
+        Raises:
+            UserError: as `samples`.
+        """
+        return [as_sample(row) for row in self.samples()]
+
     def add_metrics(self, row: Mapping[str, Any]) -> None:
         """Append one evaluation."""
         _append(self.path / "metrics.jsonl", (json.dumps(row, sort_keys=True) + "\n").encode())
@@ -256,8 +264,9 @@ def open_run(path: Path, config: Mapping[str, Any], device: str, verb: str = "rl
 
 def as_sample(row: Mapping[str, Any]) -> Sample:
     """A row of `Run.samples` as the sample that it was; what is newer or older than this package is left out."""
-    held = {name: row[name] for name in Sample.__dataclass_fields__ if name in row}
-    return Sample(**{**held, "texts": tuple(row["texts"]), "paper": Paper(**row["paper"])})
+    held = {field.name: row[field.name] for field in fields(Sample) if field.name in row}
+    made = {"texts": tuple(row["texts"]), "finish": tuple(row.get("finish", ())), "paper": Paper(**row["paper"])}
+    return Sample(**{**held, **made})
 
 
 def _is_begun(name: str) -> bool:

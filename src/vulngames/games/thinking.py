@@ -1,16 +1,35 @@
-"""What a model thinks aloud before it speaks: `<think>…</think>`."""
+"""What a model thinks aloud before it speaks: `<think>…</think>` and its like."""
 
 import re
 
 _THINK = re.compile(r"<think>.*?</think>", re.DOTALL)
+_TAG = re.compile(r"<(?P<end>/?)(?P<name>think|thinking|thought|reasoning)>|\[(?P<END>/?)THINK\]", re.IGNORECASE)
+# Harmony (gpt-oss) names the channel of all that is written; what is meant to be read is in the final one.
+_CHANNEL = "<|channel|>"
+_FINAL = re.compile(r"final[^<]*<\|message\|>(?P<said>.*?)(?:<\|(?:return|end)\|>)?\s*", re.DOTALL)
 
 
 def strip_thinking(text: str) -> str:
-    """The text without closed blocks of thought."""
+    """The text without closed `<think>` blocks: what the paper takes from a summary."""
     return _THINK.sub("", text).strip()
 
 
 def spoken(text: str) -> str:
-    """What is said after all thinking; empty if a thought was never closed. A prompt may have opened the first one."""
-    rest = strip_thinking(text)
-    return "" if "<think>" in rest else rest.rpartition("</think>")[2].strip()
+    """What is said outside all thinking; empty if a thought was never closed.
+
+    What stands before a closing tag that nothing opened is thought, too: a prompt may have opened it.
+    """
+    if _CHANNEL in text:
+        final = _FINAL.fullmatch(text.rpartition(_CHANNEL)[2])
+        text = final["said"] if final else ""
+    said, start, thinking = list[str](), 0, ""
+    for tag in _TAG.finditer(text):
+        name, ends = (tag["name"] or "[").lower(), bool(tag["end"] or tag["END"])
+        if not thinking and ends:
+            said, start = [], tag.end()
+        elif not thinking:
+            said.append(text[start : tag.start()])
+            thinking = name
+        elif ends and name == thinking:
+            thinking, start = "", tag.end()
+    return "" if thinking else "".join([*said, text[start:]]).strip()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vulngames import digests, games
 from vulngames.errors import UserError, choose, need
-from vulngames.games.compliance import PolicyJudge, judge_by_rule
+from vulngames.games.compliance import Compliance, PolicyJudge, judge_by_rule
 from vulngames.policies.nearby import what_is_there, would_be_here
 from vulngames.sampling import Sampling as Sampling
 from vulngames.types import Game, Policy, Scripted
@@ -54,12 +55,49 @@ def load(name: str, game: Game[Any], sampling: Sampling = Sampling()) -> Policy 
     return load_hf(name, sampling)
 
 
+def check_policy(name: str, game: Game[Any]) -> None:
+    """Whether `load` can load it, as far as can be told without loading it.
+
+    Raises:
+        UserError: as `load`.
+    """
+    kind, rest = split_name(name)
+    if kind == "script":
+        choose("script", rest, game.scripts)
+    elif kind == "api":
+        from vulngames.policies.api import APIPolicy
+
+        APIPolicy.parse(rest)
+    else:
+        model_source(name)
+
+
+def device_of(name: str) -> str:
+    """Where a policy runs: `cuda` or `cpu`, or `api` for one behind an endpoint, or `none` for a script.
+
+    Raises:
+        UserError: no such form, or no torch for a local one.
+    """
+    elsewhere = {"api": "api", "script": "none"}.get(split_name(name)[0])
+    if elsewhere is not None:
+        return elsewhere
+    need("torch", "train")
+    need("transformers", "train")
+    from vulngames.policies.hf import device
+
+    return device()
+
+
 def is_small(name: str) -> bool:
-    """Whether a local policy is the built-in one or of its size: weights on this disk, of at most 50 MB.
+    """Whether a policy is a script, the built-in one, or a local one of its size: weights on this disk, of at most
+    50 MB.
 
     Raises:
         UserError: as `model_source`.
     """
+    kind, _ = split_name(name)
+    if kind in ("api", "script"):
+        return kind == "script"
     path = Path(model_source(name))
     weights = (*path.glob("*.safetensors"), *path.glob("*.bin"))
     return 0 < sum(file.stat().st_size for file in weights) <= 50_000_000
@@ -86,11 +124,12 @@ def make_game(name: str, judge: str | None, parameters: Mapping[str, Any]) -> Ga
         UserError: unknown game or parameter, a game without a judge, a script as one, or one that cannot be loaded.
     """
     check_game(name, judge, parameters)
+    game = games.make(name, **parameters)
     if judge is None:
-        return games.make(name, **parameters)
-    policy = load(judge, games.make(name, **parameters))
-    assert not isinstance(policy, Scripted)
-    return games.make(name, judge=PolicyJudge(policy), **parameters)
+        return game
+    policy = load(judge, game)
+    assert isinstance(game, Compliance) and not isinstance(policy, Scripted)
+    return replace(game, judge=PolicyJudge(policy, game.judge_tokens))
 
 
 def check_game(name: str, judge: str | None, parameters: Mapping[str, Any]) -> None:
@@ -102,16 +141,10 @@ def check_game(name: str, judge: str | None, parameters: Mapping[str, Any]) -> N
     games.make(name, **parameters)
     if judge is None:
         return
-    games.make(name, judge=judge_by_rule)
-    kind, rest = split_name(judge)
-    if kind == "script":
+    game = games.make(name, judge=judge_by_rule)
+    if split_name(judge)[0] == "script":
         raise UserError(f"judge {judge!r} is a script; valid: tiny, hf:PATH_OR_ID, api:MODEL@URL")
-    if kind == "api":
-        from vulngames.policies.api import APIPolicy
-
-        APIPolicy.parse(rest)
-    else:
-        model_source(judge)
+    check_policy(judge, game)
 
 
 def model_source(name: str) -> str:

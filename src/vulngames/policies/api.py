@@ -9,9 +9,9 @@ import json
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from itertools import count
@@ -19,23 +19,46 @@ from itertools import count
 import httpx
 
 from vulngames.errors import UserError
-from vulngames.policies import Sampling
+from vulngames.policies import Sampling, route
 from vulngames.seeds import coin
 from vulngames.seeds import seed as seed_of
-from vulngames.types import Conversation, Json, Reply, Turn, messages_of
+from vulngames.types import Conversation, Finish, Json, Reply, Turn, messages_of
 
 KEYS = ("VULNGAMES_API_KEY", "OPENAI_API_KEY")
-FORM = "api:MODEL@URL with an http(s) URL and no credentials, query or fragment in it, as api:qwen@http://localhost:8000/v1"
+# What a request can do without; of those that an endpoint complains of, the first is the one to leave out.
+OPTIONS = ("top_k", "top_p", "seed", "temperature", "max_tokens")
+FORM = (
+    "api:MODEL@URL with an http(s) URL, no credentials or query in it, as api:qwen@http://localhost:8000/v1; to send "
+    f"less, with #omit= and some of {','.join(OPTIONS)} behind it"
+)
 _LONGEST_WAIT_S = 60.0
 _LARGEST_ANSWER_BYTES = 64 << 20
+# Requests that fail alike, one after the other, before anything has succeeded: no other will do better.
+_FUTILE = 8
+# Characters of an error, and of what an endpoint says in it.
+_LONGEST_ERROR, _LONGEST_COMPLAINT = 300, 160
+
+_LENGTH = "length max_tokens max_output_tokens max_length model_length model_context_window_exceeded".split()
+_FILTER = (
+    "content_filter content_filtered safety recitation blocklist prohibited_content spii refusal sensitive".split()
+)
+_BROKEN = "error abort aborted cancelled network_error insufficient_system_resource malformed_function_call".split()
 
 
 class _FailedError(Exception):
-    """One attempt came to nothing. again: another may do better; wait_s: the pause in seconds the endpoint asks for."""
+    """One attempt came to nothing. again: another may do better; wait_s: the pause in seconds the endpoint asks for;
+    complaint: what it says is wrong with the request; finish: `content_filter` if a filter took the request."""
 
-    def __init__(self, reason: str, again: bool = False, wait_s: float | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        again: bool = False,
+        wait_s: float | None = None,
+        complaint: str = "",
+        finish: Finish = "stop",
+    ) -> None:
         super().__init__(reason)
-        self.again, self.wait_s = again, wait_s
+        self.again, self.wait_s, self.complaint, self.finish = again, wait_s, complaint, finish
 
 
 @dataclass
@@ -55,6 +78,7 @@ class APIPolicy:
         timeout_s: the longest silence, and the longest answer, of one attempt, in seconds.
         backoff_s: the first pause between tries, in seconds, before jitter; it doubles. A Retry-After of the endpoint
             goes before it. No pause is longer than a minute.
+        omit: those of `OPTIONS` that are not sent, for an endpoint that refuses them.
     """
 
     name: str
@@ -65,66 +89,100 @@ class APIPolicy:
     attempts: int = 4
     timeout_s: float = 120.0
     backoff_s: float = 1.0
+    omit: tuple[str, ...] = ()
+    _limit: str = field(default="max_tokens", init=False, repr=False)
+    _heard: bool = field(default=False, init=False, repr=False)
+    _failed_alike: tuple[str, int] = field(default=("", 0), init=False, repr=False)
 
     @classmethod
     def parse(cls, model_at_url: str, sampling: Sampling = Sampling()) -> APIPolicy:
-        """The policy called `MODEL@URL`.
+        """The policy called `MODEL@URL`, or `MODEL@URL#omit=seed,top_p` to leave these out of its requests.
 
-        A final slash does not count. A URL that is a host alone gets `/v1`, where such servers answer; one with a path
-        is taken as it stands. So http://host:8000, http://host:8000/ and http://host:8000/v1 are one endpoint.
+        A final slash does not count, nor does `/chat/completions`. A URL that is a host alone gets `/v1`, where such
+        servers answer; one with a path is taken as it stands. So http://host:8000, http://host:8000/,
+        http://host:8000/v1 and http://host:8000/v1/chat/completions are one endpoint.
 
         Raises:
             UserError: not of that form. A URL that may hold credentials is not repeated.
         """
-        found = re.fullmatch(r"(.+)@(https?://\S+)", model_at_url)
+        found = re.fullmatch(r"(.+)@(https?://[^\s#]+)(?:#omit=([a-z_]+(?:,[a-z_]+)*))?", model_at_url)
         if found is None:
             raise UserError(f"api policy {model_at_url.partition('://')[0]!r} is not MODEL@URL; valid: {FORM}")
-        model, url = found.groups()
+        model, url, omitted = found.groups()
+        omit = tuple(omitted.split(",")) if omitted else ()
+        for name in omit:
+            if name not in OPTIONS:
+                raise UserError(f"api policy of {model!r} cannot omit {name!r}; valid: {', '.join(OPTIONS)}")
         try:
             parts = httpx.URL(url)
         except httpx.InvalidURL:
             raise UserError(f"api policy of {model!r}: not a URL after the @; valid: {FORM}") from None
-        if not parts.host or parts.userinfo or "?" in url or "#" in url:
+        if not parts.host or parts.userinfo or "?" in url:
             raise UserError(f"api policy of {model!r}: its URL has no host, or holds more than a path; valid: {FORM}")
-        base = url.rstrip("/")
-        return cls(f"api:{model_at_url}", model, base if parts.path.strip("/") else f"{base}/v1", sampling)
+        base = url.rstrip("/").removesuffix("/chat/completions").rstrip("/")
+        whole = base if parts.path.strip("/") else f"{base}/v1"
+        return cls(f"api:{model_at_url}", model, whole, sampling, omit=omit)
 
     def write(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
-        """One reply a conversation, in order. Each request carries a seed of its own, so that equal prompts differ."""
+        """One reply a conversation, in order. Each request carries a seed of its own, so that equal prompts differ.
+
+        Raises:
+            UserError: a key, a proxy or a file of certificates that cannot be used; or no request of this policy has
+                succeeded and several in a row failed alike, so that no more are sent.
+        """
         seeds = [seed_of("api", seed, i) for i in range(len(conversations))]
         # The client closes first: after an interrupt, requests under way end and none is tried again.
         with ThreadPoolExecutor(self.concurrency) as pool, self._client() as client:
             return list(pool.map(lambda each, own: self._reply(client, each, turn, own), conversations, seeds))
 
     def _client(self) -> httpx.Client:
-        limits = httpx.Limits(max_connections=self.concurrency)
-        return httpx.Client(headers=_headers(), timeout=self.timeout_s, limits=limits)
+        return route.client(self.url, _headers(), self.timeout_s, self.concurrency)
 
     def _reply(self, client: httpx.Client, conversation: Conversation, turn: Turn, seed: int) -> Reply:
-        # Not httpx's own JSON: it cannot encode the lone surrogates that a prompt may hold.
-        body = json.dumps(self._request(conversation, turn, seed)).encode()
         for attempt in count(1):
+            asked = self._request(conversation, turn, seed)
             try:
-                return Reply(_text(self._post(client, body)))
+                # Not httpx's own JSON: it cannot encode the lone surrogates that a prompt may hold.
+                reply = _read(self._post(client, json.dumps(asked).encode()))
             except _FailedError as failure:
-                if not failure.again or attempt >= self.attempts:
+                if "max_completion_tokens" in failure.complaint and "max_tokens" in asked:
+                    # The same limit under another name, which is all that some endpoints take.
+                    self._limit = "max_completion_tokens"
+                elif not failure.again or attempt >= self.attempts:
                     tries = f" ({attempt} attempts)" if attempt > 1 else ""
-                    return Reply("", error=_one_line(f"{self.url} {failure}{tries}"))
-                backoff = self.backoff_s * 2 ** (attempt - 1) * (0.5 + coin("retry", seed, attempt))
-                time.sleep(min(backoff if failure.wait_s is None else failure.wait_s, _LONGEST_WAIT_S))
+                    return self._failed(f"{self.url} {failure}{_advice(failure, asked)}{tries}", failure.finish)
+                else:
+                    backoff = self.backoff_s * 2 ** (attempt - 1) * (0.5 + coin("retry", seed, attempt))
+                    time.sleep(min(backoff if failure.wait_s is None else failure.wait_s, _LONGEST_WAIT_S))
+            else:
+                self._heard = True
+                return reply
         raise AssertionError("count() ends")
+
+    def _failed(self, reason: str, finish: Finish) -> Reply:
+        """A reply that could not be had.
+
+        Raises:
+            UserError: none could so far, and the last ones for the same reason.
+        """
+        error = _one_line(reason)[:_LONGEST_ERROR]
+        if finish == "stop" and not self._heard:
+            last, times = self._failed_alike
+            self._failed_alike = error, times + 1 if error == last else 1
+            if times + 1 >= _FUTILE and error == last:
+                raise UserError(f"no request succeeded, and {_FUTILE} failed alike, so no more are sent: {error}")
+        return Reply("", error=error, finish=finish)
 
     def _request(self, conversation: Conversation, turn: Turn, seed: int) -> dict[str, Json]:
         how = self.sampling
         top_k = {"top_k": how.top_k} if how.top_k else {}
         sampling = {"temperature": 0} if turn.greedy else {"temperature": how.temperature, "top_p": how.top_p, **top_k}
-        return {
-            "model": self.model,
-            "messages": messages_of(conversation),
-            "max_tokens": turn.max_tokens or how.max_tokens,
-            "seed": seed % 2**31,  # the widest that every server takes
-            **sampling,
+        # A seed of 31 bits is the widest that every server takes.
+        options = {"max_tokens": turn.max_tokens or how.max_tokens, "seed": seed % 2**31, **sampling}
+        named = {
+            self._limit if name == "max_tokens" else name: options[name] for name in options if name not in self.omit
         }
+        return {"model": self.model, "messages": messages_of(conversation), **named}
 
     def _post(self, client: httpx.Client, body: bytes) -> bytes:
         deadline, received = time.monotonic() + self.timeout_s, bytearray()
@@ -167,8 +225,31 @@ def _check(response: httpx.Response, body: bytes) -> None:
     if status in (401, 403):
         # What it says beside this may repeat a part of the key.
         raise _FailedError(f"answered {status}: set {KEYS[0]} (or {KEYS[1]}) to a key that it accepts")
+    said = _complaint(body)
+    if status == 400 and _is_filtered(body):
+        raise _FailedError(f"did not pass the prompt through its content filter{said}", finish="content_filter")
     again = status == 429 or status >= 500
-    raise _FailedError(f"answered {status}{_complaint(body)}", again, _retry_after(response.headers.get("Retry-After")))
+    wait_s = _retry_after(response.headers.get("Retry-After"))
+    raise _FailedError(f"answered {status}{said}", again, wait_s, said if status in (400, 422) else "")
+
+
+def _is_filtered(body: bytes) -> bool:
+    try:
+        answer = _json(body)
+    except _FailedError:
+        return False
+    match answer:
+        case {"error": {"code": "content_filter"}}:
+            return True
+    return False
+
+
+def _advice(failure: _FailedError, asked: Mapping[str, Json]) -> str:
+    """What to leave out, where the endpoint complains of something that can be."""
+    # Too long a prompt is no reason to ask for an answer without a limit.
+    said = "" if "context" in failure.complaint else failure.complaint
+    named = [name for name in OPTIONS if name in asked and re.search(rf"\b{name}\b", said)]
+    return f"; to leave it out, put #omit={named[0]} behind the URL" if named else ""
 
 
 def _retry_after(value: str | None) -> float | None:
@@ -193,32 +274,105 @@ def _json(body: bytes) -> Json:
 
 
 def _complaint(body: bytes) -> str:
-    """What the endpoint says is wrong, after a colon; empty if it does not say it in JSON."""
+    """What the endpoint says is wrong, after a colon, without the keys; empty if it does not say it in JSON."""
     try:
         answer = _json(body)
     except _FailedError:
         return ""
     match answer:
         case {"error": {"message": str(said)}} | {"error": str(said)} | {"message": str(said)} | {"detail": str(said)}:
-            return f": {said}"
+            pass
+        # Such as a list of the fields that a server does not take.
+        case {"error": dict() | list() as form} | {"detail": dict() | list() as form} if form:
+            said = json.dumps(form)
+        case _:
+            return ""
+    return f": {_one_line(_masked(said))[:_LONGEST_COMPLAINT]}"
+
+
+def _read(body: bytes) -> Reply:
+    """The reply in a chat completion, or in a completion of the older kind. Raises _FailedError if there is none."""
+    answer = _json(body)
+    match answer:
+        case {"choices": [{"message": dict(message)} as choice, *_]}:
+            pass
+        case {"choices": [{"text": str(text)} as choice, *_]}:
+            message = {"content": text}
+        case _:
+            raise _FailedError(f"answered with JSON that holds no choices[0].message.content{_complaint(body)}")
+    finish, content = _finish(choice.get("finish_reason")), message.get("content")
+    text = _text(content, message.get("refusal"))
+    # What is cut before it says anything is told apart from silence by how it ended.
+    if text.strip() or finish != "stop" or (isinstance(content, str) and not _thoughts(message)):
+        # A lone surrogate is legal in JSON, but no file could hold it and no tokenizer read it.
+        return Reply(_masked(text.encode("utf-8", "replace").decode(), words=False), finish=finish)
+    if _thoughts(message):
+        raise _FailedError("answered with thoughts alone, and no reply")
+    if message.get("tool_calls") or message.get("function_call"):
+        raise _FailedError("answered with the call of a tool, and no reply")
+    raise _FailedError("answered with null content" if content is None else "answered with content that is no text")
+
+
+def _text(content: Json, refusal: Json) -> str:
+    """The text in a message's content, which may stand in parts; else the words in which the model refuses.
+
+    Raises _FailedError if the content is of no known form.
+    """
+    match content:
+        case None | str():
+            text = content or ""
+        case [*parts]:
+            text = "".join(map(_part, parts))
+        case _:
+            raise _FailedError("answered with JSON that holds no choices[0].message.content as text")
+    return text or (refusal if isinstance(refusal, str) else "")
+
+
+def _part(part: Json) -> str:
+    match part:
+        case {"type": "thinking" | "reasoning"}:
+            return ""
+        case str(text) | {"text": str(text)} | {"refusal": str(text)}:
+            return text
     return ""
 
 
-def _text(body: bytes) -> str:
-    """The reply in a chat completion. Raises _FailedError if there is none."""
-    match _json(body):
-        case {"choices": [{"message": {"content": str(text)}}, *_]}:
-            # A lone surrogate is legal in JSON, but no file could hold it and no tokenizer read it.
-            return text.encode("utf-8", "replace").decode()
-        case {"choices": [{"message": {"content": None}}, *_]}:
-            raise _FailedError("answered with null content")
-    raise _FailedError(f"answered with JSON that holds no choices[0].message.content{_complaint(body)}")
+def _thoughts(message: Mapping[str, Json]) -> bool:
+    match message.get("content"):
+        case [*parts] if any(
+            isinstance(part, dict) and part.get("type") in ("thinking", "reasoning") for part in parts
+        ):
+            return True
+    return bool(message.get("reasoning_content") or message.get("reasoning"))
 
 
-def _one_line(error: str) -> str:
-    """At most 300 printable characters, without the keys: an endpoint may repeat what it was sent."""
+def _finish(reason: Json) -> Finish:
+    """How the reply ended, in our words; a reason that nobody knows is taken for an end of its own accord.
+
+    Raises _FailedError if the endpoint broke off.
+    """
+    # Some write FinishReason.MAX_TOKENS.
+    word = str(reason).rpartition(".")[2].lower()
+    if word in _BROKEN:
+        raise _FailedError(f"broke off its reply: {word}", again=True)
+    return "length" if word in _LENGTH else "content_filter" if word in _FILTER else "stop"
+
+
+def _one_line(text: str) -> str:
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(printable.split())
+
+
+def _masked(text: str, words: bool = True) -> str:
+    """The text without the keys: an endpoint may repeat what it was sent.
+
+    A key that could be a word, as those that local servers are given, is masked where it stands alone, and only if
+    `words`; any other within words too. What is shorter than four characters is no secret.
+    """
     for name in KEYS:
-        if key := os.environ.get(name, "").strip():
-            error = error.replace(key, f"[{name}]")
-    printable = "".join(char if char.isprintable() else " " for char in error)
-    return " ".join(printable.split())[:300]
+        key = os.environ.get(name, "").strip()
+        if len(key) >= 16 or (len(key) >= 8 and not key.isalpha()):
+            text = text.replace(key, f"[{name}]")
+        elif len(key) >= 4 and words:
+            text = re.sub(rf"(?<!\w){re.escape(key)}(?!\w)", f"[{name}]", text)
+    return text

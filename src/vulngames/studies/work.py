@@ -49,6 +49,6 @@ class Store:
         """The work that `config` asks for. `label` is for people, and its directory begins with it."""
         label = label.replace("/", "-")
         asked = json.dumps(asdict(config), sort_keys=True).replace(f"{self.root}/", "")
-        names = (config.verb, version("vulngames"), asked, digests.of_json(inputs(config, besides=self.root)))
+        names = (config.verb, version("vulngames"), asked, digests.of_json(inputs(asdict(config), besides=self.root)))
         key = hashlib.blake2b("\x1f".join(names).encode(), digest_size=5).hexdigest()
         return Work(self.root / f"{label}-{key}", config)

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import Any, ClassVar, Literal
 
 from vulngames.errors import UserError
+from vulngames.sampling import COLDEST
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +109,9 @@ class SFTConfig(Training):
 class ExamConfig(Setting):
     """One policy in one game, measured or only written down, and not trained. `settle` fills in every None."""
 
+    policy: str = "tiny"
+    """The policy: tiny, hf:PATH_OR_ID, api:MODEL@URL (with #omit=seed,top_p behind it for an endpoint that refuses
+    these) or script:able|unable|exploit."""
     split: Literal["train", "test"] = "test"
     """The tasks: `test` measures on the held-out ones, `train` collects transcripts that others may be trained on."""
 
@@ -242,6 +246,10 @@ def _filled(config: Setting, paper: Mapping[str, Any] = _NOTHING, tiny: Mapping[
     game = games.make(config.game).id
     usual = {**_PAPER, "prompts": _PAPER_PROMPTS[game], "max_tokens": _PAPER_TOKENS[game], **paper}
     small = {**_TINY, **TINY_GAMES[game], **tiny}
+    if isinstance(config, ExamConfig):
+        policies.check_policy(config.policy, games.make(game))
+    else:
+        policies.model_source(config.policy)
     defaults: Mapping[str, Any] = small if policies.is_small(config.policy) else usual
     given = {k: v for k, v in dataclasses.asdict(config).items() if v is not None}
     parameters = {**defaults.get("parameters", {}), **config.parameters}
@@ -276,7 +284,7 @@ def _check(config: Settled | SettledSFT | SettledExam) -> None:
             raise UserError(f"{name} = {values[name]} is too small; valid: {least} or more")
     if policies.Sampling(config.temperature).greedy and isinstance(config, Settled):
         raise UserError(
-            f"temperature = {config.temperature} is out of range; valid: {policies.COLDEST} or more, since GRPO learns "
+            f"temperature = {config.temperature} is out of range; valid: {COLDEST} or more, since GRPO learns "
             "from how the samples of a group differ"
         )
     for name in ("learning_rate", "kl"):

@@ -69,7 +69,7 @@ def train(config: Settled | SettledSFT, out: Path, on_step: OnStep, make_trainer
     Raises:
         UserError: see `inputs`, `open_run` and `load_model`.
     """
-    run = open_run(out, asdict(config), device(), config.verb, inputs(config))
+    run = open_run(out, asdict(config), device(), config.verb, inputs(asdict(config)))
     if not run.finished:
         with _disk_errors_named(run), run.writing() as unfinished:
             if unfinished:

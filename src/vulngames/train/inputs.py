@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from vulngames import digests, policies
 from vulngames.tasks import published
-from vulngames.train.config import Settled, SettledExam, SettledSFT
 from vulngames.train.transcripts import written
 
 _DIGESTS: Mapping[str, Callable[[str], Mapping[str, str]]] = {
@@ -19,7 +19,7 @@ _DIGESTS: Mapping[str, Callable[[str], Mapping[str, str]]] = {
 }
 
 
-def inputs(config: Settled | SettledSFT | SettledExam, besides: Path | None = None) -> digests.Inputs:
+def inputs(config: Mapping[str, Any], besides: Path | None = None) -> digests.Inputs:
     """The digests of what a config names: policies, rows, transcripts of other runs.
 
     Args:
@@ -28,7 +28,7 @@ def inputs(config: Settled | SettledSFT | SettledExam, besides: Path | None = No
     Raises:
         UserError: something it names is not there, or not what it should be.
     """
-    named = {name: getattr(config, name, None) for name in _DIGESTS}
+    named = {name: config.get(name) for name in _DIGESTS}
     return {
         name: _DIGESTS[name](value)
         for name, value in named.items()
