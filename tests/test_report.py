@@ -484,6 +484,17 @@ def test_the_set_up_is_one_line_at_the_top(tmp_path: Path) -> None:
     assert words(page).index("policy tiny") < words(page).index("Values are start")
 
 
+def test_the_set_up_names_what_training_began_with(tmp_path: Path) -> None:
+    first = make_pattern(tmp_path / "runs/f0", "flawed", 0, {0: 0, 5: 1})
+    second = make_pattern(tmp_path / "runs/f1", "flawed", 1, {0: 0, 5: 1})
+    about = json.loads((second.path / "run.json").read_text())
+    about["config"]["policy"] = f"hf:{first.policy}"
+    write_json(second.path / "run.json", about)
+    both = write_report([tmp_path], tmp_path / "both.html")
+    assert "policy tiny, a model organism of 342,016 parameters · games" in words(both)
+    assert f"policy hf:{first.policy}" in words(write_report([second.path], tmp_path / "second.html"))
+
+
 def test_every_seed_has_its_numbers_and_they_lead_to_its_files(study: Path, tmp_path: Path) -> None:
     page = write_report([study], tmp_path / "report.html")
     html = page.read_text()

@@ -192,7 +192,7 @@ def _numbers(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """The columns of a study's table, and its rows as text."""
     rows = summary["rows"]
     named = sorted(labels(rows[0]) if rows else (), key=lambda label: label != "game")
-    # Files of before replies said how they ended do not know; nothing is shown of it then.
+    # Older files do not say how replies ended; nothing is shown of it then.
     ends = [*ENDS, *(["cut_end"] if any(row.get("cut_end") for row in rows) else [])]
     counted = ["failed"] if any(row.get("evaluated") for row in rows) else []
 

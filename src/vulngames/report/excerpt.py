@@ -124,7 +124,7 @@ def excerpts(shown: Arm, twin: Arm) -> list[Excerpt]:
     if not moments or not any(each.counts for each in held):
         return []
     found = _at_moments(moments, held)
-    last = found[-1].episode
+    last = next((excerpt.episode for excerpt in reversed(found) if excerpt.episode), None)
     more = [*_other_cue(last, held), *_twin(last, twin)] if last else []
     return [*found, *more, *_random(held)]
 

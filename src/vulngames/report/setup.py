@@ -16,20 +16,26 @@ _MOST = 3
 
 
 def policies(runs: Sequence[Run]) -> list[str]:
-    """What training began with, with its size where a run records it. Policies that other runs have made are not named:
-    they lie in a store."""
-    made = {str(run.path.resolve() / "policy") for run in runs}
+    """What training began with, with its size where a run records it."""
     seen: dict[str, int | None] = {}
     for run in runs:
-        name = str(run.about["config"].get("policy", "unnamed"))
-        if name.removeprefix("hf:") not in made and not _is_made(name):
-            seen[name] = run.about.get("parameters_of_policy") or seen.get(name)
+        name = _policy(run)
+        seen[name] = run.about.get("parameters_of_policy") or seen.get(name)
     return [f"{name}, a model organism of {size:,} parameters" if size else name for name, size in seen.items()]
 
 
-def _is_made(policy: str) -> bool:
-    path = Path(policy.removeprefix("hf:"))
-    return path.name == "policy" and (path.parent / "run.json").is_file()
+def _policy(run: Run) -> str:
+    return str(run.about["config"].get("policy", "unnamed"))
+
+
+def _first(runs: Sequence[Run]) -> list[Run]:
+    """The runs that do not begin with what another run has made; all of them, if there are none."""
+
+    def made(run: Run) -> bool:
+        path = Path(_policy(run).removeprefix("hf:"))
+        return path.name == "policy" and (path.parent / "run.json").is_file()
+
+    return [run for run in runs if not made(run)] or list(runs)
 
 
 def setup(runs: Sequence[Run], commands: Sequence[str]) -> list[tuple[str, str]]:
@@ -43,7 +49,7 @@ def setup(runs: Sequence[Run], commands: Sequence[str]) -> list[tuple[str, str]]
     configs = [about["config"] for about in abouts]
     dates = sorted(about["started"][:10] for about in abouts if about.get("started"))
     facts = {
-        "policy": _few(policies(runs), "; "),
+        "policy": _few(policies(_first(runs)), "; "),
         "games": _few(_distinct(configs, "game"), most=9),
         "runs": _kinds(abouts),
         "seeds": _few(_distinct(configs, "seed"), most=9),
