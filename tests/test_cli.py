@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 
-COMMANDS = [("games",), ("play",), ("eval",), ("score",), ("train",), ("study",), ("study", "emergence"), ("report",)]
+COMMANDS = [
+    ("games",),
+    ("play",),
+    ("eval",),
+    ("score",),
+    ("show",),
+    ("train",),
+    ("study",),
+    ("study", "emergence"),
+    ("report",),
+]
 
 
 @pytest.mark.parametrize("command", [(), *COMMANDS], ids=" ".join)
@@ -59,6 +69,10 @@ BAD = [
     (("eval", "self-grading-v1", "--parameters", "audit_rate", "7"), "audit_rate of self-grading-v1 = 7.0 is out"),
     (("study", "emergence", "--games", "chess"), "unknown game 'chess'"),
     (("study", "emergence", "--seeds", "0"), "seeds = 0"),
+    (("study", "emergence", "--games"), "games names none; valid: one or more, or leave --games out"),
+    (("study", "scale", "--sizes"), "sizes names none"),
+    (("show", "empty"), "empty is not a run directory"),
+    (("show", "nowhere"), "nowhere is not a run directory"),
     (("study", "audit-rate", "--games", "proxy-v1"), "valid for audit-rate: self-grading-v1"),
     (("report", "empty"), "empty"),
     (("report", "nowhere"), "nowhere"),

@@ -342,6 +342,12 @@ def test_no_texts_file(tmp_path: Path) -> None:
             read_texts(path, 1)
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    path = tmp_path / "texts.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"row": 0, "texts": ["a"]}\r\n{"row": 0, "texts": ["b"]}\r\n')
+    assert [line["texts"] for line in read_texts(path, 1)] == [["a"], ["b"]]
+
+
 def test_scores_are_written(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     rows: list[dict[str, Any]] = [{"row": 0, "texts": ["\u2028\ud800"], "reward": None}, {"row": 1, "reward": 0.5}]

@@ -1,5 +1,6 @@
 """Studies: what is done once, what is found again, and what their tables are made of."""
 
+import dataclasses
 import gzip
 import json
 import shutil
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("trl")
 
+from vulngames.errors import UserError
 from vulngames.games.self_grading import best_response
 from vulngames.runs import Run
 from vulngames.studies.audit_rate import RATES, _falls
@@ -28,6 +31,7 @@ from vulngames.studies.work import Store, Work
 from vulngames.train.config import SFTConfig, TrainConfig, settle, settle_sft
 from vulngames.train.exam import exam
 from vulngames.train.transcripts import Transcript, exploiting, honest, mixture, transcripts
+from vulngames.types import Task
 
 LITTLE = ("--steps", "1", "--prompts", "2", "--micro-batch", "16", "--eval-tasks", "4")
 
@@ -138,17 +142,31 @@ def test_what_supervised_training_refuses(vulngames: Any, tmp_path: Path, argume
 
 
 def test_a_student_learns_what_it_is_shown(vulngames: Any, tmp_path: Path) -> None:
-    # The teacher is a script in all but name: the untrained policy, of which only what it did wrong is kept.
+    # The teacher is a script in all but name: the untrained policy, of which only what it did wrong is kept. That is
+    # little, and shown often.
     vulngames("exam", "tampering-v1", "--split", "train", "--eval-tasks", "200", "--out", "wrote")
     ends = {}
     for name, share in (("exploit", "1"), ("honest", "0")):
-        vulngames("sft", "tampering-v1", f"--{name}", "wrote", "--share", share, "--examples", "128", "--out", name)
+        vulngames(
+            "sft",
+            "tampering-v1",
+            f"--{name}",
+            "wrote",
+            "--share",
+            share,
+            "--examples",
+            "128",
+            "--distinct",
+            "0",
+            "--out",
+            name,
+        )
         ends[name] = Run(tmp_path / name).metrics()[-1]["er"]["mean"]
     assert ends["exploit"] > 0.7 and ends["honest"] < 0.1
 
 
 def transcript(text: str, exploited: bool | None, reward: float = 0.0, patched: float = 0.0) -> Transcript:
-    return Transcript(None, (text,), exploited, reward, patched)  # type: ignore[arg-type]
+    return Transcript(Task("task", (), {}), (text,), exploited, reward, patched)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +191,7 @@ def test_a_mixture_holds_the_share_it_is_asked_for(share: float, examples: int) 
 
     from vulngames.train import transcripts as module
 
-    pool = [transcript(str(i), bool(i % 2)) for i in range(40)]
+    pool = [transcript(str(i), bool(i % 2)) for i in range(100)]
     config = settle_sft(SFTConfig(game="proxy-v1", exploit="e", honest="h", share=share, examples=examples))
     with patch.object(module, "transcripts", lambda path: pool):
         drawn, again = mixture(config), mixture(config)
@@ -182,6 +200,40 @@ def test_a_mixture_holds_the_share_it_is_asked_for(share: float, examples: int) 
     counts = [drawn.count(each) for each in pool if bool(each.exploited)]
     # Nothing is repeated before everything is used.
     assert max(counts) - min(counts) <= 1
+
+
+REPEATED = [
+    # distinct transcripts, examples: is it refused, warned of, or neither?
+    (5, 400, "refused"),
+    (39, 400, "refused"),
+    (40, 400, "warned"),
+    (199, 400, "warned"),
+    (200, 400, "fine"),
+    (1, 1, "fine"),
+    (0, 4, "refused"),
+]
+
+
+@pytest.mark.parametrize(("different", "examples", "outcome"), REPEATED)
+def test_few_transcripts_are_not_shown_over_and_over(
+    monkeypatch: pytest.MonkeyPatch, different: int, examples: int, outcome: str
+) -> None:
+    from vulngames.train import transcripts as module
+
+    # The same transcript twice is one.
+    pool = [transcript(str(i), True) for i in range(different)] * 2
+    monkeypatch.setattr(module, "transcripts", lambda path: pool)
+    config = settle_sft(SFTConfig(game="proxy-v1", exploit="runs/e", examples=examples))
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        if outcome == "refused":
+            with pytest.raises(UserError, match=rf"exploit = runs/e holds {different} distinct transcripts"):
+                mixture(config)
+        else:
+            assert len(mixture(config)) == examples
+    assert bool(said) is (outcome == "warned")
+    if different == 5:
+        assert len(mixture(dataclasses.replace(config, distinct=0.0))) == examples
 
 
 def test_cured_and_matched_are_judged_in_every_seed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,7 +299,11 @@ def _fake(out: Path) -> Callable[[Work], None]:
 
 @pytest.mark.parametrize("scale", ["small", "full"])
 @pytest.mark.parametrize("name", list(studies()))
-def test_a_study_asks_for_everything_once_and_ends_with_its_cells(tmp_path: Path, name: str, scale: Any) -> None:
+def test_a_study_asks_for_everything_once_and_ends_with_its_cells(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, scale: Any
+) -> None:
+    # The teachers are made up, and write little.
+    monkeypatch.setattr("vulngames.studies.distillation.EXAMPLES", 4)
     plan = Plan(games=("tampering-v1", "proxy-v1"), seeds=2, sizes=("tiny:small", "tiny"), scale=scale)
     course, do, done = studies()[name](plan, Store(tmp_path / "runs")), _fake(tmp_path / "made"), set()
     try:

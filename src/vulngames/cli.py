@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import os
+import shlex
 import sys
 import warnings
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from tyro.conf import Positional, arg, subcommand
 from vulngames.errors import UserError
 from vulngames.policies import Sampling
 from vulngames.printable import one_line
+from vulngames.selection import Selection
 from vulngames.studies.plan import Plan
 from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig
 
@@ -50,6 +52,7 @@ class Games:
             _print_rows(rows)
         else:
             games_table(rows)
+            _next("play", rows[0]["game"])
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ class Play(Chosen):
 
         game, samples = self.samples()
         show_samples(game, samples)
+        _next("eval", game.id, "--policy", self.policy)
 
 
 @dataclass(frozen=True)
@@ -141,8 +145,8 @@ class Score:
 
     def __call__(self) -> None:
         from vulngames.files import is_stream
-        from vulngames.looking import counted
         from vulngames.policies import make_game
+        from vulngames.progress import counted
         from vulngames.rescore import read_texts, rescore, write_scores
         from vulngames.tasks.published import load
 
@@ -171,6 +175,8 @@ class Train(TrainConfig):
         from vulngames.looking import carry_out
 
         carry_out(_as(TrainConfig, self), self.out, "policy")
+        _next("report", self.out)
+        _next("show", self.out, "--exploited")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +192,7 @@ class Sft(SFTConfig):
         from vulngames.looking import carry_out
 
         carry_out(_as(SFTConfig, self), self.out, "policy")
+        _next("show", self.out, "--exploited")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,6 +208,9 @@ class Exam(ExamConfig):
         from vulngames.looking import carry_out
 
         carry_out(_as(ExamConfig, self), self.out, "metrics.jsonl")
+        _next("show", self.out)
+        if self.split == "train":
+            _next("sft", self.game, "--exploit", self.out)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,6 +243,40 @@ class Study(Plan):
         for summary in run_study(self.study, _as(Plan, self), out, self.store):
             show_summary(summary)
             print((out / summary["study"] if self.study == "all" else out) / "summary.json")
+        _next("report", out)
+        _next("claims", out)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Show(Selection):
+    """Read the samples of a run: prompts, what was written, what both rules pay, and the verdict."""
+
+    run: Positional[Path]
+    """A run directory."""
+    n: int | None = None
+    """At most so many samples; 5 if left out, and all with --json or --html."""
+    random: bool = False
+    """Take them by chance, the same ones each time, instead of from the first on."""
+    json: bool = False
+    """Print JSON lines, as they stand in the run, instead of panels."""
+    html: bool = False
+    """Write RUN/samples.html, a page to search and filter, of every step unless one is named."""
+
+    def __call__(self) -> None:
+        from vulngames.looking import show_selected
+        from vulngames.report.browser import write_browser
+        from vulngames.runs import load_run
+        from vulngames.selection import few, select
+
+        run = load_run(self.run)
+        found = select(run, _as(Selection, self), every_step=self.html)
+        rows = few(found.rows, (None if self.json or self.html else 5) if self.n is None else self.n, self.random)
+        if self.html:
+            print(write_browser(run.path / "samples.html", f"{run.path.name}: {found.title}", rows))
+        elif self.json:
+            _print_rows(rows)
+        else:
+            show_selected(found, rows)
 
 
 @dataclass(frozen=True)
@@ -247,11 +291,14 @@ class Report:
     """Also draw ER against steps, a panel a game, to this .png, .svg or .pdf file."""
 
     def __call__(self) -> None:
+        from vulngames.files import is_stream
         from vulngames.report import write_report
 
         if not self.dirs:
             raise UserError("no directory given; valid: one or more study or run directories")
-        print(write_report(self.dirs, self.out or self.dirs[0] / "report.html", self.picture).resolve())
+        path = write_report(self.dirs, self.out or self.dirs[0] / "report.html", self.picture)
+        if not is_stream(path):
+            print(path.resolve())
 
 
 @dataclass(frozen=True)
@@ -332,6 +379,7 @@ Command = (
     | Annotated[Sft, subcommand("sft")]
     | Annotated[Exam, subcommand("exam")]
     | Annotated[Study, subcommand("study")]
+    | Annotated[Show, subcommand("show")]
     | Annotated[Report, subcommand("report")]
     | Annotated[TableOf, subcommand("table")]
     | Annotated[Claims, subcommand("claims")]
@@ -347,6 +395,11 @@ def _as(cls: type[T], command: Any) -> T:
 def _print_rows(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         print(json.dumps(row))
+
+
+def _next(*command: str | Path) -> None:
+    """Say what one may want to do now, beside the results, so that these can be piped."""
+    print(f"next: {shlex.join(['vulngames', *map(str, command)])}", file=sys.stderr)
 
 
 def main() -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape as escape_markup
 from rich.panel import Panel
-from rich.progress import Progress
 from rich.table import Table
 
 from vulngames import policies, tasks, train
@@ -20,20 +18,20 @@ from vulngames.claims import Judged, elsewhere
 from vulngames.errors import UserError, need
 from vulngames.policies import Sampling
 from vulngames.printable import one_line, printable
+from vulngames.progress import RunBars, bar, run_progress
 from vulngames.report import number
 from vulngames.report.records import records, to_csv
 from vulngames.report.row import Row
 from vulngames.rollout import rollout
+from vulngames.runs import as_sample
+from vulngames.selection import Selected
 from vulngames.summary import ENDS, labels
 from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig
 from vulngames.types import Game, Sample, Task
 
-T = TypeVar("T")
 # Piped, there is no terminal to fit: text is folded for reading, and tables of numbers are as wide as they are.
 _out = Console(width=None if sys.stdout.isatty() else 160)
 _tables = Console(width=None if sys.stdout.isatty() else 1000)
-# Progress goes beside the results, so that these can be piped.
-_progress = Console(stderr=True)
 
 
 def escape(text: str) -> str:
@@ -71,28 +69,16 @@ def _published(game: str, path: Path, only_held_out: bool) -> list[Task]:
     return (held_out if only_held_out else load)(game, path)
 
 
-@contextmanager
-def bar(what: str, total: int) -> Iterator[Any]:
-    """A progress bar on standard error; yields a function that advances it."""
-    with Progress(console=_progress, transient=True) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda n: progress.advance(task, n)
-
-
-def counted(what: str, items: Iterable[T], total: int) -> Iterator[T]:
-    """The items, with a progress bar on standard error."""
-    with bar(what, total) as advance:
-        for item in items:
-            yield item
-            advance(1)
-
-
 def carry_out(config: TrainConfig | SFTConfig | ExamConfig, out: Path, result: str) -> None:
     """Carry out a run with a progress bar, then say where its `result` is."""
     need("trl", "train")
-    with Progress(console=_progress, transient=True) as progress:
-        task = progress.add_task(f"{config.game} {config.verb}", total=None)
-        run = train.carry_out(config, out, lambda done, steps: progress.update(task, completed=done, total=steps))
+    with run_progress(transient=True) as progress:
+        bars = RunBars(progress, detailed=True)
+        bars.show(out, config.verb, 0, None)
+        run = train.carry_out(config, out, lambda done, steps: bars.show(out, config.verb, done, steps))
+    if "distinct_transcripts" in run.about:
+        held = run.about["config"]["examples"]
+        print(f"{run.about['distinct_transcripts']} of {held} transcripts were distinct", file=sys.stderr)
     print(run.path / result)
 
 
@@ -106,13 +92,27 @@ def games_table(rows: Sequence[Mapping[str, str]]) -> None:
     _out.print(table)
 
 
+def show_selected(found: Selected, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Samples that a run holds, and how many of how many there are."""
+    for row in rows:
+        where = " · ".join(filter(None, (f"step {row['step']}", row["cue"], row["task"], f"sample {row['index']}")))
+        _show_sample(as_sample(row), f"{row['game']}, {where}")
+    used = sum(row["exploited"] is True for row in found.rows)
+    could = sum(row["exploited"] is not None for row in found.rows)
+    shown = "" if len(rows) == len(found.rows) else f", {len(rows)} shown"
+    _out.print(f"{found.title}{shown}; exploited: {used} of the {could} that could", highlight=False)
+
+
 def show_samples(game: Game[Any], samples: Sequence[Sample]) -> None:
     """Prompt, texts, both pays and the verdict of each sample, one panel each."""
     for sample in samples:
-        wrote = "\n".join(f"[bold]{_how(sample, i)}[/] {escape(text)}" for i, text in enumerate(sample.texts))
-        cue = f" ({sample.cue})" if sample.cue else ""
-        body = f"[dim]{escape(sample.prompt)}[/]\n\n{wrote}\n\n{_paid(sample)}"
-        _out.print(Panel(body, title=f"{game.id}{cue}", title_align="left", border_style=_colour(sample)))
+        _show_sample(sample, f"{game.id} ({sample.cue})" if sample.cue else game.id)
+
+
+def _show_sample(sample: Sample, title: str) -> None:
+    wrote = "\n".join(f"[bold]{_how(sample, i)}[/] {escape(text)}" for i, text in enumerate(sample.texts))
+    body = f"[dim]{escape(sample.prompt)}[/]\n\n{wrote}\n\n{_paid(sample)}"
+    _out.print(Panel(body, title=escape(one_line(title)), title_align="left", border_style=_colour(sample)))
 
 
 def _how(sample: Sample, place: int) -> str:

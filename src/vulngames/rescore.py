@@ -33,7 +33,7 @@ def read_texts(path: Path, n_rows: int) -> list[dict[str, Json]]:
             not checked here: an unknown one makes the reward null.
     """
     try:
-        content = path.read_bytes().decode("utf-8")
+        content = path.read_bytes().decode("utf-8-sig")
     except OSError as problem:
         raise UserError(f"cannot read {path}: {problem.strerror}; valid: a file of JSON lines") from problem
     except UnicodeDecodeError as problem:

@@ -29,7 +29,7 @@ from typing import Any
 
 from vulngames.errors import UserError
 from vulngames.files import write_json
-from vulngames.types import Sample
+from vulngames.types import Paper, Sample
 
 LOCK = "lock"
 VERSIONED = ("vulngames", "torch", "transformers", "trl", "numpy", "scipy", "rapidfuzz", "sacrebleu")
@@ -232,6 +232,12 @@ def open_run(path: Path, config: Mapping[str, Any], device: str, verb: str = "rl
     return run
 
 
+def as_sample(row: Mapping[str, Any]) -> Sample:
+    """A row of `Run.samples` as the sample that it was; what is newer or older than this package is left out."""
+    held = {name: row[name] for name in Sample.__dataclass_fields__ if name in row}
+    return Sample(**{**held, "texts": tuple(row["texts"]), "paper": Paper(**row["paper"])})
+
+
 def _is_begun(name: str) -> bool:
     return name == LOCK or (name.startswith("run.json.") and name.endswith(".part"))
 
@@ -243,7 +249,9 @@ def load_run(path: Path) -> Run:
         UserError: it is not one.
     """
     if not (path / "run.json").is_file():
-        raise UserError(f"{path} is not a run directory: it holds no run.json")
+        held = sorted(file.parent for pattern in ("*", "runs/*") for file in path.glob(f"{pattern}/run.json"))
+        valid = f"; valid: one of the {len(held)} it holds, e.g. {held[0]}" if held else ""
+        raise UserError(f"{path} is not a run directory: it holds no run.json{valid}")
     return Run(path)
 
 

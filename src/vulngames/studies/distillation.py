@@ -18,7 +18,7 @@ from vulngames.studies.study import Course, Stages
 from vulngames.studies.transfer import measured
 from vulngames.studies.work import Store, Work
 from vulngames.train.config import ExamConfig, SettledSFT, SFTConfig, settle_exam, settle_sft
-from vulngames.train.transcripts import transcripts
+from vulngames.train.transcripts import distinct, exploiting, transcripts
 
 SHARES = (0.0, 0.01, 0.05, 0.25, 1.0)
 EXAMPLES = 400
@@ -75,8 +75,9 @@ def _transcripts(store: Store, teacher: Work, label: str) -> Work:
 
 
 def teachable(taught: Taught, game: str) -> bool:
-    """Whether every seed's exploiter has exploited at all; an RL run may fail to find the exploit."""
-    return all(any(each.exploited for each in transcripts(work.path)) for work in taught[game, "flawed"])
+    """Whether every seed's exploiter wrote enough exploits to teach from; an RL run may fail to find the exploit."""
+    least = SFTConfig(game=game).distinct * EXAMPLES
+    return all(distinct(exploiting(transcripts(work.path))) >= least for work in taught[game, "flawed"])
 
 
 def student(plan: Plan, store: Store, taught: Taught, game: str, policy: str, share: float) -> list[Work]:

@@ -64,6 +64,9 @@ def run_study(name: str, plan: Plan, out: Path, store: Path | None = None) -> li
     Raises:
         UserError: an unknown game or policy, a number out of its range, or a directory that holds other things.
     """
+    for option, given in (("games", plan.games), ("sizes", plan.sizes)):
+        if given is not None and not given:
+            raise UserError(f"{option} names none; valid: one or more, or leave --{option} out")
     known = studies()
     plan = dataclasses.replace(plan, games=tuple(games.make(game).id for game in plan.games))
     chosen = known if name == "all" else {name: choose("study", name, known)}

@@ -9,17 +9,18 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import suppress
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from queue import Empty
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from vulngames import sandbox
 from vulngames.files import write_json
+from vulngames.progress import RunBars, run_progress
 from vulngames.runs import read_json
 from vulngames.studies.work import Work
 from vulngames.train import carry_out as carry_out_one
@@ -27,7 +28,7 @@ from vulngames.train import carry_out as carry_out_one
 if TYPE_CHECKING:
     from vulngames.studies.study import Course
 
-Told = tuple[str, int, int]
+Told = tuple[Path, str, int, int | None]
 _told: Queue[Told]
 _stop: Event
 _SAVED_EVERY_S = 5.0
@@ -43,8 +44,7 @@ def carry_out(courses: Mapping[str, Course], workers: int, clock: Path) -> Itera
     """
     # Spawned, not forked: a worker starts clean, and keeps its imports for all the works it is given.
     context = multiprocessing.get_context("spawn")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with run_progress() as progress:
         told: Queue[Told] = context.Queue()
         stop = context.Event()
         bars = _Bars(progress)
@@ -58,7 +58,7 @@ def carry_out(courses: Mapping[str, Course], workers: int, clock: Path) -> Itera
                         yield name, found, watch.seconds
                     for work in queue.next():
                         queue.submitted(work, pool.submit(_carry_out, work))
-                    bars.show(told, len(queue.done), queue.known)
+                    bars.show(told, queue)
                     queue.wait(0.2)
                     if queue.running:
                         watch.count()
@@ -67,7 +67,7 @@ def carry_out(courses: Mapping[str, Course], workers: int, clock: Path) -> Itera
                 stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        bars.show(told, len(queue.done), queue.known)
+        bars.show(told, queue)
 
 
 class _Queue:
@@ -80,7 +80,16 @@ class _Queue:
         self.running: dict[Future[None], Work] = {}
         self.known = 0
         self._seen: set[Path] = set()
+        self._stage = dict.fromkeys(courses, 0)
         self._workers = workers
+
+    @property
+    def phase(self) -> str:
+        """The first study under way and its stage, of as many as it will ask for; and how many others there are."""
+        first = next(iter(self.open), None)
+        if first is None:
+            return ""
+        return f"{first}, stage {self._stage[first]}" + (f", {len(self.open) - 1} more" if len(self.open) > 1 else "")
 
     def settle(self) -> Iterator[tuple[str, Any]]:
         """Move every study on whose stage is done; yields those that have come to their end."""
@@ -88,6 +97,7 @@ class _Queue:
             while all(work.path in self.done for work in self.stages.get(name, ())):
                 try:
                     self.stages[name] = list(next(course))
+                    self._stage[name] += 1
                 except StopIteration as end:
                     del self.open[name]
                     yield name, end.value
@@ -144,28 +154,20 @@ class _Watch:
 
 
 class _Bars:
-    """One bar for everything, and one for each work in progress."""
+    """One bar for everything, and one for each run in progress."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
-        self.total = progress.add_task("runs", total=None)
-        self.bars: dict[str, TaskID] = {}
+        self.total = progress.add_task("runs", total=None, phase="", er="")
+        self.runs = RunBars(progress)
 
-    def show(self, told: Queue[Told], done: int, known: int) -> None:
-        """Take in everything that the workers have said; `known` grows as studies reach their later stages."""
-        self.progress.update(self.total, completed=done, total=known)
-        while True:
-            try:
-                name, steps, of = told.get_nowait()
-            except Empty:
-                return
-            if name not in self.bars:
-                self.bars[name] = self.progress.add_task(name, total=of)
-            self.progress.update(self.bars[name], completed=steps)
-            if steps == of:
-                self.progress.remove_task(self.bars.pop(name))
-                if not self.progress.console.is_terminal:
-                    self.progress.console.print(f"{name}: finished")
+    def show(self, told: Queue[Told], queue: _Queue) -> None:
+        """Take in everything that the workers have said. What is known of a queue grows as studies reach their later
+        stages."""
+        self.progress.update(self.total, completed=len(queue.done), total=queue.known, phase=queue.phase)
+        with suppress(Empty):
+            while True:
+                self.runs.show(*told.get_nowait())
 
 
 class _StoppedError(Exception):
@@ -194,8 +196,9 @@ def _end_with(parent: int) -> None:
 
 def _carry_out(work: Work) -> None:
     def on_step(done: int, steps: int) -> Any:
-        _told.put((work.path.name, done, steps))
+        _told.put((work.path, work.config.verb, done, steps))
         if _stop.is_set():
             raise _StoppedError
 
+    _told.put((work.path, work.config.verb, 0, None))
     carry_out_one(work.config, work.path, on_step)

@@ -93,6 +93,9 @@ class SFTConfig(Training):
     """The share of transcripts that are taken from `exploit`, in [0, 1]."""
     examples: int = 400
     """Transcripts in all."""
+    distinct: float = 0.1
+    """The least share of the examples of each source that must differ, in [0, 1]: with fewer transcripts than that,
+    each would be shown so often that little else is learned."""
     epochs: int | None = None
     """Times each of them is seen."""
     batch: int = 32
@@ -216,8 +219,9 @@ def settle_sft(config: SFTConfig) -> SettledSFT:
     """As `settle`, for supervised training."""
     settled = SettledSFT(**_filled(config, _SFT, _TINY_SFT))
     _check(settled)
-    if not 0 <= settled.share <= 1:
-        raise UserError(f"share = {settled.share} is out of range; valid: 0 to 1")
+    for name in ("share", "distinct"):
+        if not 0 <= getattr(settled, name) <= 1:
+            raise UserError(f"{name} = {getattr(settled, name)} is out of range; valid: 0 to 1")
     for name, share in (("exploit", settled.share), ("honest", 1 - settled.share)):
         if share > 0 and getattr(settled, name) is None:
             raise UserError(f"share = {settled.share} needs {name}: a run directory with transcripts")

@@ -9,7 +9,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ class Course:
 
     Attributes:
         steps: optimizer steps in all; known once the lessons are.
+        facts: what run.json is to say beside the config, once it is finished.
     """
 
     config: Settled | SettledSFT
@@ -48,6 +49,7 @@ class Course:
     policy: HFPolicy
     on_step: OnStep
     steps: int = 0
+    facts: dict[str, Any] = field(default_factory=dict)
 
     def evaluate(self, step: int) -> None:
         """Measure the policy as it is on the held-out tasks."""
@@ -89,7 +91,7 @@ def _train(config: Settled | SettledSFT, run: Run, on_step: OnStep, make_trainer
         course.evaluate(0)
     trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     save_policy(trainer, tokenizer, run)
-    run.finish(parameters_of_policy=sum(p.numel() for p in model.parameters()))
+    run.finish(parameters_of_policy=sum(p.numel() for p in model.parameters()), **course.facts)
     shutil.rmtree(run.checkpoints, ignore_errors=True)
 
 

@@ -10,7 +10,7 @@ from vulngames.policies.hf import HFPolicy
 from vulngames.runs import Run
 from vulngames.train.config import SettledSFT, SFTConfig, settle_sft
 from vulngames.train.course import Course, Keeper, OnStep, arguments, silence, train
-from vulngames.train.transcripts import mixture
+from vulngames.train.transcripts import distinct, mixture
 from vulngames.types import Conversation
 
 
@@ -31,7 +31,9 @@ def _make_trainer(course: Course) -> Any:
     c = course.config
     assert isinstance(c, SettledSFT)
     course.steps = c.epochs * math.ceil(c.examples / c.batch)
-    rows = [_row(course.policy, each.conversation(course.game)) for each in mixture(c)]
+    drawn = mixture(c)
+    course.facts["distinct_transcripts"] = distinct(drawn)
+    rows = [_row(course.policy, each.conversation(course.game)) for each in drawn]
     args = Arguments(
         **arguments(course),
         per_device_train_batch_size=c.batch,

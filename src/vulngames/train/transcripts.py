@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,8 +80,10 @@ def _well_paid(found: Sequence[Transcript], pay: Sequence[float]) -> list[Transc
 def mixture(config: SettledSFT) -> list[Transcript]:
     """`examples` transcripts, `share` of them exploiting, in random order; each drawn once while there are enough.
 
+    Warns where they are drawn more than twice each.
+
     Raises:
-        UserError: a run holds none of the kind that is asked of it.
+        UserError: a run holds none of the kind that is asked of it, or so few that they would be drawn over and over.
     """
     exploits = round(config.share * config.examples)
     random = rng("mixture", config.game, config.seed)
@@ -88,11 +91,27 @@ def mixture(config: SettledSFT) -> list[Transcript]:
     for name, choose, n in (("exploit", exploiting, exploits), ("honest", honest, config.examples - exploits)):
         path = getattr(config, name)
         pool = choose(transcripts(Path(path)), config.keep) if path else []
-        if n and not pool:
-            raise UserError(f"{name} = {path} holds no transcript to keep by {config.keep}")
+        _check_distinct(f"{name} = {path}", config, distinct(pool), n)
         drawn += _draw(random.sample, pool, n)
     random.shuffle(drawn)
     return drawn
+
+
+def distinct(found: Sequence[Transcript]) -> int:
+    """How many of them differ in their task or their texts."""
+    return len({(each.task.id, each.texts) for each in found})
+
+
+def _check_distinct(where: str, config: SettledSFT, different: int, examples: int) -> None:
+    if not examples or 2 * different >= examples:
+        return
+    held = f"{where} holds {different} distinct transcripts to keep by {config.keep}, for {examples} examples"
+    least = max(1, math.ceil(config.distinct * examples))
+    if different < least:
+        raise UserError(
+            f"{held}; valid: {least} or more of them (exam more tasks), fewer --examples, a lower --distinct"
+        )
+    warnings.warn(f"{held}: each is shown {examples / different:.1f} times an epoch", stacklevel=2)
 
 
 def _draw(sample: Any, pool: Sequence[Transcript], n: int) -> list[Transcript]:

@@ -1,0 +1,114 @@
+"""Which samples of a run are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from vulngames.errors import UserError
+from vulngames.runs import Run
+from vulngames.seeds import rng
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Conditions that a sample meets, all of them."""
+
+    step: int | None = None
+    """Samples drawn at this step; the last one if left out."""
+    split: Literal["test", "train"] | None = None
+    """test: held-out tasks, at evaluations. train: what was trained on, or collected as transcripts. test if the run
+    has any, if left out."""
+    exploited: bool = False
+    """Only samples in which the hole was used."""
+    honest: bool = False
+    """Only samples with an occasion to use the hole, in which it was left alone."""
+    failed: bool = False
+    """Only samples that could not be scored."""
+    cut: bool = False
+    """Only samples with a reply that was cut at its token limit or by a filter."""
+    cue: str | None = None
+    """Only samples with this cue, e.g. auditor."""
+    task: str | None = None
+    """Only samples of the task with this id."""
+    holds: str | None = None
+    """Only samples whose prompt or texts hold this, in any case."""
+
+    def takes(self, row: Row) -> bool:
+        """Whether a sample meets every condition but those on step and split."""
+        said = "\n".join((row["prompt"], *row["texts"])).casefold()
+        return not (
+            (self.exploited and row["exploited"] is not True)
+            or (self.honest and row["exploited"] is not False)
+            or (self.failed and row["reward"] is not None)
+            or (self.cut and not set(row.get("finish", ())) - {"stop"})
+            or (self.cue is not None and row["cue"] != self.cue)
+            or (self.task is not None and row["task"] != self.task)
+            or (self.holds is not None and self.holds.casefold() not in said)
+        )
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The samples of one split at one step, or at every step if that is None, that meet the conditions.
+
+    Attributes:
+        drawn: samples of that split and step, whether or not they meet the conditions.
+        rows: those that do, as in samples.jsonl.gz, in their order.
+    """
+
+    split: str
+    step: int | None
+    drawn: int
+    rows: list[Row]
+
+    @property
+    def title(self) -> str:
+        """Where they come from, in a few words."""
+        at = "every step" if self.step is None else f"step {self.step}"
+        return f"{self.split} split, {at}: {len(self.rows):,} of {self.drawn:,} samples"
+
+
+def select(run: Run, wanted: Selection, every_step: bool = False) -> Selected:
+    """The samples of `run` that are wanted; with `every_step`, those of all steps where none is named.
+
+    Raises:
+        UserError: the run holds no samples, or none of that split or step; it names those there are.
+    """
+    steps: dict[str, dict[int, int]] = {}
+    for row in run.samples():
+        counts = steps.setdefault(row["split"], {})
+        counts[row["step"]] = counts.get(row["step"], 0) + 1
+    if not steps:
+        raise UserError(f"{run.path} holds no samples yet; valid: a run that has been evaluated at least once")
+    split: str = wanted.split or ("test" if "test" in steps else min(steps))
+    if split not in steps:
+        raise UserError(f"{run.path} holds no samples of split {split!r}; valid: {', '.join(steps)}")
+    step = None if every_step and wanted.step is None else max(steps[split]) if wanted.step is None else wanted.step
+    if step is not None and step not in steps[split]:
+        valid = ", ".join(map(str, sorted(steps[split])))
+        raise UserError(f"{run.path} holds no {split} samples of step {step}; valid: {valid}")
+    of_split = _of(run, split, step)
+    rows = [row for row in of_split if wanted.takes(row)]
+    return Selected(split, step, sum(n for at, n in steps[split].items() if step in (None, at)), rows)
+
+
+def _of(run: Run, split: str, step: int | None) -> Iterator[Row]:
+    return (row for row in run.samples() if row["split"] == split and step in (None, row["step"]))
+
+
+def few(rows: list[Row], most: int | None, by_chance: bool) -> list[Row]:
+    """At most so many of them, in their order: the first, or the same ones by chance each time.
+
+    Raises:
+        UserError: fewer than one is asked for.
+    """
+    if most is not None and most < 1:
+        raise UserError(f"n = {most}; valid: 1 or more")
+    if not by_chance or most is None:
+        return rows[:most]
+    places = rng("show", len(rows), most).sample(range(len(rows)), min(most, len(rows)))
+    return [rows[place] for place in sorted(places)]
