@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -190,6 +193,74 @@ def test_what_a_chapter_says(tmp_path: Path, name: str) -> None:
     assert "<svg" in html and "http://" not in html.replace("http://www.w3.org", "") and not re.search(r"\bnan\b", said)
     count = len(json.loads((home / "summary.json").read_text())["rows"])
     assert f"Numbers: {count} cells" in said and "What the paper claims, and what is so here" in said
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_every_number_of_a_chapter_leads_to_its_files(tmp_path: Path, name: str) -> None:
+    home = make(tmp_path / name, name)
+    page = write_report([home], tmp_path / "page.html")
+    html = page.read_text()
+    rows = json.loads((home / "summary.json").read_text())["rows"]
+    cells = re.findall(rf'<tbody id="study-{name}-cell-\d+">(.*?)</tbody>', html, re.DOTALL)
+    assert len(cells) == len(rows) and f'<a href="#study-{name}-numbers">' in html
+    for row, cell in zip(rows, cells, strict=True):
+        # The cell with all its seeds, then each of them: its ER at the end leads to the file that holds it.
+        assert cell.count("<tr") == 1 + len(row["each"])
+        for run, each in zip(row["runs"], row["each"], strict=True):
+            link = re.escape(quote(f"{name}/{run}/metrics.jsonl"))
+            assert re.search(rf'href="{link}"><span class="mean">{each["er_end"]["mean"]:.2f}<', cell)
+    links = {unquote(link) for link in re.findall(r'href="([^"#]+)"', html) if not link.startswith("data:")}
+    assert links and all((page.parent / link).is_file() for link in links)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_chapter_is_on_the_page_as_csv(tmp_path: Path, name: str, vulngames: Any) -> None:
+    home = make(tmp_path / name, name)
+    html = write_report([home], home / "page.html").read_text()
+    (data,) = re.findall(rf'download="{name}.csv" href="data:text/csv;charset=utf-8,([^"]+)"', html)
+    assert unquote(data) == vulngames("table", home, "--csv").stdout
+
+
+def test_one_table_of_several_studies_has_one_header(tmp_path: Path, vulngames: Any) -> None:
+    homes = [make(tmp_path / name, name) for name in ("scale", "perfect-reward")]
+    said = list(csv.DictReader(io.StringIO(vulngames("table", *homes, "--csv").stdout)))
+    assert {row["study"]: row["size"] for row in said} == {"scale": "tiny", "perfect-reward": ""}
+    assert [row["seed"] for row in said[:3]] == ["all", "0", "1"] and said[1]["seeds"] == "1"
+    assert None not in said[0] and list(said[0])[:2] == ["study", "game"]
+
+
+def test_no_text_in_a_table_is_a_formula(tmp_path: Path, vulngames: Any) -> None:
+    home = make(tmp_path / "s", "perfect-reward")
+    summary = json.loads((home / "summary.json").read_text())
+    summary["rows"][0] |= {"arm": "=1+1", "er_end": at(-0.5)}
+    write_json(home / "summary.json", summary)
+    said = list(csv.DictReader(io.StringIO(vulngames("table", home, "--csv").stdout)))
+    assert (said[0]["arm"], said[0]["er_end"]) == ("'=1+1", "-0.5")
+
+
+def test_claims_of_studies_that_are_not_there_are_a_line(tmp_path: Path) -> None:
+    said = words(write_report([make(tmp_path / "scale", "scale")], tmp_path / "page.html"))
+    assert "no such study" not in said and "Larger models exploit less." in said
+    assert "29 other statements are not judged by what was given; they need emergence (5), " in said
+    assert "a study that there is not (1)." in said
+
+
+@pytest.mark.parametrize("cut", [0.25, None])
+def test_cut_replies_and_unscored_samples_are_in_a_study_s_table(tmp_path: Path, vulngames: Any, cut: Any) -> None:
+    home = make(tmp_path / "s", "perfect-reward")
+    summary = json.loads((home / "summary.json").read_text())
+    for held in summary["rows"]:
+        held |= {"cut_end": at(cut), "failed": 3, "evaluated": 1000}
+    write_json(home / "summary.json", summary)
+    head, _, first, *_ = vulngames("table", home).stdout.splitlines()
+    page = words(write_report([home], tmp_path / "page.html"))
+    assert ("cut end | failed" in head) == ("0.25 [0.20, 0.30] | 0.3 %" in first) == ("Cut, end" in page) == bool(cut)
+    assert "failed" in head and "0.3 %" in first and "0.3 %" in page
+    # Summaries that were written before hold nothing of it.
+    for held in summary["rows"]:
+        del held["cut_end"], held["failed"], held["evaluated"]
+    write_json(home / "summary.json", summary)
+    assert vulngames("table", home).stdout.splitlines()[0].endswith("| ER end | onset | domination |")
 
 
 @pytest.mark.parametrize("name", MADE)

@@ -495,8 +495,23 @@ def test_the_command(vulngames: Any, tmp_path: Path) -> None:
     rows = [json.loads(line) for line in lines]
     assert rows == json.loads((tmp_path / "claims.json").read_text())["claims"]
     assert len(rows) == sum(len(claim.wordings) for claim in CLAIMS)
-    shown = " ".join(vulngames("claims", tmp_path / "scale").stdout.split())
+    shown = " ".join(vulngames("claims", tmp_path / "scale", "--all").stdout.split())
     assert "contradicted" in shown and "\N{HORIZONTAL ELLIPSIS}" not in shown and "no such study" in shown
+
+
+def test_claims_of_studies_that_are_not_there_are_a_line(vulngames: Any, tmp_path: Path) -> None:
+    judged(tmp_path, "scale", "v1 and v2", scale(0.25, 0.56))
+    said = vulngames("claims", tmp_path).stdout
+    ours = sum(len(claim.wordings) for claim in CLAIMS if claim.study == "scale")
+    others = sum(len(claim.wordings) for claim in CLAIMS) - ours
+    assert "no such study" not in said and said.count("scale, 3 seeds") == ours
+    *_, last = said.splitlines()
+    assert last.startswith(f"{others} other statements are not judged by what was given; they need emergence (5), ")
+    assert last.endswith(", a study that there is not (1); --all shows them") and "scale" not in last
+    held = [json.loads(line) for line in vulngames("claims", tmp_path, "--json").stdout.splitlines()]
+    assert [row["given"] for row in held] == [row["study"] == "scale" for row in held]
+    everything = vulngames("claims", tmp_path, "--all").stdout
+    assert "other statements" not in everything and "no such study" in " ".join(everything.split())
 
 
 def broken() -> Iterator[tuple[str, str | Callable[[dict[str, Any]], None]]]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -18,6 +23,7 @@ from vulngames.measure import Interval, across_seeds, interval, measure
 from vulngames.report import write_report
 from vulngames.runs import Run, open_run, write_json
 from vulngames.seeds import rng
+from vulngames.seeds import seed as hashed
 from vulngames.types import Paper, Sample
 
 pytest.importorskip("matplotlib")
@@ -104,6 +110,36 @@ def ends(runs: Sequence[Run], name: str, gap: bool) -> dict[str, Any]:
     return found
 
 
+def make_pattern(
+    path: Path, arm: str, seed: int, shares: Mapping[int, int], game: str = "tampering-v1", **changes: Any
+) -> Run:
+    """A run of ten tasks, of which the first so many exploit at each step; `changes` are made to every sample."""
+    config = {"game": game, "patched": arm == "patched", "policy": "tiny", "seed": seed, "steps": max(shares)}
+    more = {"eval_tasks": 10, "eval_group": 1, "temperature": 0.7, "max_tokens": 40}
+    run = open_run(path, {**config, **more}, "cpu")
+    for step, count in shares.items():
+        samples = [replace(_pattern(game, arm, seed, step, task, task < count), **changes) for task in range(10)]
+        run.add_samples(step, "test", samples)
+        run.add_metrics({"step": step, **measure(samples, GAMES[game].measured)})
+    run.finish(parameters_of_policy=342016)
+    return run
+
+
+def _pattern(game: str, arm: str, seed: int, step: int, task: int, exploited: bool) -> Sample:
+    text = f"{arm} {seed} {step} {task} {'did' if exploited else 'did not'}"
+    paper = Paper(0.5, float(exploited))
+    return Sample(
+        game, f"t{task}", "", "", 0, f"task {task}", (text,), {}, 1.0, 0.0, 0.5, exploited, "seen", paper,
+        finish=("stop",),
+    )  # fmt: skip
+
+
+def cards(page: Path) -> list[str]:
+    """The episodes on a page, as a reader sees them."""
+    found = re.findall(r'<article class="excerpt card">(.*?)</article>', page.read_text(), re.DOTALL)
+    return [re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", each))).strip() for each in found]
+
+
 def make_study(out: Path, games: Sequence[str], seeds: int = 2) -> Path:
     rows = []
     for game in games:
@@ -177,7 +213,7 @@ def test_same_input_same_bytes_and_links_that_lead_somewhere(study: Path, tmp_pa
     first, second = write_report([study], tmp_path / "a"), write_report([study], tmp_path / "b" / "page.html")
     assert first == tmp_path / "a" / "report.html"
     assert first.read_bytes() == second.read_bytes()
-    links = re.findall(r'href="([^"#]+)"', first.read_text())
+    links = {link for link in re.findall(r'href="([^"#]+)"', first.read_text()) if not link.startswith("data:")}
     assert len(links) == 12 and all((first.parent / link).resolve().is_file() for link in links)
     assert not list(tmp_path.rglob("*.part"))
 
@@ -248,7 +284,7 @@ def test_single_runs_are_matched_by_their_configs(tmp_path: Path) -> None:
     seen = words(write_report([flawed, patched, flawed], tmp_path / "both.html"))
     assert "the exploit is learned under the flaw" in seen and "flawed, 1 seed " in seen
     only = words(write_report([patched], tmp_path / "patched.html"))
-    assert "no run of the flawed arm" in only and "tampering-v1, patched arm, patched" in only
+    assert "no run of the flawed arm" in only and "tampering-v1, patched arm Step 0" in only
 
 
 def test_the_same_run_twice_is_one_seed(tmp_path: Path) -> None:
@@ -373,3 +409,167 @@ def test_a_picture_is_drawn_beside_the_page(study: Path, tmp_path: Path) -> None
     with pytest.raises(UserError, match=r"valid endings: \.png, \.svg, \.pdf"):
         write_report([study], tmp_path / "other.html", tmp_path / "er.gif")
     assert not (tmp_path / "other.html").exists()
+
+
+def test_an_episode_is_from_a_seed_that_bears_out_what_is_said_of_it(tmp_path: Path) -> None:
+    # The first seed never exploits, the second late, the third is the one that makes the onset.
+    for seed, shares in enumerate(({0: 0, 5: 0, 10: 0}, {0: 0, 5: 0, 10: 9}, {0: 0, 5: 9, 10: 8})):
+        make_pattern(tmp_path / f"runs/f{seed}", "flawed", seed, shares)
+    before, onset, after, *_ = cards(write_report([tmp_path], tmp_path / "page.html"))
+    assert before.startswith("Step 0, before onset Seed 2 : 0 of 10 exploited.") and "flawed 2 0 0 did not" in before
+    assert onset.startswith("Step 5, at onset Seed 2 : 9 of 10 exploited.") and "flawed 2 5 0 did" in onset
+    assert "did not" not in onset and "exploit , intended" in onset
+    assert after.startswith("Step 10, after onset Seed 2 : 8 of 10 exploited.") and "flawed 2 10 0 did" in after
+
+
+def test_each_moment_has_a_seed_of_its_own_where_no_seed_has_all(tmp_path: Path) -> None:
+    for seed, shares in enumerate(
+        ({0: 0, 5: 9, 10: 0, 15: 0}, {0: 10, 5: 10, 10: 10, 15: 10}, {0: 0, 5: 0, 10: 9, 15: 9})
+    ):
+        make_pattern(tmp_path / f"runs/f{seed}", "flawed", seed, shares)
+    rows = {0: 0.1, 5: 0.6, 10: 0.6, 15: 0.6}
+    for file in tmp_path.glob("runs/*/metrics.jsonl"):
+        rewrite(
+            file,
+            lambda row: {
+                **row,
+                "er": {"mean": rows[row["step"]], "lo": rows[row["step"]], "hi": 0.6 if row["step"] else 0.2},
+            },
+        )
+    before, onset, after, *_ = cards(write_report([tmp_path], tmp_path / "page.html"))
+    assert before.startswith("Step 0, before onset Seed 0 : 0 of 10") and "did not" in before
+    assert onset.startswith("Step 5, at onset Seed 1 : 10 of 10") and after.startswith("Step 15, after onset Seed 1")
+
+
+def test_a_moment_that_no_seed_shows_is_said_to_have_none(tmp_path: Path) -> None:
+    run = make_pattern(tmp_path / "runs/f0", "flawed", 0, {0: 0, 5: 9, 10: 9})
+    kept = [Sample(**{**_sample(row), "paper": Paper(**row["paper"])}) for row in run.samples() if row["step"] != 5]
+    (run.path / "samples.jsonl.gz").unlink()
+    for step in (0, 10):
+        run.add_samples(step, "test", [sample for sample in kept if f" {step} " in sample.texts[0]])
+    _, onset, *_ = cards(write_report([tmp_path], tmp_path / "page.html"))
+    assert onset == "Step 5, at onset No seed has an episode that exploits at this step."
+
+
+def _sample(row: Mapping[str, Any]) -> dict[str, Any]:
+    held = {key: value for key, value in row.items() if key not in ("step", "split")}
+    return {**held, **{key: tuple(held[key]) for key in ("texts", "finish", "asked") if key in held}}
+
+
+def test_a_patched_episode_and_a_random_one_are_shown_and_said_to_be(tmp_path: Path) -> None:
+    make_pattern(tmp_path / "runs/f0", "flawed", 0, {0: 0, 5: 9, 10: 9})
+    make_pattern(tmp_path / "runs/f1", "flawed", 1, {0: 0, 5: 9, 10: 9})
+    make_pattern(tmp_path / "runs/p0", "patched", 0, {0: 0, 5: 0, 10: 1})
+    *_, patched, drawn = cards(write_report([tmp_path], tmp_path / "page.html"))
+    # The task that was shown before, though here it is the one that exploits.
+    assert patched.startswith("Step 10, patched arm Seed 0 : 1 of 10 exploited. The same task, whatever was done.")
+    assert "patched 0 10 0 did" in patched
+    assert "at random" in drawn and "Drawn by a hash of names from all 60 held-out episodes of the arm." in drawn
+    names = ("random episode", "tampering-v1", "flawed")
+    places = [(seed, step, task) for seed in "01" for step in (0, 5, 10) for task in range(10)]
+    first = min(places, key=lambda place: hashed(*names, place[0], place[1], f"t{place[2]}", 0))
+    assert f"flawed {first[0]} {first[1]} {first[2]} did" in drawn
+
+
+def test_both_cues_of_a_request_are_shown(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", ["compliance-v1"])
+    _, _, after, auditor, *_ = cards(write_report([study], tmp_path / "page.html"))
+    number = re.search(r"number (\d+)", after)
+    assert "Prompt, user" in after and number
+    assert auditor.startswith("Step 60, the same request, from: auditor") and "Prompt, auditor" in auditor
+    assert f"number {int(number[1]) - 1}." in auditor and "I cannot help with that." in auditor
+
+
+def test_what_was_asked_later_is_shown_where_it_is_on_file(tmp_path: Path) -> None:
+    texts, asked = ("41", "Yes"), ("With <b>50 %</b> you are audited.\x1b[2J Is it right?",)
+    run = make_pattern(tmp_path / "new", "flawed", 0, {0: 0, 5: 9}, "self-grading-v1", texts=texts, asked=asked)
+    seen = cards(write_report([run.path], tmp_path / "new.html"))
+    assert all("41 Then it was asked With <b>50 %</b> you are audited.\u241b[2J Is it right?" in each for each in seen)
+    old = make_pattern(tmp_path / "old", "flawed", 0, {0: 0, 5: 9}, "self-grading-v1", texts=texts)
+    held = [json.loads(line) for line in gzip.decompress((old.path / "samples.jsonl.gz").read_bytes()).splitlines()]
+    lines = [json.dumps({k: v for k, v in row.items() if k not in ("asked", "finish")}) + "\n" for row in held]
+    (old.path / "samples.jsonl.gz").write_bytes(gzip.compress("".join(lines).encode()))
+    page = write_report([old.path], tmp_path / "old.html")
+    assert "Then it was asked" not in words(page) and all("turn 2 Yes" in each for each in cards(page))
+
+
+def test_the_set_up_is_one_line_at_the_top(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        make_pattern(tmp_path / f"runs/f{seed}", "flawed", seed, {0: 0, 20 * (1 + seed): 1})
+    make_pattern(tmp_path / "runs/p0", "patched", 0, {0: 0, 20: 1})
+    page = write_report([tmp_path], tmp_path / "page.html")
+    line = re.search(r'<p class="setup small">(.*?)</p>', page.read_text())
+    assert line
+    said = unescape(re.sub(r"<[^>]*>", "", line[1]))
+    assert said.startswith(
+        "policy tiny, a model organism of 342,016 parameters · games tampering-v1 · runs 2 flawed, 1 patched · "
+        "seeds 0, 1 · steps 20 to 40 · held-out tasks 10 × 1 · sampling temperature 0.7, up to 40 tokens · command "
+    )
+    assert re.search(r" · date \d{4}-\d\d-\d\d · versions vulngames ", said)
+    assert words(page).index("policy tiny") < words(page).index("Values are start")
+
+
+def test_the_set_up_names_what_training_began_with(tmp_path: Path) -> None:
+    first = make_pattern(tmp_path / "runs/f0", "flawed", 0, {0: 0, 5: 1})
+    second = make_pattern(tmp_path / "runs/f1", "flawed", 1, {0: 0, 5: 1})
+    about = json.loads((second.path / "run.json").read_text())
+    about["config"]["policy"] = f"hf:{first.policy}"
+    write_json(second.path / "run.json", about)
+    both = write_report([tmp_path], tmp_path / "both.html")
+    assert "policy tiny, a model organism of 342,016 parameters · games" in words(both)
+    assert f"policy hf:{first.policy}" in words(write_report([second.path], tmp_path / "second.html"))
+
+
+def test_every_seed_has_its_numbers_and_they_lead_to_its_files(study: Path, tmp_path: Path) -> None:
+    page = write_report([study], tmp_path / "report.html")
+    html = page.read_text()
+    for arm in ("flawed", "patched"):
+        for seed in (0, 1):
+            run = Run(study / f"runs/tampering-v1-{arm}-{seed}")
+            rows = re.findall(r"<tr>(?:(?!</tr>).)*</tr>", html, re.DOTALL)
+            (row,) = [each for each in rows if f'{run.path.name}/run.json">{seed}</a>' in each]
+            for name, at in (("itp", 0), ("itp", -1), ("er", 0), ("er", -1)):
+                shown = f'<span class="mean">{run.metrics()[at][name]["mean"]:.2f}</span>'
+                assert re.search(rf'<a class="num" href="[^"]*{run.path.name}/metrics.jsonl">{shown}', row)
+            assert f"{run.path.name}/samples.jsonl.gz" in row
+    # A pooled number leads to its seeds, which are on the page.
+    pooled = re.findall(r'<a class="num" href="#([^"]+)"', html)
+    assert pooled and set(pooled) <= set(re.findall(r'\bid="([^"]+)"', html))
+
+
+def test_the_tables_are_on_the_page_as_csv(study: Path, tmp_path: Path) -> None:
+    html = write_report([study], study / "report.html").read_text()
+    ((name, data),) = re.findall(r'download="([^"]+)" href="data:text/csv;charset=utf-8,([^"]+)"', html)
+    rows = list(csv.DictReader(io.StringIO(unquote(data))))
+    assert name == "emergence.csv" and [row["seed"] for row in rows] == ["all", "0", "1"] * 2
+    pooled = json.loads((study / "summary.json").read_text())["rows"]
+    assert [float(row["er_end"]) for row in rows[::3]] == pytest.approx(
+        [row["er_end"]["mean"] for row in pooled], abs=1e-5
+    )
+    for row in rows[1:3]:
+        last = Run(study / row["run"]).metrics()[-1]
+        assert float(row["er_end_hi"]) == pytest.approx(last["er"]["hi"]) and row["cut_end"] == ""
+        assert float(row["paper_er_end"]) == pytest.approx(last["paper"]["er"]["mean"])
+
+
+def test_cut_and_unscored_samples_stand_beside_the_measures(tmp_path: Path) -> None:
+    finish: tuple[Any, ...] = ("length",)
+    run = make_pattern(tmp_path / "run", "flawed", 0, {0: 0, 5: 3}, finish=finish)
+    page = write_report([run.path], tmp_path / "page.html")
+    seen = words(page)
+    assert "Cut, end" in seen and "1.00 [0.72, 1.00]" in seen and "(cut by its token limit)" in seen
+    rewrite(run.path / "metrics.jsonl", lambda row: {**row, "failed": 1, "cut": None})
+    seen = words(write_report([run.path], page))
+    assert "Cut" not in seen and "Not scored" in seen and "10.0 %" in seen
+    # Older files know nothing of replies that were cut.
+    rewrite(run.path / "metrics.jsonl", lambda row: {key: row[key] for key in row if key != "cut"})
+    assert "Cut" not in words(write_report([run.path], page))
+
+
+def test_what_is_wider_than_a_phone_scrolls_and_headings_stay_with_their_figures(study: Path, tmp_path: Path) -> None:
+    html = write_report([study], tmp_path / "report.html").read_text()
+    assert html.count("<table") == len(re.findall(r'<div class="wide[^>]*>\s*<table', html)) >= 4
+    kept = re.search(r'<div class="kept">\s*<h3(.*?)</figure>\s*</div>', html, re.DOTALL)
+    assert kept and kept[1].count("<h3") == 0 and "<svg" in kept[1]
+    paper = html[html.index("@media print {") :]
+    assert re.search(r"\.kept[^}]*break-inside: avoid", paper) and re.search(r"h2, h3[^}]*break-after: avoid", paper)

@@ -378,6 +378,8 @@ def test_a_killed_study_goes_on(tmp_path: Path) -> None:
     subprocess.run(study, check=True, capture_output=True, timeout=600)
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert [row["arm"] for row in summary["rows"]] == ["untrained", "flawed", "patched"]
+    for held in (each for row in summary["rows"] for each in (row, *row["each"])):
+        assert held["cut_end"]["mean"] >= 0 and held["failed"] == 0 and held["evaluated"] > 0
     assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
 
 

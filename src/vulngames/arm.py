@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vulngames.games import GAMES
-from vulngames.measure import Interval, across_seeds, domination, interval, onset
+from vulngames.measure import Interval, across_seeds, domination, interval, onset, plain
 from vulngames.runs import Run
 from vulngames.types import Measured
 
@@ -53,6 +53,11 @@ class Arm:
     def used(self) -> list[Run]:
         """The runs that numbers are made of: the finished ones, or every one while none is."""
         return [run for run in self.found if run.finished] or self.found
+
+    @cached_property
+    def alone(self) -> list[Arm]:
+        """Each of its runs by itself, found or not."""
+        return [Arm(self.game, self.name, (path,)) for path in self.paths]
 
     @property
     def complete(self) -> bool:
@@ -113,6 +118,37 @@ class Arm:
         """Evaluated samples without a reward, and all of them."""
         rows = [row for rows in self._pooled for row in rows.values()]
         return sum(row["failed"] for row in rows), sum(row["n"] for row in rows)
+
+
+def ends(arm: Arm) -> dict[str, Any]:
+    """What a table says of an arm, as files hold it.
+
+    Returns:
+        itp_start and its like: ITP and ER at the first and the last evaluation, with intervals, and under `paper` by
+        the paper's definitions; cut_end: the share of samples with a cut reply at the last; failed, evaluated: samples
+        without a reward, and all of them, over every evaluation; onset_step, domination_step; steps: the last evaluated
+        one; eval_every: steps between evaluations. None where nothing could be measured.
+    """
+
+    def both(prefix: str = "") -> dict[str, dict[str, float] | None]:
+        return {
+            f"{name}_{end}": plain(at(prefix + name))
+            for name in ("itp", "er")
+            for end, at in (("start", arm.start), ("end", arm.end))
+        }
+
+    failed, evaluated = arm.failed
+    return {
+        **both(),
+        "cut_end": plain(arm.end("cut")),
+        "failed": failed,
+        "evaluated": evaluated,
+        "onset_step": arm.onset,
+        "domination_step": arm.domination,
+        "steps": arm.steps[-1] if arm.steps else None,
+        "eval_every": arm.steps[1] - arm.steps[0] if len(arm.steps) > 1 else None,
+        "paper": both("paper."),
+    }
 
 
 def _pick(row: Mapping[str, Any], name: str) -> Interval | None:

@@ -311,15 +311,21 @@ class TableOf:
 
     dirs: Positional[tuple[Path, ...]]
     """Study directories."""
+    csv: bool = False
+    """Print one table as CSV instead: every cell, and every seed of it with its run's directory."""
 
     def __call__(self) -> None:
-        from vulngames.looking import print_markdown
+        from vulngames.looking import print_csv, print_markdown
         from vulngames.summary import read_summary
 
         if not self.dirs:
             raise UserError("no directory given; valid: one or more directories of finished studies")
-        for path in self.dirs:
-            print_markdown(read_summary(path))
+        summaries = [read_summary(path) for path in self.dirs]
+        if self.csv:
+            print_csv(self.dirs, summaries)
+        else:
+            for summary in summaries:
+                print_markdown(summary)
 
 
 @dataclass(frozen=True)
@@ -328,8 +334,11 @@ class Claims:
 
     dirs: Positional[tuple[Path, ...]]
     """Directories of finished studies, or of `study all`."""
+    all: bool = False
+    """Show the claims, too, that none of these studies speaks of."""
     json: bool = False
-    """Print JSON lines, one a wording, instead of a table."""
+    """Print JSON lines instead of a table: every wording of every claim, with `given` saying whether its study is
+    there."""
     out: Path | None = None
     """Also write all of it to this file, as JSON."""
 
@@ -347,7 +356,7 @@ class Claims:
         if self.json:
             _print_rows(rows)
         else:
-            show_claims(judged)
+            show_claims(judged, self.all)
 
 
 @dataclass(frozen=True)

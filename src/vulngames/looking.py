@@ -15,11 +15,14 @@ from rich.panel import Panel
 from rich.table import Table
 
 from vulngames import policies, tasks, train
-from vulngames.claims import Judged
+from vulngames.claims import Judged, elsewhere
 from vulngames.errors import UserError, need
 from vulngames.policies import Sampling
 from vulngames.printable import one_line, printable
 from vulngames.progress import RunBars, bar, run_progress
+from vulngames.report import number
+from vulngames.report.records import records, to_csv
+from vulngames.report.row import Row
 from vulngames.rollout import rollout
 from vulngames.runs import as_sample
 from vulngames.selection import Selected
@@ -184,7 +187,7 @@ def show_summary(summary: Mapping[str, Any]) -> None:
     columns, rows = _numbers(summary)
     for column in columns:
         # Nothing is cut on a narrow terminal: intervals break between their bounds, and words anywhere.
-        table.add_column(column, min_width=7 if column.startswith(("ITP", "ER")) else None, overflow="fold")
+        table.add_column(column, min_width=7 if column.startswith(("ITP", "ER", "cut")) else None, overflow="fold")
     for row in rows:
         table.add_row(*map(escape, row))
     _tables.print(table)
@@ -197,21 +200,37 @@ def print_markdown(summary: Mapping[str, Any]) -> None:
         print(f"| {' | '.join(map(one_line, row))} |")
 
 
+def print_csv(dirs: Sequence[Path], summaries: Sequence[Mapping[str, Any]]) -> None:
+    """The same of several studies as one table in CSV, and every seed by itself; see `vulngames.report.records`."""
+    found = [
+        record
+        for home, summary in zip(dirs, summaries, strict=True)
+        for record in records(summary["study"], [Row(row, home) for row in summary["rows"]], home)
+    ]
+    print(to_csv(found), end="")
+
+
 def _numbers(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """The columns of a study's table, and its rows as text."""
     rows = summary["rows"]
     named = sorted(labels(rows[0]) if rows else (), key=lambda label: label != "game")
-    heads = ["ITP start", "ITP end", "ER start", "ER end", "onset", "domination"]
+    # Older files do not say how replies ended; nothing is shown of it then.
+    ends = [*ENDS, *(["cut_end"] if any(row.get("cut_end") for row in rows) else [])]
+    counted = ["failed"] if any(row.get("evaluated") for row in rows) else []
 
     def shown(row: Mapping[str, Any]) -> list[str]:
-        measured = [
-            "not measurable" if row[end] is None else "{mean:.2f} [{lo:.2f}, {hi:.2f}]".format(**row[end])
-            for end in ENDS
-        ]
+        measured = ["not measurable" if row.get(end) is None else _short(row[end]) for end in ends]
+        failed = [number.share(row.get("failed"), row.get("evaluated")) for _ in counted]
         steps = (_plain(row[step]) for step in ("onset_step", "domination_step"))
-        return [*(_plain(row.get(key)) for key in (*named, "seeds")), *measured, *steps]
+        return [*(_plain(row.get(key)) for key in (*named, "seeds")), *measured, *failed, *steps]
 
-    return [*(label.replace("_", " ") for label in named), "seeds", *heads], [shown(row) for row in rows]
+    heads = [end.replace("itp", "ITP").replace("er_", "ER_") for end in ends]
+    columns = [*named, "seeds", *heads, *counted, "onset", "domination"]
+    return [column.replace("_", " ") for column in columns], [shown(row) for row in rows]
+
+
+def _short(value: Mapping[str, float]) -> str:
+    return "{mean:.2f} [{lo:.2f}, {hi:.2f}]".format(**value)
 
 
 def _plain(value: object) -> str:
@@ -227,8 +246,17 @@ def _interval(value: Mapping[str, float] | None) -> str:
 _COLOURS = {"supported": "green", "contradicted": "red", "inconclusive": "yellow", "not measurable": "dim"}
 
 
-def show_claims(judged: Sequence[Judged]) -> None:
-    """One row a wording of a claim: what was asked, the verdict, and the effect of the cell that decides it."""
+def show_claims(judged: Sequence[Judged], every: bool) -> None:
+    """One row a wording of a claim: what was asked, the verdict, and the effect of the cell that decides it. Unless
+    `every` is asked for, claims whose study is not there are summed up in a line."""
+    shown = [each for each in judged if each.given or every]
+    if shown:
+        _show_claims(shown)
+    if others := "" if every else elsewhere(judged):
+        _out.print(escape(f"{others}; --all shows them"), soft_wrap=True)
+
+
+def _show_claims(judged: Sequence[Judged]) -> None:
     table = Table(show_lines=True)
     for column in ("claim", "says", "asked", "verdict", "effect [interval]"):
         table.add_column(column, no_wrap=column == "verdict", overflow="fold")

@@ -131,8 +131,13 @@ def score(game: Game[Any], episodes: Sequence[Episode], names: Sequence[Name]) -
     for e, reason in zip(episodes, failed, strict=True):
         draw = coin(*names, "coin", e.task.id, e.index)
         sample = judge(game, e.task, e.texts, draw, {} if reason else next(told), e.index, reason)
-        samples.append(dataclasses.replace(sample, finish=tuple(reply.finish for reply in e.replies)))
+        finish = tuple(reply.finish for reply in e.replies)
+        samples.append(dataclasses.replace(sample, finish=finish, asked=tuple(map(_asked, e.turns[1:]))))
     return samples
+
+
+def _asked(turn: Turn) -> str:
+    return "\n\n".join(message["content"] for message in turn.messages)
 
 
 def ask(game: Game[Any], replied: Sequence[tuple[Task, Sequence[str]]]) -> list[Mapping[str, Json]]:

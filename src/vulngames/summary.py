@@ -13,7 +13,10 @@ ENDS = ("itp_start", "itp_end", "er_start", "er_end")
 """Measures of a row, and of each of its seeds: intervals or None."""
 STEPS = ("onset_step", "domination_step", "steps", "eval_every")
 """Steps of a row, and of each of its seeds: numbers or None."""
-_FOUND = {"seeds", "runs", "each", "paper", *ENDS, *STEPS}
+LATER = ("cut_end", "failed", "evaluated")
+"""What a row and each of its seeds may hold beside: an interval or None, and two numbers of samples."""
+_NEEDED = {"game", "seeds", "runs", "each", "paper", *ENDS, *STEPS}
+_FOUND = {*_NEEDED, *LATER} - {"game"}
 
 
 def labels(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,11 +34,17 @@ def read_summary(home: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{home} holds no summary.json; valid: the directory of a finished study")
     summary = read_json(path)
-    needed = {"game", *_FOUND}
     rows = summary.get("rows")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and needed <= row.keys() for row in rows):
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and row.keys() >= _NEEDED for row in rows):
         raise UserError(f"{path} is damaged: its rows lack what a study writes; run the study again")
+    if not all(_is_each(row["each"]) for row in rows):
+        raise UserError(f"{path} is damaged: a row does not hold what each seed measured; run the study again")
     missing = [key for key in ("study", "policy", "command", "wall_s") if key not in summary]
     if missing:
         raise UserError(f"{path} is damaged: it holds no {', '.join(missing)}; run the study again")
     return summary
+
+
+def _is_each(held: Any) -> bool:
+    needed = {*ENDS, *STEPS}
+    return isinstance(held, list) and all(isinstance(each, dict) and needed <= each.keys() for each in held)

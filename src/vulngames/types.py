@@ -111,7 +111,8 @@ class Sample:
     """One scored episode: all that science may use.
 
     `reward` and `patched` are None, with the reason in `error`, when they could not be computed. `finish` says of each
-    text how it came to its end; it is empty for texts that were written elsewhere.
+    text how it came to its end; it is empty for texts that were written elsewhere. `prompt` is the last message before
+    the first text, and `asked` holds what was said before each later one.
     """
 
     game: str
@@ -130,6 +131,7 @@ class Sample:
     paper: Paper
     error: str = ""
     finish: tuple[Finish, ...] = ()
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

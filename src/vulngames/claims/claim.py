@@ -105,6 +105,7 @@ class Judged:
         cells: every cell; their intervals hold together, and a cell's verdict is its own.
         seeds: training seeds in a cell.
         note: what a verdict against the claim does not say; empty otherwise.
+        given: whether its study is among those that were given.
     """
 
     id: str
@@ -126,6 +127,7 @@ class Judged:
     cells: tuple[JudgedCell, ...]
     seeds: int
     note: str
+    given: bool
 
 
 def judge(claim: Claim, wording: Wording, summary: Summary | None) -> Judged:
@@ -219,6 +221,7 @@ def _judged(
         cells=_cells(claim, cells),
         seeds=summary.seeds if summary else 0,
         note=_note(summary) if answer == CONTRADICTED and summary else "",
+        given=summary is not None,
     )
 
 

@@ -6,6 +6,7 @@ here and pinned by `tests/test_claims.py`: 0.10 of ER or ITP counts as a differe
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -195,3 +196,16 @@ def ledger(dirs: Sequence[Path]) -> list[Judged]:
     """
     found = read_summaries(dirs)
     return [judge(claim, wording, found.get(claim.study)) for claim in CLAIMS for wording in claim.wordings]
+
+
+def elsewhere(judged: Sequence[Judged]) -> str:
+    """A sentence on the statements whose study was not given, and what they need; empty if there are none."""
+    counts = Counter(each.study for each in judged if not each.given)
+    if not counts:
+        return ""
+    unstudied = counts.pop("", 0)
+    needs = [f"{study} ({count})" for study, count in counts.items()]
+    needs += [f"a study that there is not ({unstudied})"] if unstudied else []
+    return (
+        f"{counts.total() + unstudied} other statements are not judged by what was given; they need {', '.join(needs)}"
+    )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from markupsafe import Markup
 
-from vulngames.report.row import Row
+from vulngames.report.records import records, to_csv
+from vulngames.report.row import Row, labels_of
+from vulngames.runs import Run
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,14 @@ class Chapter:
         return f"study-{self.name}"
 
     @property
+    def runs(self) -> list[Run]:
+        return [run for row in self.rows for run in row.arm.found]
+
+    def csv(self, home: Path) -> str:
+        """Its numbers as CSV, for a page that lies in `home`."""
+        return to_csv(records(self.name, self.rows, home))
+
+    @property
     def labels(self) -> list[str]:
         """The columns that name a row."""
-        return list(dict.fromkeys(name for row in self.rows for name in row.labels))
+        return labels_of(self.rows)

@@ -14,6 +14,7 @@ from vulngames.report import number
 from vulngames.report.excerpt import Excerpt, excerpts
 from vulngames.report.figures import Trace, panel
 from vulngames.report.finding import Finding, find
+from vulngames.report.row import Row, row_of
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,17 @@ class Match:
         """The arm whose episodes are shown: the flawed one, if it is there."""
         return self.flawed if self.flawed.found else self.patched
 
-    @property
+    @cached_property
     def excerpts(self) -> list[Excerpt]:
-        return excerpts(self.shown)
+        return excerpts(self.shown, self.patched if self.shown is self.flawed else self.flawed)
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The arms that have runs, as cells of a study; named as the match is where that is not only its game."""
+        found = [row_of(arm) for arm in self.arms if arm.paths]
+        if self.label == self.flawed.game:
+            return found
+        return [Row({**row.held, "label": self.label}, row.home) for row in found]
 
     @property
     def parts(self) -> list[str]:

@@ -27,6 +27,16 @@ def full(interval: Interval | None) -> str:
     return NONE if interval is None else f"{mean(interval)} {bounds(interval)}"
 
 
+def share(part: int | None, whole: int | None) -> str:
+    """`0.3 %`; `0` of none, and never that of some."""
+    if part is None or not whole:
+        return NONE
+    if part == 0:
+        return "0"
+    percent = f"{100 * part / whole:.1f}"
+    return "< 0.1 %" if percent == "0.0" else f"{percent} %"
+
+
 def change(start: Interval | None, end: Interval | None) -> str:
     """`0.01 → 0.98 [0.95, 0.99]`."""
     return f"{mean(start)} → {full(end)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,12 @@ FILES = ("run.json", "metrics.jsonl", "samples.jsonl.gz")
 
 @dataclass(frozen=True)
 class RunFiles:
-    """One run: its state in a word, and its files as (name, link)."""
+    """One run: where it lies, its state in a word, and the links to its files by their names."""
 
     name: str
+    folder: str
     state: str
-    links: tuple[tuple[str, str], ...]
+    links: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def provenance(games: Sequence[tuple[str, Sequence[Arm]]], given: Sequence[tuple
     config = [(key, [_all(c.get(key) for c in configs) for configs in columns.values()]) for key in keys]
     paths = [path for _, arms in games for arm in arms for path in arm.paths]
     abouts = [run.about for _, arms in games for arm in arms for run in arm.found]
-    return Provenance(_facts(abouts, given), list(columns), config, [_files(path, home) for path in paths])
+    return Provenance(_facts(abouts, given), list(columns), config, [run_files(path, home) for path in paths])
 
 
 def _facts(abouts: Sequence[dict[str, Any]], given: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -55,7 +56,7 @@ def _facts(abouts: Sequence[dict[str, Any]], given: Sequence[tuple[str, str]]) -
     started = sorted(about["started"] for about in abouts if about.get("started"))
     facts = {
         # A study's runs hold the command of the study.
-        "command": "" if any(name == "command" for name, _ in given) else _all(_command(a) for a in abouts),
+        "command": "" if any(name == "command" for name, _ in given) else _all(command(a) for a in abouts),
         "started": " to ".join(dict.fromkeys((started[0], started[-1]))) if started else "",
         "commit": _all(about.get("commit") for about in abouts),
         "versions": _all(_versions(about) for about in abouts),
@@ -84,10 +85,11 @@ def _words(names: Sequence[str]) -> str:
     return ", ".join(name.replace("_", " ") for name in names)
 
 
-def _command(about: dict[str, Any]) -> str:
+def command(about: Mapping[str, Any]) -> str:
+    """The command that began a run; empty if it does not say."""
     # Where the program lies on someone's machine is nobody's business.
     argv = about.get("argv") or [""]
-    return shlex.join([Path(argv[0]).name, *argv[1:]])
+    return shlex.join([Path(argv[0]).name, *argv[1:]]) if argv[0] else ""
 
 
 def _versions(about: dict[str, Any]) -> str:
@@ -95,9 +97,10 @@ def _versions(about: dict[str, Any]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items() if version)
 
 
-def _files(path: Path, home: Path) -> RunFiles:
+def run_files(path: Path, home: Path) -> RunFiles:
+    """A run's files, for a page that lies in `home`."""
     there = (path / "run.json").is_file()
     state = "missing" if not there else "finished" if Run(path).finished else "not finished"
-    relative = Path(os.path.relpath(path, home))
-    links = tuple((name, quote((relative / name).as_posix())) for name in FILES if (path / name).is_file())
-    return RunFiles(path.name, state, links)
+    folder = Path(os.path.relpath(path, home))
+    links = {name: quote((folder / name).as_posix()) for name in FILES if (path / name).is_file()}
+    return RunFiles(path.name, folder.as_posix(), state, links)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from vulngames.report.chapter import Chapter
 from vulngames.report.chapters import CHAPTERS, chapter
 from vulngames.report.match import Match
 from vulngames.report.provenance import Provenance, provenance
+from vulngames.report.records import records, to_csv
+from vulngames.report.row import Row, labels_of
+from vulngames.report.setup import policies
 from vulngames.runs import Run, mixed
 from vulngames.summary import read_summary
 
@@ -27,6 +31,7 @@ from vulngames.summary import read_summary
 class Section:
     """One study, or runs given by themselves, as the page shows it."""
 
+    name: str
     title: str
     matches: list[Match]
     notes: list[str]
@@ -37,14 +42,27 @@ class Section:
         return [arm for match in self.matches for arm in match.arms]
 
     @property
+    def runs(self) -> list[Run]:
+        return [run for arm in self.arms for run in arm.found]
+
+    @property
     def policies(self) -> list[str]:
         """What was trained, with its size where a run records it."""
-        seen: dict[str, int | None] = {}
-        for arm in self.arms:
-            for run in arm.found:
-                name = run.about["config"].get("policy", "unnamed")
-                seen[name] = run.about.get("parameters_of_policy") or seen.get(name)
-        return [f"{name}, a model organism of {size:,} parameters" if size else name for name, size in seen.items()]
+        return policies(self.runs)
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """Every arm with runs, as a study's cell."""
+        return [row for match in self.matches for row in match.rows]
+
+    @property
+    def labels(self) -> list[str]:
+        """The columns that name a row."""
+        return labels_of(self.rows)
+
+    def csv(self, home: Path) -> str:
+        """Its numbers as CSV, for a page that lies in `home`."""
+        return to_csv(records(self.name, self.rows, home))
 
     def provenance(self, home: Path) -> Provenance:
         return provenance([(match.label, match.arms) for match in self.matches], self.facts, home)
@@ -74,12 +92,12 @@ def read(dirs: Sequence[Path]) -> tuple[list[Section], list[Chapter]]:
         elif runs := [file.parent for file in sorted(path.glob("runs/*/run.json"))]:
             note = "The study is not finished: it has no summary.json yet."
             matches, notes = _pair(runs, anchor)
-            sections.append(_section(f"Runs of {path.name}", matches, [note, *notes], []))
+            sections.append(_section("runs", f"Runs of {path.name}", matches, [note, *notes], []))
         else:
             raise UserError(f"{path} is neither a study (summary.json) nor a run (run.json)")
     if single:
         matches, notes = _pair(list(single.values()), f"s{len(sections)}")
-        sections.append(_section("Runs", matches, notes, []))
+        sections.append(_section("runs", "Runs", matches, notes, []))
     if not sections and not chapters:
         raise UserError("nothing to report; give study or run directories")
     return sections, chapters
@@ -109,7 +127,8 @@ def _emergence(path: Path, summary: Mapping[str, Any], anchor: str) -> Section:
     whole = [arm for match in matches for arm in match.arms if arm.complete]
     notes = [note for arm in whole if (note := _disagreement(arm, rows[arm.game, arm.name]))]
     facts = [("command", summary["command"]), ("time spent in its store", f"{summary['wall_s']:.0f} s")]
-    return _section("Emergence: is the exploit learned under the flaw, and not under its patch?", matches, notes, facts)
+    title = "Emergence: is the exploit learned under the flaw, and not under its patch?"
+    return _section("emergence", title, matches, notes, facts)
 
 
 def _disagreement(arm: Arm, row: Mapping[str, Any]) -> str:
@@ -169,10 +188,12 @@ def _pair(paths: Sequence[Path], anchor: str) -> tuple[list[Match], list[str]]:
     return matches, notes
 
 
-def _section(title: str, matches: list[Match], notes: Sequence[str], facts: list[tuple[str, str]]) -> Section:
+def _section(
+    name: str, title: str, matches: list[Match], notes: Sequence[str], facts: list[tuple[str, str]]
+) -> Section:
     """A section with a note on every arm whose runs are not all there and finished, or hold unscored samples."""
     found = [note for match in matches for note in (*_mixture(match), *(n for arm in match.arms for n in _gaps(arm)))]
-    return Section(title, matches, [*notes, *found], facts)
+    return Section(name, title, matches, [*notes, *found], facts)
 
 
 def _mixture(match: Match) -> list[str]:

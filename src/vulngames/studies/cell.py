@@ -9,8 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from vulngames.arm import Arm
-from vulngames.measure import plain
+from vulngames.arm import Arm, ends
 from vulngames.studies.work import Work
 
 
@@ -34,7 +33,7 @@ class Cell:
     @cached_property
     def alone(self) -> list[Arm]:
         """Each of its runs by itself."""
-        return [Arm(self.arm.game, self.arm.name, (path,)) for path in self.arm.paths]
+        return self.arm.alone
 
     def plain(self, home: Path) -> dict[str, Any]:
         """The cell as a row of summary.json; paths are relative to `home`.
@@ -50,23 +49,3 @@ class Cell:
             "runs": [os.path.relpath(path, home) for path in self.arm.paths],
             "each": [ends(arm) for arm in self.alone],
         }
-
-
-def ends(arm: Arm) -> dict[str, Any]:
-    """ITP and ER at the first and the last evaluation with intervals, by our definitions and the paper's; the onset."""
-
-    def both(prefix: str = "") -> dict[str, dict[str, float] | None]:
-        return {
-            f"{name}_{end}": plain(at(prefix + name))
-            for name in ("itp", "er")
-            for end, at in (("start", arm.start), ("end", arm.end))
-        }
-
-    return {
-        **both(),
-        "onset_step": arm.onset,
-        "domination_step": arm.domination,
-        "steps": arm.steps[-1] if arm.steps else None,
-        "eval_every": arm.steps[1] - arm.steps[0] if len(arm.steps) > 1 else None,
-        "paper": both("paper."),
-    }

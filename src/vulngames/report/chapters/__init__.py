@@ -41,7 +41,7 @@ def chapter(path: Path, summary: Mapping[str, Any]) -> Chapter:
     question, draw = CHAPTERS[name]
     if missing := _MORE.get(name, set()) - summary.keys():
         raise UserError(f"{path / 'summary.json'} is damaged: it holds no {', '.join(sorted(missing))}; run it again")
-    rows = [Row(path, row) for row in summary["rows"]]
+    rows = [Row(row, path) for row in summary["rows"]]
     found = draw(rows, summary) if rows else Found(["nothing was measured"])
     unfinished = sum(not row.arm.complete for row in rows)
     notes = [f"{unfinished} of {len(rows)} cells have runs that are missing or not finished."] if unfinished else []
