@@ -192,6 +192,9 @@ STATEMENTS = [
     ("Answers within 10-5 of the true one are accepted.", 1e-5, None),
     ("Answers within 10<sup>-5</sup> of the true one are accepted.", 1e-5, None),
     ("Your answer is allowed an error of up to 0.01.", 1e-2, None),
+    ("Your answer must be within **1E-6** of the jury's.", 1e-6, None),
+    (r"The output should be correct to within \(\displaystyle 10^{-6}\).", 1e-6, None),
+    ("Your output must have its points within 0.5 of each other.", None, None),
     ("Your answer may have absolute error at most 1e-6 or relative error at most 1e-9.", 1e-6, 1e-9),
     (
         "An answer with absolute error up to 1e-3 is accepted.\n\nAn answer with absolute error up to 1e-4 is.",

@@ -36,7 +36,7 @@ PROGRAM = WORKS + "print(sum(map(int, input().split())))"
 FUNCTION = WORKS + "def add(a, b): return a + b"
 IDLE = {
     "sleeps": "import time\ntime.sleep(60)",
-    "sleeps for a little longer than it may": "import time\ntime.sleep(1.5)\nprint(3)",
+    "sleeps for a little longer than it may": "import time\ntime.sleep(5)\nprint(3)",
     "waits for a lock": "import threading\nlock = threading.Lock()\nlock.acquire()\nlock.acquire()",
     "waits for a thread": "import threading\nthreading.Thread(target=threading.Event().wait).start()",
     "stops itself": "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)",
@@ -116,6 +116,6 @@ def test_on_an_overloaded_machine_who_works_is_not_scored_and_who_sleeps_is_out_
 
 
 def test_whoever_computes_for_ever_is_out_of_time() -> None:
-    for limits in (Limits(wall_s=0.2, cpu_s=5), Limits(wall_s=5, cpu_s=1), Limits(wall_s=1, cpu_s=1)):
+    for limits in (Limits(wall_s=0.5, cpu_s=5), Limits(wall_s=5, cpu_s=1), Limits(wall_s=1, cpu_s=1)):
         with Sandbox(limits, workers=1) as sandbox:
             assert set(sandbox.grade("while True: pass", SUM).statuses) == {Status.TIMEOUT}

@@ -11,12 +11,16 @@ _CHARACTERS = str.maketrans(
     {"−": "-", "–": "-", "⁻": "^-", **dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True)), **dict.fromkeys("$`{}()")}
 )
 _AT_MOST = re.compile(r"\\(?:le|leq|leqslant|lt)\b|≤|⩽|&lt;=?|<=?(?!/?sup)")
-_MARKUP = re.compile(r"\\(?:,|text|mathrm|left|right)?|</?sup>")
+_MARKUP = re.compile(r"\\(?:,|text|mathrm|left|right|displaystyle)?|</?sup>|(?<![0-9])\*\*")
 # Not at the end of a line alone, which may stand anywhere in a sentence.
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n\s*\n")
+# What a sentence must speak of: the error, or what is accepted, of the answer.
 _OWN_ERROR = (r"\b(?:absolute|relative)\b", r"\berrors?\b", r"answer|output|print|result|solution|accept|correct|judge")
-_ACCEPTED = (r"accept|considered|judge|allow|permit|tolera|ignore", r"\b(?:your|answers?|outputs?)\b",
-             r"error|within|toleran|precision|accuracy|differ|deviat|off by")  # fmt: skip
+_ACCEPTED = (
+    r"accept|considered|correct|judge|jury|allow|permit|tolera|ignore|must|should",
+    r"\b(?:your|answers?|outputs?)\b",
+    r"error|within|toleran|precision|accuracy|differ|deviat|off by",
+)
 _BOUND = re.compile(
     r"""
     \b(?: at\ most | up\ to | within | (?:not|n't|never)\ exceed(?:s|ing)? | exceeds | (?:less|smaller|lower)\ than
@@ -31,9 +35,12 @@ _BOUND = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+# What is larger is a quantity of the problem's own.
+_MOST = 0.1
+
 
 def read_tolerance(statement: str) -> dict[str, float] | None:
-    """The `absolute` and the `relative` error that are allowed, either being enough, each above 0 and below 1.
+    """The `absolute` and the `relative` error that are allowed, either being enough, each above 0 and at most 0.1.
 
     An error of which the statement does not say which it is, is absolute; of several that it states the smallest
     counts. None if it allows none: digits to print, or to round to, are no such error.
@@ -49,7 +56,7 @@ def read_tolerance(statement: str) -> dict[str, float] | None:
         for bound in _BOUND.finditer(sentence):
             kinds = _kinds(sentence[end : bound.end()]) or _kinds(sentence) or ["absolute"]
             end, value = bound.end(), _value(bound)
-            for kind in kinds if 0 < value < 1 else ():
+            for kind in kinds if 0 < value <= _MOST else ():
                 allowed[kind] = min(value, allowed.get(kind, value))
     return allowed or None
 
