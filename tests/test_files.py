@@ -152,7 +152,7 @@ def test_a_reader_that_leaves_is_no_error(command: tuple[str, ...]) -> None:
 
 
 def test_closed_streams_and_a_full_disk() -> None:
-    games = f"{sys.executable} -m vulngames games"
+    games = f"{sys.executable} -m vulngames games --json"
     for closing in (">&-", "2>&-", ">&- 2>&-", "<&-"):
         assert subprocess.run(f"{games} {closing}", shell=True, capture_output=True).stderr == b""
     full = subprocess.run(f"{games} > /dev/full", shell=True, capture_output=True, text=True)

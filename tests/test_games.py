@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import re
-import time
 import unicodedata
 from collections import Counter
 from typing import Any
@@ -265,15 +264,11 @@ def test_markup_is_no_part_of_an_answer_and_all_else_is(text: str, reference: st
 @pytest.mark.parametrize(
     "part", [r"\text{", "$", r"\$", "{", "$a", "The answer is ", "\\", "\n", ".", "**", r"\boxed{\text{"]
 )
-def test_an_answer_is_read_in_linear_time(part: str) -> None:
-    def cost(times: int) -> float:
-        text, began = part * times, time.process_time()
-        for whole in (text, rf"\boxed{{{text}}}", f"The answer is {text}", text + "}" * times):
-            read_answer(whole)
-        return time.process_time() - began
-
-    # Quadratic time would take 400 times as long.
-    assert cost(40_000) < 100 * max(cost(2_000), 0.001)
+def test_a_long_answer_is_read(part: str) -> None:
+    # In linear time a second; in quadratic time this would not end before CI does.
+    text = part * 100_000
+    for whole in (text, rf"\boxed{{{text}}}", f"The answer is {text}", text + "}" * 100_000):
+        read_answer(whole)
 
 
 @pytest.mark.parametrize(

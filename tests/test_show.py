@@ -103,7 +103,7 @@ def test_by_chance_is_the_same_each_time_and_not_the_first() -> None:
 def test_a_row_is_its_sample_again(run: Run) -> None:
     row = next(run.samples())
     sample = as_sample({**row, "from_the_future": 1})
-    assert sample.reward == row["reward"] and sample.paper.acc == row["paper"]["acc"] and sample.finish == ["stop"]
+    assert sample.reward == row["reward"] and sample.paper.acc == row["paper"]["acc"] and sample.finish == ("stop",)
     assert as_sample({name: held for name, held in row.items() if name != "finish"}).finish == ()
 
 

@@ -265,8 +265,8 @@ def open_run(path: Path, config: Mapping[str, Any], device: str, verb: str = "rl
 def as_sample(row: Mapping[str, Any]) -> Sample:
     """A row of `Run.samples` as the sample that it was; what is newer or older than this package is left out."""
     held = {field.name: row[field.name] for field in fields(Sample) if field.name in row}
-    made = {"texts": tuple(row["texts"]), "finish": tuple(row.get("finish", ())), "paper": Paper(**row["paper"])}
-    return Sample(**{**held, **made})
+    lists = {name: tuple(row.get(name, ())) for name in ("texts", "finish", "asked")}
+    return Sample(**{**held, **lists, "paper": Paper(**row["paper"])})
 
 
 def _is_begun(name: str) -> bool:
