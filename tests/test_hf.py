@@ -726,7 +726,7 @@ def test_training_takes_four_times_what_writing_does(model: Path, monkeypatch: p
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.warns(
         UserWarning,
-        match=r"1 billion parameters take 3.7 GiB \(weights 3.7\), and up to .* more for 8 replies of 100 .* of which 5.0",
+        match=r"1 billion parameters take 3.7 GiB \(weights 3.7\), and up to .* for 8 replies of 100 .* which 5.0",
     ):
         check_memory("hf:m", config, 10**9, torch.float32, Use(8, 100))
     with pytest.raises(
