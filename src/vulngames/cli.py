@@ -16,8 +16,8 @@ import tyro
 from tyro.conf import Positional, arg, subcommand
 
 from vulngames.errors import UserError
-from vulngames.policies import Sampling
 from vulngames.printable import one_line
+from vulngames.sampling import Sampling
 from vulngames.studies.plan import Plan
 from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig
 
