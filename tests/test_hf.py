@@ -724,9 +724,15 @@ def test_training_takes_four_times_what_writing_does(model: Path, monkeypatch: p
     config = policies.hf.load_hf("tiny", Sampling()).model.config
     monkeypatch.setattr("vulngames.policies.memory._machine", lambda: (10 << 30, 5 << 30))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.warns(UserWarning, match=r"1 billion parameters take 3.7 GiB \(weights 3.7\).* 10.0 GiB, of which 5.0"):
+    with pytest.warns(
+        UserWarning,
+        match=r"1 billion parameters take 3.7 GiB \(weights 3.7\), and up to .* for 8 replies of 100 .* which 5.0",
+    ):
         check_memory("hf:m", config, 10**9, torch.float32, Use(8, 100))
-    with pytest.raises(UserError, match=r"take 14.9 GiB \(weights 3.7, gradients 3.7, Adam's moments 7.5\), and this"):
+    with pytest.raises(
+        UserError,
+        match=r"take 14.9 GiB \(weights 3.7, gradients 3.7, Adam's moments 7.5\), and this machine has 10.0 GiB; valid",
+    ):
         check_memory("hf:m", config, 10**9, torch.float32, Use(8, 100, batch=4))
 
 

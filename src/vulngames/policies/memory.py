@@ -115,21 +115,24 @@ def check_memory(name: str, config: Any, parameters: int, dtype: torch.dtype, us
     if found.parameters < _WORTH_SAYING or getattr(config, "quantization_config", None):
         return
     total, free = _gpu() if on_gpu else _machine()
-    where = "the GPU's memory" if on_gpu else "this machine's memory"
-    parts = f"weights {_gib(found.weights)}"
+    has = f"{'the GPU' if on_gpu else 'this machine'} has {_gib(total)} GiB"
+    takes = f"{_count(parameters)} parameters take {_gib(found.least)} GiB (weights {_gib(found.weights)}"
     if use.batch:
-        parts += f", gradients {_gib(found.gradients)}, Adam's moments {_gib(found.moments)}"
-    takes = f"{found.parameters / 1e9:.3g} billion parameters take {_gib(found.least)} GiB ({parts})"
+        takes += f", gradients {_gib(found.gradients)}, Adam's moments {_gib(found.moments)}"
     if found.least > total and not os.environ.get(OVERRIDE):
         raise UserError(
-            f"policy {name!r} does not fit: its {takes}, and {where} is {_gib(total)} GiB; "
-            f"valid: a smaller model, or {OVERRIDE}=1 to try it all the same"
+            f"policy {name!r} does not fit: its {takes}), and {has}; valid: a smaller model, or {OVERRIDE}=1 to try it "
+            "all the same"
         )
+    more = f"{_gib(found.cache + found.activations)} GiB more for {use.rows} replies of {use.tokens} tokens at once"
     warnings.warn(
-        f"policy {name!r}: {takes}, and up to {_gib(found.cache + found.activations)} GiB more for replies of "
-        f"{use.tokens} tokens; {where} is {_gib(total)} GiB, of which {_gib(free)} are free",
+        f"policy {name!r}: {takes}), and up to {more}, to prompts of {_PROMPT}; {has}, of which {_gib(free)} are free",
         stacklevel=2,
     )
+
+
+def _count(parameters: int) -> str:
+    return f"{parameters / 1e9:,.3g} billion" if parameters >= 1e9 else f"{parameters / 1e6:.3g} million"
 
 
 def _gib(amount: int) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig
-from vulngames.train.ranks import refuse_ranks
 
 if TYPE_CHECKING:
     from vulngames.runs import Run
@@ -19,8 +18,10 @@ def carry_out(config: TrainConfig | SFTConfig | ExamConfig, out: Path, on_step: 
     Raises:
         UserError: see `rl`, `sft`, `exam` and `refuse_ranks`.
     """
-    refuse_ranks()
     # None at the top: they need torch, and the command line's help does not.
+    from vulngames.train.ranks import refuse_ranks
+
+    refuse_ranks()
     if isinstance(config, TrainConfig):
         from vulngames.train.grpo import rl
 

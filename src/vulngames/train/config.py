@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import Any, ClassVar, Literal
 
 from vulngames.errors import UserError
-from vulngames.sampling import COLDEST
+from vulngames.sampling import COLDEST, Sampling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,13 +276,11 @@ _AT_LEAST = {
 
 
 def _check(config: Settled | SettledSFT | SettledExam) -> None:
-    from vulngames import policies
-
     values = dataclasses.asdict(config)
     for name, least in _AT_LEAST.items():
         if values.get(name, least) < least:
             raise UserError(f"{name} = {values[name]} is too small; valid: {least} or more")
-    if policies.Sampling(config.temperature).greedy and isinstance(config, Settled):
+    if Sampling(config.temperature).greedy and isinstance(config, Settled):
         raise UserError(
             f"temperature = {config.temperature} is out of range; valid: {COLDEST} or more, since GRPO learns "
             "from how the samples of a group differ"

@@ -1,9 +1,12 @@
 """Several processes that a launcher such as torchrun starts for one run."""
 
 import os
+import time
 
 from vulngames.errors import UserError
 
+# A launcher ends all processes as soon as one has failed, and it is the first that says why.
+_FIRST_WORD_S = 5.0
 _SIZES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 
 
@@ -16,6 +19,8 @@ def refuse_ranks() -> None:
     for name in _SIZES:
         size = os.environ.get(name, "")
         if size.isdigit() and int(size) > 1:
+            if os.environ.get("RANK", "0") != "0":
+                time.sleep(_FIRST_WORD_S)
             raise UserError(
                 f"{name} = {size}: one run is trained by one process; valid: the same command without a launcher "
                 "(torchrun, accelerate launch, mpirun), or one process"
