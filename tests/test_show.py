@@ -116,6 +116,16 @@ def test_the_command_line_shows_them(vulngames: Any, run: Run) -> None:
     assert "no run.json; valid: one of the 1 it holds, e.g. " in vulngames("show", run.path.parent, check=False).stderr
 
 
+def test_the_second_question_is_shown(vulngames: Any, tmp_path: Path) -> None:
+    made = open_run(tmp_path / "run", {"game": "self-grading-v1"}, "cpu")
+    game = games.make("self-grading-v1")
+    made.add_samples(0, "test", rollout(game, take(game.id, 0, "test", 1), lambda messages: "Yes", ("x",)))
+    assert "Is the answer above right?" in vulngames("show", made.path).stdout
+    page = Path(vulngames("show", made.path, "--html").stdout.strip()).read_text()
+    assert "Is the answer above right?" in page
+    assert "Is the answer above right?" in vulngames("play", "self-grading-v1", "--policy", "script:able").stdout
+
+
 def test_the_page_holds_model_text_as_data_alone(vulngames: Any, run: Run) -> None:
     path = vulngames("show", run.path, "--html", "--split", "train").stdout.strip()
     page = Path(path).read_text()

@@ -131,7 +131,12 @@ def show_samples(game: Game[Any], samples: Sequence[Sample]) -> None:
 
 
 def _show_sample(sample: Sample, title: str) -> None:
-    wrote = "\n".join(f"[bold]{_how(sample, i)}[/] {escape(text)}" for i, text in enumerate(sample.texts))
+    lines = []
+    for place, text in enumerate(sample.texts):
+        if 0 < place <= len(sample.asked):
+            lines.append(f"[dim]{escape(sample.asked[place - 1])}[/]")
+        lines.append(f"[bold]{_how(sample, place)}[/] {escape(text)}")
+    wrote = "\n".join(lines)
     body = f"[dim]{escape(sample.prompt)}[/]\n\n{wrote}\n\n{_paid(sample)}"
     _out.print(Panel(body, title=escape(one_line(title)), title_align="left", border_style=_colour(sample)))
 

@@ -38,4 +38,5 @@ def _shown(row: Row) -> dict[str, Any]:
     held["evidence"] = printable(row["error"] or row["evidence"])
     held["failed"] = row["reward"] is None
     held["finish"] = list(row.get("finish", ()))
+    held["asked"] = [printable(text) for text in row.get("asked", ())]
     return held
