@@ -97,7 +97,7 @@ class HFPolicy:
             ids += written + between
             number += 1
             wrote += [number] * len(written) + [0] * len(between)
-        if max(ids) >= self._known:
+        if max(ids, default=0) >= self._known:
             odd = self.tokenizer.convert_ids_to_tokens(max(ids))
             raise UserError(
                 f"policy {self.name!r}: its tokenizer has {odd!r} as token {max(ids)}, and its embedding only "

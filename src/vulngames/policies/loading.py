@@ -65,7 +65,8 @@ def load_model(name: str, dtype: torch.dtype, use: Use) -> tuple[Any, Any]:
     if tokenizer.chat_template is None:
         raise UserError(f"policy {name!r} has no chat template; valid: a tokenizer saved with one")
     _settle_tokens(name, model, tokenizer)
-    return model.to(device()), tokenizer
+    with _in_one_line(name, device()):
+        return model.to(device()), tokenizer
 
 
 def ends_of(name: str, model: Any, tokenizer: Any, template: ChatTemplate) -> tuple[int, ...]:
