@@ -576,6 +576,11 @@ def test_once_a_request_has_succeeded_every_other_is_sent(endpoint: Endpoint) ->
     assert len(endpoint.asked) == 40 and sum(not reply.error for reply in replies) == 1
 
 
+def test_answers_without_a_reply_in_them_are_data(endpoint: Endpoint) -> None:
+    endpoint.answer = lambda number, asked: choice({"content": None, "reasoning_content": "hm"})
+    assert len(endpoint.write(40)) == len(endpoint.asked) == 40
+
+
 def test_failures_of_other_kinds_are_data(endpoint: Endpoint) -> None:
     def answer(number: int, asked: dict[str, Any]) -> Answer:
         return 400, {}, json.dumps({"error": {"message": f"prompt of {100 + number} tokens is too long"}}).encode()

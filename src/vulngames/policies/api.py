@@ -61,6 +61,10 @@ class _FailedError(Exception):
         self.again, self.wait_s, self.complaint, self.finish = again, wait_s, complaint, finish
 
 
+class _SilentError(_FailedError):
+    """The endpoint answered as it should, and there is no reply in it."""
+
+
 @dataclass
 class APIPolicy:
     """A model asked through `POST {url}/chat/completions`.
@@ -145,6 +149,7 @@ class APIPolicy:
                 # Not httpx's own JSON: it cannot encode the lone surrogates that a prompt may hold.
                 reply = _read(self._post(client, json.dumps(asked).encode()))
             except _FailedError as failure:
+                self._heard |= isinstance(failure, _SilentError)
                 if "max_completion_tokens" in failure.complaint and "max_tokens" in asked:
                     # The same limit under another name, which is all that some endpoints take.
                     self._limit = "max_completion_tokens"
@@ -307,10 +312,10 @@ def _read(body: bytes) -> Reply:
         # A lone surrogate is legal in JSON, but no file could hold it and no tokenizer read it.
         return Reply(_masked(text.encode("utf-8", "replace").decode(), words=False), finish=finish)
     if _thoughts(message):
-        raise _FailedError("answered with thoughts alone, and no reply")
+        raise _SilentError("answered with thoughts alone, and no reply")
     if message.get("tool_calls") or message.get("function_call"):
-        raise _FailedError("answered with the call of a tool, and no reply")
-    raise _FailedError("answered with null content" if content is None else "answered with content that is no text")
+        raise _SilentError("answered with the call of a tool, and no reply")
+    raise _SilentError("answered with null content" if content is None else "answered with content that is no text")
 
 
 def _text(content: Json, refusal: Json) -> str:
@@ -354,7 +359,7 @@ def _finish(reason: Json) -> Finish:
     # Some write FinishReason.MAX_TOKENS.
     word = str(reason).rpartition(".")[2].lower()
     if word in _BROKEN:
-        raise _FailedError(f"broke off its reply: {word}", again=True)
+        raise _SilentError(f"broke off its reply: {word}", again=True)
     return "length" if word in _LENGTH else "content_filter" if word in _FILTER else "stop"
 
 
