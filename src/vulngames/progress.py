@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,6 +13,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -36,7 +37,7 @@ def console() -> Console:
 @contextmanager
 def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """A progress bar; yields a function that advances it."""
-    with Progress(console=console(), transient=True) as progress:
+    with _progress(transient=True) as progress:
         task = progress.add_task(what, total=total)
         yield lambda n: progress.advance(task, n)
 
@@ -68,7 +69,7 @@ class RunBars:
         self.progress.update(self.bars[path], completed=done, total=steps, er=er)
         if ended:
             self.progress.remove_task(self.bars.pop(path))
-        if self.progress.console.is_terminal:
+        if self.progress.console.is_terminal or steps is None:
             return
         if ended:
             self._say(f"{path.name}: finished{er and ', '}{er}")
@@ -92,7 +93,13 @@ def run_progress(transient: bool = False) -> Progress:
         TextColumn("left:"),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=console(), transient=transient, speed_estimate_period=_ESTIMATED_OVER_S)
+    return _progress(*columns, transient=transient, speed_estimate_period=_ESTIMATED_OVER_S)
+
+
+def _progress(*columns: ProgressColumn, **how: Any) -> Progress:
+    out = console()
+    # Elsewhere than at a terminal a bar would be an empty line.
+    return Progress(*columns, console=out, disable=not out.is_terminal, **how)
 
 
 def er_so_far(run: Run) -> str:
