@@ -77,13 +77,13 @@ def rouge_1(text: str, source: str) -> float:
 
 
 def bleu(text: str, source: str) -> float:
-    """Sentence BLEU-4 in [0, 1] by sacrebleu, with orders no longer than the text; its tokens are characters where a
-    script puts no spaces between words."""
+    """Sentence BLEU-4 in [0, 1] by sacrebleu, with orders no longer than the text, however its accents are encoded; its
+    tokens are characters where a script puts no spaces between words."""
     from sacrebleu.metrics import BLEU
 
     if not text.strip() or not source.strip():
         return 0.0
-    text, source = (_CHARACTER.sub(r" \g<0> ", each) for each in (text, source))
+    text, source = (_CHARACTER.sub(r" \g<0> ", unicodedata.normalize("NFC", each)) for each in (text, source))
     return BLEU(effective_order=True).sentence_score(text, [source]).score / 100
 
 
