@@ -455,6 +455,14 @@ def test_what_a_word_is(text: str, words: list[str]) -> None:
     assert overlap.stems(text) == words
 
 
+@pytest.mark.parametrize("sign", [",", "_", "-", "/", "\u2014", "\u00b7", "..."])
+def test_a_copy_is_not_short_for_want_of_spaces(sign: str) -> None:
+    game, task = games.make("proxy-v1"), Task("a", (), {"article": ARTICLE, "reference": ARTICLE})
+    (reward, patched), verdict = judged(game, task, (sign.join(ARTICLE.split()),))
+    assert (reward, patched) == (1, 0) and (verdict.intended, verdict.exploited) == (0, True)
+    assert verdict.paper.acc == 0
+
+
 @pytest.mark.parametrize("article", ["🙂🙂 ❤️", "!!! ??? ...", "— … —", "₿ € £"])
 def test_an_article_without_words_is_not_measurable(article: str) -> None:
     game = games.make("proxy-v1")

@@ -57,6 +57,17 @@ def length(text: str) -> int:
     return sum(len(stems(part)) if _CHARACTER.search(part) else 1 for part in parts)
 
 
+def relative_length(text: str, source: str) -> float:
+    """How long a text is as a share of its source, both as `length` has them, at least 0.
+
+    Where words are joined by other signs than spaces, so that it has more than twice that share of the source's words
+    as the overlaps know them, it is that share: a copy with commas for its spaces is as long as what it copies.
+    """
+    share = length(text) / max(1, length(source))
+    words = len(stems(text)) / max(1, len(stems(source)))
+    return words if words > 2 * share else share
+
+
 def rouge_l(text: str, source: str) -> float:
     """ROUGE-L F1 of stemmed words, in [0, 1]; 0 if either text has no words."""
     a, b = stems(text), stems(source)
