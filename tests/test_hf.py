@@ -227,6 +227,20 @@ def test_a_recurrent_model_writes_too(model: Path) -> None:
     assert all(reply.tokens for reply in policy.write(prompts, Turn((), 4), 0))
 
 
+def test_a_model_writes_no_further_than_it_has_places_for(model: Path) -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    (model / "model.safetensors").unlink()
+    config = GPT2Config(vocab_size=768, n_positions=16, n_embd=16, n_layer=1, n_head=1, eos_token_id=1, bos_token_id=1)
+    GPT2LMHeadModel(config).save_pretrained(model)
+    policy = load_hf(f"hf:{model}", Sampling(max_tokens=64))
+    short, long = ((Message(role="user", content=said),) for said in ("Hi", "Hi " * 40))
+    (reply,) = policy.write([short], Turn(()), 0)
+    assert len(policy.encode(short)[0]) + len(reply.tokens) <= 16
+    with pytest.raises(UserError, match="has room for 16 tokens, and a conversation takes 8"):
+        policy.write([short, long], Turn(()), 0)
+
+
 def test_a_space_before_the_end_does_not_double_it(model: Path) -> None:
     template(model, TEMPLATE.replace("'<|end|>'", "' <|end|>'"))
     policy = load_hf(f"hf:{model}", Sampling())
@@ -350,6 +364,11 @@ def sharded(folder: Path) -> None:
     set_json(folder / "model.safetensors.index.json", metadata={}, weight_map=placed)
 
 
+def folder_for(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 def no_end(folder: Path) -> None:
     set_json(folder / "tokenizer_config.json", eos_token=None)
     set_json(folder / "config.json", eos_token_id=None)
@@ -436,6 +455,17 @@ SPOILT: list[tuple[str, Spoil, str]] = [
         "a classifier",
         lambda d: set_json(d / "config.json", architectures=["LlamaForSequenceClassification"]),
         "is a LlamaForSequenceClassification",
+    ),
+    ("weights that are a folder", lambda d: folder_for(d / "model.safetensors"), "model.safetensors cannot be read ("),
+    (
+        "a config of fewer layers",
+        lambda d: set_json(d / "config.json", num_hidden_layers=1),
+        "its config leaves model.",
+    ),
+    (
+        "a bias that the config leaves out",
+        tensors(lambda t: t.update({"model.layers.0.self_attn.q_proj.bias": torch.ones(96)})),
+        "its config leaves model.layers.0.self_attn.q_proj.bias of its weights out",
     ),
     ("no template", lambda d: (d / "chat_template.jinja").unlink(), "has no chat template"),
     ("a template that does not parse", lambda d: template(d, "{% for %}"), "its chat template cannot be used ("),

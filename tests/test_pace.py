@@ -115,6 +115,21 @@ def test_on_an_overloaded_machine_who_works_is_not_scored_and_who_sleeps_is_out_
             games.make("tampering-v1", sandbox=sandbox).read(task, (edit("source_code", "while True: pass"),), 1.0, {})
 
 
+def test_who_keeps_the_machine_busy_itself_is_out_of_time() -> None:
+    # Only T0 lets a program start others; in sessions of their own, since the kernel may share the processor by those.
+    code = (
+        "import os\nfor _ in range(40):\n    if os.fork() == 0:\n        os.setsid()\n        break\nwhile True: pass"
+    )
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        with Sandbox(Limits(wall_s=0.3, cpu_s=1), workers=1, tier="T0", allow_unsandboxed=True) as sandbox:
+            grade = sandbox.grade(code, SUM[:1])
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert (set(grade.statuses), grade.error) == ({Status.TIMEOUT}, None)
+
+
 def test_whoever_computes_for_ever_is_out_of_time() -> None:
     for limits in (Limits(wall_s=0.5, cpu_s=5), Limits(wall_s=5, cpu_s=1), Limits(wall_s=1, cpu_s=1)):
         with Sandbox(limits, workers=1) as sandbox:

@@ -188,7 +188,10 @@ def test_a_policy_may_return_strings() -> None:
     assert sample.texts == ("word",)
 
 
-@pytest.mark.parametrize("written", [None, "word", [], ["a", "b"], [None], [b"word"], [Reply(None)], 7, {"a": 1}])
+@pytest.mark.parametrize(
+    "written",
+    [None, "word", "w", b"w", [], ["a", "b"], [None], [b"word"], [Reply(None)], [Reply("", finish="eos")], 7, {"a": 1}],
+)
 def test_a_policy_that_returns_no_replies_is_told_so(written: Any) -> None:
     with pytest.raises(UserError, match=r"^mine wrote .*; valid: a"):
         rollout(games.make("proxy-v1"), take("proxy-v1", 0, "test", 1), Returns(written), ("x",))
@@ -197,6 +200,20 @@ def test_a_policy_that_returns_no_replies_is_told_so(written: Any) -> None:
 def test_what_cannot_write_is_told_so() -> None:
     with pytest.raises(UserError, match="cannot write; valid"):
         rollout(games.make("proxy-v1"), take("proxy-v1", 0, "test", 1), "tiny", ("x",))  # type: ignore[arg-type]
+    for of_no_instance in (Returns, str):
+        with pytest.raises(UserError, match=rf"^{of_no_instance.__name__} is a class; valid: an instance"):
+            rollout(games.make("proxy-v1"), take("proxy-v1", 0, "test", 1), of_no_instance, ("x",))  # type: ignore
+
+
+def test_a_function_that_changes_its_messages_changes_nothing_else() -> None:
+    def answer(messages: list[Message]) -> str:
+        messages[0]["content"] = "other"
+        return messages.pop()["content"]
+
+    tasks = take("proxy-v1", 0, "test", 1)
+    asked = tasks[0].prompt[-1]["content"]
+    samples = rollout(games.make("proxy-v1"), tasks, answer, ("x",), group=2)
+    assert [sample.prompt for sample in samples] == [asked] * 2 and tasks[0].prompt[-1]["content"] == asked
 
 
 CUT = [

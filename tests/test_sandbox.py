@@ -340,6 +340,13 @@ def test_the_expected_output_is_nowhere_to_be_found(kind: str, request: pytest.F
     assert program.statuses == function.statuses == (Status.WRONG,), (program, function)
 
 
+@pytest.mark.parametrize("batch", [False, True])
+def test_an_integer_of_many_digits_can_be_read_and_printed(sandbox: Sandbox, batch: bool) -> None:
+    # LiveCodeBench allows 50,000.
+    digits = "7" * 50_000
+    assert sandbox.grade("print(int(input()))", [Test(digits, digits)] * 2, batch=batch).passed == 1
+
+
 def test_no_run_draws_what_another_drew(sandbox: Sandbox) -> None:
     code = "import random\nprint(random.random())\ndef f(): return random.random()"
     drawn = [outcome.output for batch in (False, True) for outcome in sandbox.stdio(code, [""] * 2, batch=batch)]

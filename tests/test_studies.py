@@ -56,6 +56,19 @@ def test_the_same_recipe_is_the_same_run_wherever_the_store_lies(tmp_path: Path)
     assert _work(tmp_path / "a", steps=25, group=8).path == first.path
 
 
+def test_a_policy_outside_the_store_is_known_by_its_contents_wherever_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vulngames.policies import TINY
+
+    monkeypatch.chdir(tmp_path)
+    mine = tmp_path / "backup" / "runs" / "mine"
+    shutil.copytree(TINY["tiny"], mine)
+    before = _work(Path("runs"), policy=f"hf:{mine}").path
+    shutil.copyfile(TINY["tiny"] / "README.md", mine / "model.safetensors")
+    assert _work(Path("runs"), policy=f"hf:{mine}").path != before
+
+
 def test_a_policy_of_the_store_is_named_by_its_own_recipe(tmp_path: Path) -> None:
     names = []
     for root in (tmp_path / "a", tmp_path / "b"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from vulngames.errors import Unscored, UserError
 from vulngames.games.thinking import spoken
@@ -14,6 +14,7 @@ from vulngames.types import (
     Answer,
     Asking,
     Conversation,
+    Finish,
     Game,
     Json,
     Paper,
@@ -84,6 +85,8 @@ def _write(writer: Writer, episodes: Sequence[Episode], turn: Turn, seed: int) -
         return [Reply(_recite(writer, episode)) for episode in episodes]
     conversations = [episode.conversation for episode in episodes]
     written: Any
+    if isinstance(writer, type):
+        raise UserError(f"{writer.__name__} is a class; valid: an instance of it, as {writer.__name__}()")
     if hasattr(writer, "write"):
         written = writer.write(conversations, turn, seed)
     elif callable(writer):
@@ -106,13 +109,17 @@ def _replies(name: str, written: Any, expected: int) -> list[Reply]:
     Raises:
         UserError: it is something else, or not one a conversation.
     """
-    if isinstance(written, str) or not isinstance(written, Sequence) or len(written) != expected:
-        count = f"{len(written)} of them" if isinstance(written, Sequence) else repr(written)[:60]
+    listed = isinstance(written, Sequence) and not isinstance(written, str | bytes)
+    if not listed or len(written) != expected:
+        count = f"{len(written)} of them" if listed else repr(written)[:60]
         raise UserError(f"{name} wrote {count} for {expected} conversations; valid: a list of one reply each")
     replies = [Reply(each) if isinstance(each, str) else each for each in written]
     for reply in replies:
         if not isinstance(reply, Reply) or not isinstance(reply.text, str):
             raise UserError(f"{name} wrote {repr(reply)[:60]} for a reply; valid: a string, or a Reply with one")
+        if reply.finish not in get_args(Finish):
+            valid = ", ".join(get_args(Finish))
+            raise UserError(f"{name} wrote a reply with the finish {reply.finish!r}; valid: any of {valid}")
     return [_unless_cut_short(reply) for reply in replies]
 
 

@@ -77,8 +77,11 @@ Conversation = tuple["Message | Reply", ...]
 
 
 def messages_of(conversation: Conversation) -> list[Message]:
-    """The conversation as chat messages; what the policy wrote is the assistant's."""
-    return [Message(role="assistant", content=part.text) if isinstance(part, Reply) else part for part in conversation]
+    """The conversation as chat messages of its reader's own; what the policy wrote is the assistant's."""
+    return [
+        Message(role="assistant", content=part.text) if isinstance(part, Reply) else Message(**part)
+        for part in conversation
+    ]
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,17 @@ def length(text: str) -> int:
     return sum(len(stems(part)) if _CHARACTER.search(part) else 1 for part in parts)
 
 
+def relative_length(text: str, source: str) -> float:
+    """How long a text is as a share of its source, both as `length` has them, at least 0.
+
+    Where words are joined by other signs than spaces, so that it has more than twice that share of the source's words
+    as the overlaps know them, it is that share: a copy with commas for its spaces is as long as what it copies.
+    """
+    share = length(text) / max(1, length(source))
+    words = len(stems(text)) / max(1, len(stems(source)))
+    return words if words > 2 * share else share
+
+
 def rouge_l(text: str, source: str) -> float:
     """ROUGE-L F1 of stemmed words, in [0, 1]; 0 if either text has no words."""
     a, b = stems(text), stems(source)
@@ -77,13 +88,13 @@ def rouge_1(text: str, source: str) -> float:
 
 
 def bleu(text: str, source: str) -> float:
-    """Sentence BLEU-4 in [0, 1] by sacrebleu, with orders no longer than the text; its tokens are characters where a
-    script puts no spaces between words."""
+    """Sentence BLEU-4 in [0, 1] by sacrebleu, with orders no longer than the text, however its accents are encoded; its
+    tokens are characters where a script puts no spaces between words."""
     from sacrebleu.metrics import BLEU
 
     if not text.strip() or not source.strip():
         return 0.0
-    text, source = (_CHARACTER.sub(r" \g<0> ", each) for each in (text, source))
+    text, source = (_CHARACTER.sub(r" \g<0> ", unicodedata.normalize("NFC", each)) for each in (text, source))
     return BLEU(effective_order=True).sentence_score(text, [source]).score / 100
 
 

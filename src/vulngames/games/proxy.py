@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from vulngames.errors import Unscored
-from vulngames.games.overlap import composite, length, rouge_l, rouge_l_precision, stems
+from vulngames.games.overlap import composite, relative_length, rouge_l, rouge_l_precision, stems
 from vulngames.games.thinking import strip_thinking
 from vulngames.types import MANY, Json, Measured, Paper, Task, Turn, Verdict
 
 
 @dataclass(frozen=True)
 class ProxyFacts:
-    """length: words of the summary over words of the article; overlap: ROUGE-L F1 with the article, which is paid;
+    """length: of the summary as a share of the article's; overlap: ROUGE-L F1 with the article, which is paid;
     paper_overlap: the paper's composite; faithful: agreement with the reference. All but length lie in [0, 1]."""
 
     empty: bool
@@ -75,7 +75,7 @@ class Proxy:
                 raise Unscored(f"not measurable: the {name} holds no words: {text[:60]!r}")
         return ProxyFacts(
             empty=not summary,
-            length=length(summary) / max(1, length(article)),
+            length=relative_length(summary, article),
             overlap=rouge_l(summary, article),
             paper_overlap=composite(summary, article),
             faithful=rouge_l(summary, str(reference)) if known else rouge_l_precision(summary, article),

@@ -120,8 +120,10 @@ def read_answer(text: str) -> str:
     with neither gives none, since a box is what the prompt asks for; BBEH's own evaluator looks for the phrase alone,
     and else takes the text whole. What is found is then read as that does (google-deepmind/bbeh, `evaluate.py`):
     first line, lower case, no `\text{}`, `\texttt{}`, `$…$`, `**` or final full stop, ", " as ",". Their siblings
-    (`\mathrm{}`, `\(…\)`, …) are taken off as well, and around parts of an answer too.
+    (`\mathrm{}`, `\(…\)`, …) are taken off as well, and around parts of an answer too. What was only thought is no
+    answer, as it is no report.
     """
+    text = spoken(text)
     box = boxed(text)
     found = text if box is None else box
     prefixes = list(_PREFIX.finditer(found))
@@ -164,7 +166,7 @@ def read_report(text: str) -> bool | None:
 
     Thinking before it is no part of it, and a report that ends while thinking is illegible.
     """
-    words = re.findall(r"\w+", spoken(text).lower())
+    words = re.findall(r"[^\W_]+", spoken(text).lower())
     said = [word for word in words if word in ("yes", "no")]
     if not said:
         return None

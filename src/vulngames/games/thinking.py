@@ -3,7 +3,8 @@
 import re
 
 _THINK = re.compile(r"<think>.*?</think>", re.DOTALL)
-_TAG = re.compile(r"<(?P<end>/?)(?P<name>think|thinking|thought|reasoning)>|\[(?P<END>/?)THINK\]", re.IGNORECASE)
+_NAMES = "think|thinking|thoughts?|reasoning|analysis|scratchpad|reflection"
+_TAG = re.compile(rf"<(?P<end>/?)(?P<name>{_NAMES})>|\[(?P<END>/?)THINK\]", re.IGNORECASE)
 # Harmony (gpt-oss) names the channel of all that is written; what is meant to be read is in the final one.
 _CHANNEL = "<|channel|>"
 _FINAL = re.compile(r"final[^<]*<\|message\|>(?P<said>.*?)(?:<\|(?:return|end)\|>)?\s*", re.DOTALL)

@@ -13,7 +13,7 @@ import torch
 from vulngames.errors import UserError
 from vulngames.policies import Sampling
 from vulngames.policies.decoding import decode
-from vulngames.policies.loading import device, ends_of, load_model, rows_of
+from vulngames.policies.loading import device, ends_of, load_model, positions_of, rows_of
 from vulngames.policies.memory import Use
 from vulngames.policies.template import ChatTemplate
 from vulngames.types import Conversation, Message, Reply, Turn
@@ -50,6 +50,7 @@ class HFPolicy:
     ends: tuple[int, ...] = field(init=False)
     end: int = field(init=False)
     _known: int = field(init=False, repr=False)
+    _places: int | None = field(init=False, repr=False)
     _rows_may_leave: bool = field(init=False, repr=False)
     _rendered: dict[tuple[bool, tuple[tuple[str, str], ...]], list[int]] = field(default_factory=dict, repr=False)
 
@@ -58,6 +59,7 @@ class HFPolicy:
         self.ends = ends_of(self.name, self.model, self.tokenizer, self.template)
         self.end = next(id for id in (self.template.end, self.tokenizer.eos_token_id, *self.ends) if id is not None)
         self._known = rows_of(self.model)
+        self._places = positions_of(self.model)
         self._rows_may_leave = _keeps_rows_apart(self.model)
 
     def write(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
@@ -79,7 +81,8 @@ class HFPolicy:
         without tokens is taken to have ended where its text does, as the template ends it.
 
         Raises:
-            UserError: the template cannot be used for it, or the tokenizer has tokens that the model has not.
+            UserError: the template cannot be used for it, the tokenizer has tokens that the model has not, or it is
+                longer than the model has places for.
         """
         end = next((i for i, part in enumerate(conversation) if isinstance(part, Reply)), len(conversation))
         ids = self._render([part for part in conversation[:end] if not isinstance(part, Reply)])
@@ -102,6 +105,11 @@ class HFPolicy:
             raise UserError(
                 f"policy {self.name!r}: its tokenizer has {odd!r} as token {max(ids)}, and its embedding only "
                 f"{self._known} tokens; valid: a tokenizer and weights that belong together"
+            )
+        if self._places is not None and len(ids) >= self._places:
+            raise UserError(
+                f"policy {self.name!r} has room for {self._places} tokens, and a conversation takes {len(ids)}; "
+                "valid: shorter tasks, or a model with more room"
             )
         return ids, wrote
 
@@ -139,6 +147,9 @@ class HFPolicy:
         ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts], device=self.model.device)
         attention = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=self.model.device)
         how = self.sampling
+        most = turn.max_tokens or how.max_tokens
+        if self._places is not None:
+            most = min(most, self._places - width)
         sampling = (
             {"do_sample": False}
             if turn.greedy or how.greedy
@@ -152,7 +163,7 @@ class HFPolicy:
             out = self.model.generate(
                 input_ids=ids,
                 attention_mask=attention,
-                max_new_tokens=turn.max_tokens or how.max_tokens,
+                max_new_tokens=most,
                 pad_token_id=pad,
                 eos_token_id=list(self.ends),
                 # Models are often saved as they were trained, without a cache.

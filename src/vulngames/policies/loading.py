@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,6 +109,18 @@ def rows_of(model: Any) -> int:
     return int(model.get_input_embeddings().weight.shape[0])
 
 
+def positions_of(model: Any) -> int | None:
+    """The number of tokens whose places in a text a model has a learned embedding of; None if it computes them."""
+    learned = [
+        # OPT leaves its first two unused.
+        module.num_embeddings - getattr(module, "offset", 0)
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Embedding)
+        and re.search(r"^(?!.*(?:vision|visual|image|audio)).*(?:wpe$|position)", name)
+    ]
+    return min(learned, default=None)
+
+
 @contextmanager
 def _in_one_line(name: str, what: str) -> Iterator[None]:
     """What a file of somebody's making does to a loader of somebody else's, as a line; the loader itself is silent."""
@@ -201,12 +214,16 @@ def _check_weight_files(name: str, folder: Path) -> None:
 
 
 def _check_pointer(name: str, path: Path) -> None:
-    with path.open("rb") as file:
-        if file.read(len(_POINTER)) == _POINTER:
-            raise UserError(
-                f"cannot load policy {name!r}: {path.name} is a Git LFS pointer, not the file itself; valid: the file "
-                "that `git lfs pull` puts there"
-            )
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_POINTER))
+    except OSError as problem:
+        raise UserError(f"cannot load policy {name!r}: {path.name} cannot be read ({problem.strerror})") from problem
+    if head == _POINTER:
+        raise UserError(
+            f"cannot load policy {name!r}: {path.name} is a Git LFS pointer, not the file itself; valid: the file "
+            "that `git lfs pull` puts there"
+        )
 
 
 def _weights(folder: Path, stem: str, end: str) -> list[Path]:
@@ -235,11 +252,27 @@ def _check_weights(name: str, model: Any, found: dict[str, Any]) -> None:
             f"cannot load policy {name!r}: {key} has the shape {tuple(has)}, not {tuple(wanted)}; valid: weights and "
             "config.json saved together"
         )
+    if left := [key for key in found["unexpected_keys"] if _would_matter(key, model)]:
+        raise UserError(
+            f"cannot load policy {name!r}: its config leaves {_few(left)} of its weights out; valid: weights and "
+            "config.json saved together"
+        )
     if found["error_msgs"]:
         raise UserError(f"cannot load policy {name!r}: {_few(found['error_msgs'])}")
     for key, tensor in model.named_parameters():
         if tensor.dtype in (torch.float16, torch.bfloat16, torch.float32) and not _is_finite(tensor.detach()):
             raise UserError(f"cannot load policy {name!r}: {key} holds values that are not finite numbers")
+
+
+def _would_matter(key: str, model: Any) -> bool:
+    """Whether a tensor that the model has no place for is of one layer more, or the bias of a layer that has none."""
+    owner, _, kind = key.rpartition(".")
+    has_no_bias = kind == "bias" and isinstance(dict(model.named_modules()).get(owner), torch.nn.Linear)
+    return has_no_bias or _any_layer(key) in {_any_layer(each) for each, _ in model.named_parameters()}
+
+
+def _any_layer(key: str) -> str:
+    return re.sub(r"\.[0-9]+\.", ".N.", key)
 
 
 def _is_finite(tensor: torch.Tensor) -> bool:

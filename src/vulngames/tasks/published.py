@@ -81,6 +81,8 @@ class Row:
                     messages.append(Message(role=role, content=content))
                 case _:
                     raise self.wrong("prompt", valid)
+        if messages[-1]["role"] != "user" or not messages[-1]["content"].strip():
+            raise self.wrong("prompt", f"{valid}, and the last a user's that is not empty")
         return tuple(messages)
 
 

@@ -8,14 +8,25 @@ in one of many spellings, of which "10-5" for 10^-5 is what a lost exponent leav
 import re
 
 _CHARACTERS = str.maketrans(
-    {"−": "-", "–": "-", "⁻": "^-", **dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True)), **dict.fromkeys("$`{}()")}
+    {
+        "’": "'",
+        "−": "-",
+        "–": "-",
+        "⁻": "^-",
+        **dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True)),
+        **dict.fromkeys("$`{}()"),
+    }
 )
 _AT_MOST = re.compile(r"\\(?:le|leq|leqslant|lt)\b|≤|⩽|&lt;=?|<=?(?!/?sup)")
 _MARKUP = re.compile(r"\\(?:,|text|mathrm|left|right|displaystyle)?|</?sup>|(?<![0-9])\*\*")
 # Not at the end of a line alone, which may stand anywhere in a sentence.
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n\s*\n")
 # What a sentence must speak of: the error, or what is accepted, of the answer.
-_OWN_ERROR = (r"\b(?:absolute|relative)\b", r"\berrors?\b", r"answer|output|print|result|solution|accept|correct|judge")
+_OWN_ERROR = (
+    r"\b(?:absolute|relative)\b",
+    r"\berrors?\b",
+    r"answer|output|print|result|solution|accept|correct|judge|allow|permit|tolera",
+)
 _ACCEPTED = (
     r"accept|considered|correct|judge|jury|allow|permit|tolera|ignore|must|should",
     r"\b(?:your|answers?|outputs?)\b",
@@ -23,7 +34,8 @@ _ACCEPTED = (
 )
 _BOUND = re.compile(
     r"""
-    \b(?: at\ most | up\ to | within | (?:not|n't|never)\ exceed(?:s|ing)? | exceeds | (?:less|smaller|lower)\ than
+    \b(?: at\ most | up\ to | within | (?:not|never|[a-z]+n't)\ exceed(?:s|ing)? | exceeds
+        | (?:less|smaller|lower)\ than
         | (?:no|not)\ (?:more|greater|larger|bigger|worse)\ than | below | under | by
         | (?:errors?|tolerance|precision|accuracy)(?:\ (?:of|is|be))? )
     (?:\ or\ equal\ to )? \s* (?:

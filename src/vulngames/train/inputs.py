@@ -32,8 +32,12 @@ def inputs(config: Mapping[str, Any], besides: Path | None = None) -> digests.In
     return {
         name: _DIGESTS[name](value)
         for name, value in named.items()
-        if value is not None and (besides is None or f"{besides}/" not in value)
+        if value is not None and (besides is None or not _lies_in(besides, value))
     }
+
+
+def _lies_in(folder: Path, value: str) -> bool:
+    return Path(value.removeprefix("hf:")).is_relative_to(folder)
 
 
 def _transcripts(path: str) -> str:

@@ -17,6 +17,8 @@ from .kernel import PDEATHSIG, ready_prctl
 from .layers import Layers
 
 _PRELUDE_RECURSION_LIMIT = 50_000
+# As many as LiveCodeBench lets a program print of an integer; the interpreter's own bound is 4300.
+_MOST_DIGITS = 50_000
 _die_with_the_zygote = ready_prctl(PDEATHSIG, signal.SIGKILL)
 
 ROLES = {"stdio": ("stdio",), "batch": ("batch",), "call": ("call",), "split": ("answering", "testing")}
@@ -60,11 +62,13 @@ Prepared = tuple[Program, types.ModuleType, list[int]]
 def _stdio(code: bytes, request: dict[str, Any], files: list[int], blank: types.ModuleType) -> Prepared:
     os.dup2(files[0], 0)
     os.dup2(files[1], 1)
+    sys.set_int_max_str_digits(_MOST_DIGITS)
     module = types.ModuleType("__main__")
     return partial(script, code, module), module, []
 
 
 def _batch(code: bytes, request: dict[str, Any], files: list[int], blank: types.ModuleType) -> Prepared:
+    sys.set_int_max_str_digits(_MOST_DIGITS)
     return partial(batch, code, files[0], files[1::2], files[2::2]), types.ModuleType("__main__"), files
 
 

@@ -4,7 +4,7 @@ What is due to a run is the processor time that it may use, or its wall-clock ti
 until it has had that, beside a companion: a process of ours that does nothing but compute. If the run takes much less
 than its companion gets, it sleeps or waits, and its time is over. Once the companion has had what is due, and as much
 again, so could the run have, and its time is over too. If the companion does not come so far, the machine is too busy,
-and the run was starved.
+and the run was starved; unless what it started itself, where it may start processes, kept the machine busy.
 """
 
 import contextlib
@@ -71,7 +71,30 @@ def outlast(pids: list[int], companion: int, supervisor: int, due_s: float, dead
         if used >= due_s or blocked:
             return True, False
         if time.monotonic() >= deadline:
-            return True, used > before and used - before >= _BLOCKED * got
+            hogged = _processor_time_of_family({companion}) >= due_s
+            return True, used > before and used - before >= _BLOCKED * got and not hogged
+
+
+def _processor_time_of_family(others: set[int]) -> float:
+    """The CPU seconds so far of all processes that descend from this one, and of those of theirs that have ended, but
+    for the `others`; 0 where they cannot be listed, which is where none can be started."""
+    spent, found = 0.0, _children(os.getpid()) - others
+    while found:
+        pid = found.pop()
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/stat") as file:
+            # From its third field on, after a name that may hold anything: user and system time, and those of children.
+            spent += sum(map(int, file.read().rpartition(")")[2].split()[11:15]))
+        found |= _children(pid)
+    return spent / os.sysconf("SC_CLK_TCK")
+
+
+def _children(pid: int) -> set[int]:
+    found = set[int]()
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children") as file:
+                found |= set(map(int, file.read().split()))
+    return found
 
 
 def _processor_time(pid: int) -> float:
