@@ -83,7 +83,7 @@ def device_of(name: str) -> str:
         return elsewhere
     need("torch", "train")
     need("transformers", "train")
-    from vulngames.policies.hf import device
+    from vulngames.policies.loading import device
 
     return device()
 
