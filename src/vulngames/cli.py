@@ -307,7 +307,7 @@ class Report:
 
 @dataclass(frozen=True)
 class TableOf:
-    """Print the numbers of finished studies as tables in Markdown."""
+    """Print the numbers of finished studies as tables in Markdown, or as CSV."""
 
     dirs: Positional[tuple[Path, ...]]
     """Study directories."""
