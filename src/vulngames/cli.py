@@ -473,8 +473,10 @@ def _warn(message: Warning | str, *_: Any) -> None:
 
 
 def _fail(message: str, status: int = FAILED) -> int:
+    from vulngames.train.ranks import is_first
+
     # Of the processes that a launcher starts, one speaks for all.
-    if os.environ.get("WORLD_SIZE", "1") == "1" or os.environ.get("RANK", "0") == "0":
+    if is_first():
         # A message may quote what a model, an endpoint or a file said.
         print(f"vulngames: {one_line(message)}", file=sys.stderr)
     return status
