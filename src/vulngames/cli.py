@@ -128,6 +128,8 @@ class Eval(Chosen):
             show_measures(game, samples, measured)
         if measured["failed"] == measured["n"]:
             raise UserError(f"no sample could be scored: {samples[0].error}")
+        if self.out:
+            _next("show", self.out)
 
 
 @dataclass(frozen=True)
