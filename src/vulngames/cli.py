@@ -314,7 +314,8 @@ class TableOf:
     dirs: Positional[tuple[Path, ...]]
     """Study directories."""
     csv: bool = False
-    """Print one table as CSV instead: every cell, and every seed of it with its run's directory."""
+    """Print one table as CSV instead: every cell, and every seed of it with its run's directory,
+    relative to the study's."""
 
     def __call__(self) -> None:
         from vulngames.looking import print_csv, print_markdown

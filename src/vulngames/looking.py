@@ -1,4 +1,4 @@
-"""What the command line shows people: tables, transcripts, progress."""
+"""What the command line shows people: tables and transcripts."""
 
 from __future__ import annotations
 
