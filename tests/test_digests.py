@@ -32,7 +32,7 @@ def model(tmp_path: Path) -> Path:
 
 FILES = {
     "weights": ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model-00001.bin"),
-    "config": ("config.json", "adapter_config.json"),
+    "config": ("config.json",),
     "tokenizer": ("tokenizer.json", "tokenizer_config.json", "vocab.json", "vocab.txt", "merges.txt", "spiece.model"),
     "chat template": ("chat_template.jinja", "chat_template.json", "additional_chat_templates/tools.jinja"),
     "generation config": ("generation_config.json",),

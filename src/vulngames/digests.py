@@ -14,7 +14,7 @@ _BYTES = 16
 # The files of a model directory that decide what it writes.
 _PARTS = {
     "weights": ("*.safetensors", "*.bin", "*.index.json"),
-    "config": ("config.json", "adapter_config.json"),
+    "config": ("config.json",),
     "tokenizer": (
         "tokenizer.json",
         "tokenizer_config.json",
