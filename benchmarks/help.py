@@ -7,7 +7,9 @@ import resource
 import subprocess
 import sys
 
-COMMANDS = ("games", "play", "eval", "score", "train", "sft", "exam", "study", "report", "table", "claims", "sandbox")
+COMMANDS = (
+    "games", "play", "eval", "score", "train", "sft", "exam", "study", "show", "report", "table", "claims", "sandbox",
+)  # fmt: skip
 LIMIT_S = 0.25
 """For `vulngames --help`, on the two cores that the log speaks of."""
 

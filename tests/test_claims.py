@@ -507,7 +507,7 @@ def test_claims_of_studies_that_are_not_there_are_a_line(vulngames: Any, tmp_pat
     assert "no such study" not in said and said.count("scale, 3 seeds") == ours
     *_, last = said.splitlines()
     assert last.startswith(f"{others} other statements are not judged by what was given; they need emergence (5), ")
-    assert last.endswith(", a study that there is not (1); --all shows them") and "scale" not in last
+    assert last.endswith(", a study that does not exist (1); --all shows them") and "scale" not in last
     held = [json.loads(line) for line in vulngames("claims", tmp_path, "--json").stdout.splitlines()]
     assert [row["given"] for row in held] == [row["study"] == "scale" for row in held]
     everything = vulngames("claims", tmp_path, "--all").stdout

@@ -40,6 +40,20 @@ def test_version_answers(vulngames: Any) -> None:
     assert vulngames("--version").stdout.split() == ["vulngames", metadata.version("vulngames")]
 
 
+@pytest.mark.parametrize(
+    ("command", "then"),
+    [
+        (("games",), "vulngames play compliance-v1"),
+        (("play", "proxy-v1", "--policy", "script:able"), "vulngames eval proxy-v1 --policy script:able"),
+        (("eval", "proxy-v1", "--policy", "script:able", "--out", "my run"), "vulngames show 'my run'"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_what_may_be_done_next_stands_beside_the_results(vulngames: Any, command: tuple[str, ...], then: str) -> None:
+    done = vulngames(*command)
+    assert done.stderr.splitlines()[-1] == f"next: {then}" and "next:" not in done.stdout
+
+
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_imports_nothing_heavy(command: str) -> None:
     code = (

@@ -706,7 +706,7 @@ def test_memory_is_worked_out_as_it_is_measured() -> None:
     use = Use(rows, reply, batch=rows)
     parameters = count_parameters(model.config)
     found = need(model.config, parameters, torch.float32, use, prompt=prompt)
-    assert found.parameters == sum(p.numel() for p in model.parameters())
+    assert parameters == sum(p.numel() for p in model.parameters())
 
     ids = torch.randint(5, 700, (rows, prompt + reply))
     cache = model(input_ids=ids).past_key_values

@@ -128,6 +128,8 @@ class Eval(Chosen):
             show_measures(game, samples, measured)
         if measured["failed"] == measured["n"]:
             raise UserError(f"no sample could be scored: {samples[0].error}")
+        if self.out:
+            _next("show", self.out)
 
 
 @dataclass(frozen=True)
@@ -307,12 +309,13 @@ class Report:
 
 @dataclass(frozen=True)
 class TableOf:
-    """Print the numbers of finished studies as tables in Markdown."""
+    """Print the numbers of finished studies as tables in Markdown, or as CSV."""
 
     dirs: Positional[tuple[Path, ...]]
     """Study directories."""
     csv: bool = False
-    """Print one table as CSV instead: every cell, and every seed of it with its run's directory."""
+    """Print one table as CSV instead: every cell, and every seed of it with its run's directory,
+    relative to the study's."""
 
     def __call__(self) -> None:
         from vulngames.looking import print_csv, print_markdown
@@ -473,8 +476,10 @@ def _warn(message: Warning | str, *_: Any) -> None:
 
 
 def _fail(message: str, status: int = FAILED) -> int:
+    from vulngames.train.ranks import is_first
+
     # Of the processes that a launcher starts, one speaks for all.
-    if os.environ.get("WORLD_SIZE", "1") == "1" or os.environ.get("RANK", "0") == "0":
+    if is_first():
         # A message may quote what a model, an endpoint or a file said.
         print(f"vulngames: {one_line(message)}", file=sys.stderr)
     return status

@@ -1,4 +1,4 @@
-"""What the command line shows people: tables, transcripts, progress."""
+"""What the command line shows people: tables and transcripts."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def games_table(rows: Sequence[Mapping[str, str]]) -> None:
 def show_selected(found: Selected, rows: Sequence[Mapping[str, Any]]) -> None:
     """Samples that a run holds, and how many of how many there are."""
     for row in rows:
-        where = " · ".join(filter(None, (f"step {row['step']}", row["cue"], row["task"], f"sample {row['index']}")))
+        where = " · ".join(filter(None, (f"step {row['step']}", row["cue"], f"sample {row['index']}", row["task"])))
         _show_sample(as_sample(row), f"{row['game']}, {where}")
     used = sum(row["exploited"] is True for row in found.rows)
     could = sum(row["exploited"] is not None for row in found.rows)

@@ -205,7 +205,7 @@ def elsewhere(judged: Sequence[Judged]) -> str:
         return ""
     unstudied = counts.pop("", 0)
     needs = [f"{study} ({count})" for study, count in counts.items()]
-    needs += [f"a study that there is not ({unstudied})"] if unstudied else []
+    needs += [f"a study that does not exist ({unstudied})"] if unstudied else []
     return (
         f"{counts.total() + unstudied} other statements are not judged by what was given; they need {', '.join(needs)}"
     )

@@ -19,6 +19,8 @@ _WEIGHTS = Path(__file__).parents[1] / "tiny" / "weights"
 # Smallest first.
 TINY = {"tiny:small": _WEIGHTS / "small", "tiny": _WEIGHTS / "medium", "tiny:large": _WEIGHTS / "large"}
 """The built-in policies, smallest first, all built by one recipe."""
+# Kinds of policies that have no weights here, and what stands in place of a device for them.
+_WEIGHTLESS = {"api": "api", "script": "none"}
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -78,12 +80,12 @@ def device_of(name: str) -> str:
     Raises:
         UserError: no such form, or no torch for a local one.
     """
-    elsewhere = {"api": "api", "script": "none"}.get(split_name(name)[0])
-    if elsewhere is not None:
-        return elsewhere
+    kind, _ = split_name(name)
+    if kind in _WEIGHTLESS:
+        return _WEIGHTLESS[kind]
     need("torch", "train")
     need("transformers", "train")
-    from vulngames.policies.hf import device
+    from vulngames.policies.loading import device
 
     return device()
 
@@ -96,7 +98,7 @@ def is_small(name: str) -> bool:
         UserError: as `model_source`.
     """
     kind, _ = split_name(name)
-    if kind in ("api", "script"):
+    if kind in _WEIGHTLESS:
         return kind == "script"
     path = Path(model_source(name))
     weights = (*path.glob("*.safetensors"), *path.glob("*.bin"))
@@ -113,7 +115,7 @@ def digest(name: str) -> dict[str, str]:
         UserError: as `model_source`.
     """
     kind, _ = split_name(name)
-    source = name if kind in ("api", "script") else model_source(name)
+    source = name if kind in _WEIGHTLESS else model_source(name)
     return digests.of_model(Path(source)) if Path(source).is_dir() else {"name alone": source}
 
 
@@ -154,7 +156,7 @@ def model_source(name: str) -> str:
         UserError: the policy has no weights, or the directory is not a model; it names those that are near.
     """
     kind, rest = split_name(name)
-    if kind in ("api", "script"):
+    if kind in _WEIGHTLESS:
         raise UserError(f"policy {name!r} has no weights here; valid: {', '.join(TINY)}, hf:PATH_OR_ID")
     source = str(TINY[name]) if name in TINY else rest
     if source.startswith("~"):

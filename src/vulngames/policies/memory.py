@@ -45,8 +45,6 @@ class Use:
 class Need:
     """Bytes, by what they are for."""
 
-    parameters: int
-    """How many there are, not bytes."""
     weights: int
     gradients: int
     moments: int
@@ -80,7 +78,6 @@ def need(
     within = hidden if checkpointed else 10 * hidden + 5 * inner
     length = prompt + use.tokens
     return Need(
-        parameters,
         weights=parameters * size * (1 + use.reference),
         gradients=parameters * size * bool(use.batch),
         moments=2 * parameters * size * bool(use.batch),
@@ -112,7 +109,7 @@ def check_memory(name: str, config: Any, parameters: int, dtype: torch.dtype, us
     on_gpu = torch.cuda.is_available()
     found = need(config, parameters, dtype, use, checkpointed=on_gpu)
     # Of quantised weights the configuration says how, but not how many bytes they are.
-    if found.parameters < _WORTH_SAYING or getattr(config, "quantization_config", None):
+    if parameters < _WORTH_SAYING or getattr(config, "quantization_config", None):
         return
     total, free = _gpu() if on_gpu else _machine()
     has = f"{'the GPU' if on_gpu else 'this machine'} has {_gib(total)} GiB"
