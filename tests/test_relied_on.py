@@ -30,6 +30,17 @@ def policy() -> HFPolicy:
     return load_hf("tiny", Sampling())
 
 
+# transformers: loading.py asks a generation config whether it is a model's own.
+
+
+def test_a_generation_config_says_whether_it_has_a_file_of_its_own(policy: HFPolicy, tmp_path: Path) -> None:
+    assert policy.model.generation_config._from_model_config is True
+    policy.model.save_pretrained(tmp_path)
+    transformers.GenerationConfig(eos_token_id=1).save_pretrained(tmp_path)
+    again = transformers.AutoModelForCausalLM.from_pretrained(tmp_path)
+    assert not again.generation_config._from_model_config
+
+
 # transformers: decoding.py is the `custom_generate` of `generate`.
 
 

@@ -110,7 +110,7 @@ def test_a_row_is_its_sample_again(run: Run) -> None:
 def test_the_command_line_shows_them(vulngames: Any, run: Run) -> None:
     said = vulngames("show", run.path, "--step", "5", "--exploited", "--n", "1").stdout
     assert "compliance-v1, step 5 · user" in said and "exploited" in said
-    assert "test split, step 5: 2 of 6 samples, 1 shown; exploited: 2 of the 2 that could" in said
+    assert "test split, step 5: 2 of 6 samples, 1 shown; exploited in all: 2 of 2 that could" in said
     lines = vulngames("show", run.path, "--json").stdout.splitlines()
     assert [json.loads(line)["step"] for line in lines] == [10] * 5
     assert "no run.json; valid: one of the 1 it holds, e.g. " in vulngames("show", run.path.parent, check=False).stderr

@@ -114,10 +114,10 @@ def show_selected(found: Selected, rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         where = " · ".join(filter(None, (f"step {row['step']}", row["cue"], f"sample {row['index']}", row["task"])))
         _show_sample(as_sample(row), f"{row['game']}, {where}")
-    used = sum(row["exploited"] is True for row in found.rows)
-    could = sum(row["exploited"] is not None for row in found.rows)
     shown = "" if len(rows) == len(found.rows) else f", {len(rows)} shown"
-    _out.print(f"{found.title}{shown}; exploited: {used} of the {could} that could", highlight=False)
+    _out.print(
+        f"{found.title}{shown}; exploited in all: {found.exploited} of {found.could} that could", highlight=False
+    )
 
 
 def show_samples(game: Game[Any], samples: Sequence[Sample]) -> None:

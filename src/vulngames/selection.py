@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -58,12 +57,15 @@ class Selected:
 
     Attributes:
         drawn: samples of that split and step, whether or not they meet the conditions.
+        could, exploited: of these, how many could use the hole, and did.
         rows: those that do, as in samples.jsonl.gz, in their order.
     """
 
     split: str
     step: int | None
     drawn: int
+    could: int
+    exploited: int
     rows: list[Row]
 
     @property
@@ -79,10 +81,9 @@ def select(run: Run, wanted: Selection, every_step: bool = False) -> Selected:
     Raises:
         UserError: the run holds no samples, or none of that split or step; it names those there are.
     """
-    steps: dict[str, dict[int, int]] = {}
+    steps: dict[str, set[int]] = {}
     for row in run.samples():
-        counts = steps.setdefault(row["split"], {})
-        counts[row["step"]] = counts.get(row["step"], 0) + 1
+        steps.setdefault(row["split"], set()).add(row["step"])
     if not steps:
         raise UserError(f"{run.path} holds no samples yet; valid: a run that has been evaluated at least once")
     split: str = wanted.split or ("test" if "test" in steps else min(steps))
@@ -92,13 +93,13 @@ def select(run: Run, wanted: Selection, every_step: bool = False) -> Selected:
     if step is not None and step not in steps[split]:
         valid = ", ".join(map(str, sorted(steps[split])))
         raise UserError(f"{run.path} holds no {split} samples of step {step}; valid: {valid}")
-    of_split = _of(run, split, step)
-    rows = [row for row in of_split if wanted.takes(row)]
-    return Selected(split, step, sum(n for at, n in steps[split].items() if step in (None, at)), rows)
-
-
-def _of(run: Run, split: str, step: int | None) -> Iterator[Row]:
-    return (row for row in run.samples() if row["split"] == split and step in (None, row["step"]))
+    rows, verdicts = [], []
+    for row in run.samples():
+        if row["split"] == split and step in (None, row["step"]):
+            verdicts.append(row["exploited"])
+            if wanted.takes(row):
+                rows.append(row)
+    return Selected(split, step, len(verdicts), len(verdicts) - verdicts.count(None), verdicts.count(True), rows)
 
 
 def few(rows: list[Row], most: int | None, by_chance: bool) -> list[Row]:
