@@ -157,3 +157,12 @@ def test_a_damaged_sample_is_named_in_one_line(run: Run, vulngames: Any, name: s
 def test_samples_from_before_replies_said_how_they_ended_are_shown(run: Run, vulngames: Any) -> None:
     _first_row(run.path, finish=..., asked=..., error=...)
     assert "6 of 6 samples" in vulngames("show", run.path, "--step", 0).stdout
+
+
+def test_names_on_the_page_steer_nothing(run: Run, vulngames: Any) -> None:
+    _first_row(run.path, task=HOSTILE, cue=HOSTILE)
+    vulngames("show", run.path, "--step", 0, "--html")
+    page = (run.path / "samples.html").read_text()
+    # As JSON has them, which the page would show as they are.
+    assert not any(steering in page for steering in ("\\u001b", "\\u0007", "\\u202e"))
+    assert "\\u241b" in page
