@@ -802,6 +802,7 @@ def test_a_key_no_header_can_hold_is_the_users_error(monkeypatch: pytest.MonkeyP
         ("m@http://localhost:8000/", "m", "http://localhost:8000/v1"),
         ("m@http://localhost:8000/v1", "m", "http://localhost:8000/v1"),
         ("m@http://localhost:8000/v1/", "m", "http://localhost:8000/v1"),
+        ("m@HTTP://localhost:8000/v1", "m", "HTTP://localhost:8000/v1"),
         ("org/m:free@https://openrouter.ai/api/v1", "org/m:free", "https://openrouter.ai/api/v1"),
         ("m@2024@https://host/openai", "m@2024", "https://host/openai"),
         ("m@http://[::1]:8000", "m", "http://[::1]:8000/v1"),
@@ -837,3 +838,11 @@ def test_parse_refuses(name: str) -> None:
     with pytest.raises(UserError, match="valid: api:MODEL@URL") as error:
         APIPolicy.parse(name)
     assert "\n" not in str(error.value) and "s3cret" not in str(error.value)
+
+
+def test_a_proxy_that_does_not_answer_is_named(environment: Callable[..., None]) -> None:
+    environment(HTTP_PROXY="http://me:s3cret@127.0.0.1:1")
+    policy = APIPolicy("api", "m", "http://localhost:8000/v1", Sampling(), attempts=1)
+    (reply,) = policy.write([ASK.messages], ASK, 0)
+    assert "http://localhost:8000/v1 cannot be reached through HTTP_PROXY: " in reply.error
+    assert "s3cret" not in reply.error

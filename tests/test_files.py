@@ -1,6 +1,7 @@
 """Files are replaced whole, through links and never over what is no file; what others wrote cannot steer a terminal."""
 
 import os
+import pty
 import stat
 import subprocess
 import sys
@@ -158,6 +159,31 @@ def test_closed_streams_and_a_full_disk() -> None:
     full = subprocess.run(f"{games} > /dev/full", shell=True, capture_output=True, text=True)
     assert full.returncode == 2
     assert full.stderr == "vulngames: disk: No space left on device\n"
+    lost = subprocess.run(f"{sys.executable} -m vulngames table nowhere 2> /dev/full", shell=True)
+    assert lost.returncode == 2
+
+
+def test_a_path_does_not_steer_the_terminal_and_is_piped_as_it_is(tmp_path: Path) -> None:
+    named = tmp_path / "\x1b[31mred"
+    command = [sys.executable, "-m", "vulngames", "exam", "proxy-v1", "--policy", "script:able", "--eval-tasks", "2"]
+    ours, theirs = pty.openpty()
+    done = subprocess.run([*command, "--out", named], stdout=theirs, stderr=subprocess.PIPE, text=True)
+    os.close(theirs)
+    shown = os.read(ours, 10_000).decode()
+    os.close(ours)
+    assert "\u241b[31mred/metrics.jsonl" in shown and "\x1b[31mred" not in shown
+    assert "next: " in done.stderr and "\x1b[31mred" not in done.stderr
+    piped = subprocess.run([*command, "--out", named], capture_output=True, text=True)
+    assert Path(piped.stdout.rstrip("\n")).is_file()
+
+
+@pytest.mark.parametrize("columns", ["1", "5"])
+def test_help_comes_to_an_end_on_a_terminal_of_a_few_columns(columns: str) -> None:
+    environment = {**os.environ, "COLUMNS": columns}
+    done = subprocess.run(
+        [sys.executable, "-m", "vulngames", "--help"], capture_output=True, text=True, env=environment, timeout=60
+    )
+    assert done.returncode == 0 and "usage: vulngames" in done.stdout
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])

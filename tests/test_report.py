@@ -411,6 +411,14 @@ def test_a_picture_is_drawn_beside_the_page(study: Path, tmp_path: Path) -> None
     assert not (tmp_path / "other.html").exists()
 
 
+def test_a_picture_of_runs_without_training_is_refused_in_one_line(tmp_path: Path, vulngames: Any) -> None:
+    vulngames("exam", "proxy-v1", "--policy", "script:able", "--eval-tasks", "2", "--out", "run")
+    done = vulngames("report", "run", "--picture", "er.png", check=False)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert done.stderr.startswith("vulngames: nothing to draw in er.png")
+    assert not (tmp_path / "run" / "report.html").exists()
+
+
 def test_an_episode_is_from_a_seed_that_bears_out_what_is_said_of_it(tmp_path: Path) -> None:
     # The first seed never exploits, the second late, the third is the one that makes the onset.
     for seed, shares in enumerate(({0: 0, 5: 0, 10: 0}, {0: 0, 5: 0, 10: 9}, {0: 0, 5: 9, 10: 8})):

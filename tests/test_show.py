@@ -1,5 +1,6 @@
 """`vulngames show`: the samples of a run, in the terminal, as lines, and as a page."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,14 @@ from vulngames.tasks import take
 from vulngames.types import Conversation, Reply, Scripted, Turn
 
 HOSTILE = "</script><script>document.title='owned'</script>\x1b]0;owned\x07 <!-- \u202e"
+
+
+def _first_row(path: Path, **changed: Any) -> None:
+    """Change the run's first sample; a field that is to be `...` is taken out."""
+    file = path / "samples.jsonl.gz"
+    rows = [json.loads(line) for line in gzip.decompress(file.read_bytes()).splitlines()]
+    rows[0] = {name: value for name, value in {**rows[0], **changed}.items() if value is not ...}
+    file.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
 
 
 class Cut:
@@ -134,3 +143,26 @@ def test_the_page_holds_model_text_as_data_alone(vulngames: Any, run: Run) -> No
     data = page.split('type="application/json" id="data">')[1].split("</script>")[0]
     (sample,) = json.loads(data)["samples"]
     assert sample["texts"][0].startswith("</script><script>document.title='owned'")
+
+
+@pytest.mark.parametrize("name", ["step", "split", "game", "task", "prompt", "texts", "reward", "patched", "paper"])
+@pytest.mark.parametrize("value", [..., None], ids=["absent", "null"])
+def test_a_damaged_sample_is_named_in_one_line(run: Run, vulngames: Any, name: str, value: object) -> None:
+    _first_row(run.path, **{name: value})
+    done = vulngames("show", run.path, check=False)
+    said = f"{run.path / 'samples.jsonl.gz'} line 1 is damaged: it holds no {name}; valid: the line as it was written"
+    assert (done.returncode, done.stderr) == (2, f"vulngames: {said}\n")
+
+
+def test_samples_from_before_replies_said_how_they_ended_are_shown(run: Run, vulngames: Any) -> None:
+    _first_row(run.path, finish=..., asked=..., error=...)
+    assert "6 of 6 samples" in vulngames("show", run.path, "--step", 0).stdout
+
+
+def test_names_on_the_page_steer_nothing(run: Run, vulngames: Any) -> None:
+    _first_row(run.path, task=HOSTILE, cue=HOSTILE)
+    vulngames("show", run.path, "--step", 0, "--html")
+    page = (run.path / "samples.html").read_text()
+    # As JSON has them, which the page would show as they are.
+    assert not any(steering in page for steering in ("\\u001b", "\\u0007", "\\u202e"))
+    assert "\\u241b" in page

@@ -7,8 +7,10 @@ import io
 import json
 import os
 import shlex
+import shutil
 import sys
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -17,7 +19,7 @@ import tyro
 from tyro.conf import Positional, arg, subcommand
 
 from vulngames.errors import UserError
-from vulngames.printable import one_line
+from vulngames.printable import one_line, print_path
 from vulngames.sampling import Sampling
 from vulngames.selection import Selection
 from vulngames.studies.plan import Plan
@@ -26,6 +28,8 @@ from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig
 FAILED = 2
 UNHEARD = 141
 """As a shell has it of a program that wrote to a pipe whose reader was gone."""
+NARROWEST = 20
+"""Columns that text is laid out for at least."""
 T = TypeVar("T")
 StudyName = Literal[
     "all", "emergence", "transfer", "catalysis", "distillation", "correction", "audit-rate", "scale", "perfect-reward"
@@ -161,7 +165,7 @@ class Score:
         texts = read_texts(self.texts, len(tasks))
         write_scores(self.out, counted("texts", rescore(game, tasks, texts), len(texts)))
         if not is_stream(self.out):
-            print(self.out)
+            print_path(self.out)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,7 +252,7 @@ class Study(Plan):
         out = self.out or Path("runs") / self.study
         for summary in run_study(self.study, _as(Plan, self), out, self.store):
             show_summary(summary)
-            print((out / summary["study"] if self.study == "all" else out) / "summary.json")
+            print_path((out / summary["study"] if self.study == "all" else out) / "summary.json")
         _next("report", out)
         _next("claims", out)
 
@@ -278,7 +282,7 @@ class Show(Selection):
         found = select(run, _as(Selection, self), every_step=self.html)
         rows = few(found.rows, (None if self.json or self.html else 5) if self.n is None else self.n, self.random)
         if self.html:
-            print(write_browser(run.path / "samples.html", f"{run.path.name}: {found.title}", rows))
+            print_path(write_browser(run.path / "samples.html", f"{run.path.name}: {found.title}", rows))
         elif self.json:
             _print_rows(rows)
         else:
@@ -304,7 +308,7 @@ class Report:
             raise UserError("no directory given; valid: one or more study or run directories")
         path = write_report(self.dirs, self.out or self.dirs[0] / "report.html", self.picture)
         if not is_stream(path):
-            print(path.resolve())
+            print_path(path.resolve())
 
 
 @dataclass(frozen=True)
@@ -414,7 +418,7 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
 
 def _next(*command: str | Path) -> None:
     """Say what one may want to do now, beside the results, so that these can be piped."""
-    print(f"next: {shlex.join(['vulngames', *map(str, command)])}", file=sys.stderr)
+    print(one_line(f"next: {shlex.join(['vulngames', *map(str, command)])}"), file=sys.stderr)
 
 
 def _version() -> str:
@@ -432,6 +436,7 @@ def main() -> None:
         if sys.argv[1:] == ["--version"]:
             print(_version())
         else:
+            _widen()
             command = tyro.cli(vulngames, prog="vulngames")
             command()
         sys.stdout.flush()
@@ -445,6 +450,12 @@ def main() -> None:
     except KeyboardInterrupt:
         goes_on = isinstance(command, Train | Sft | Study)
         sys.exit(_fail(f"interrupted{'; the same command goes on from here' if goes_on else ''}", status=130))
+
+
+def _widen() -> None:
+    """Have help as wide as it can be laid out: at a few columns tyro would not come to an end."""
+    if shutil.get_terminal_size().columns < NARROWEST:
+        os.environ["COLUMNS"] = str(NARROWEST)
 
 
 def _open_streams() -> None:
@@ -481,5 +492,7 @@ def _fail(message: str, status: int = FAILED) -> int:
     # Of the processes that a launcher starts, one speaks for all.
     if is_first():
         # A message may quote what a model, an endpoint or a file said.
-        print(f"vulngames: {one_line(message)}", file=sys.stderr)
+        # Where standard error takes nothing either, the status still says that it failed.
+        with suppress(OSError):
+            print(f"vulngames: {one_line(message)}", file=sys.stderr)
     return status

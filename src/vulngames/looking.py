@@ -18,7 +18,7 @@ from vulngames import policies, tasks, train
 from vulngames.claims import Judged, elsewhere
 from vulngames.errors import UserError, need
 from vulngames.policies import Sampling
-from vulngames.printable import one_line, printable
+from vulngames.printable import one_line, print_path, printable
 from vulngames.progress import RunBars, bar, run_progress
 from vulngames.report import number
 from vulngames.report.records import records, to_csv
@@ -96,7 +96,7 @@ def carry_out(config: TrainConfig | SFTConfig | ExamConfig, out: Path, result: s
     if "distinct_transcripts" in run.about:
         held = run.about["config"]["examples"]
         print(f"{run.about['distinct_transcripts']} of {held} transcripts were distinct", file=sys.stderr)
-    print(run.path / result)
+    print_path(run.path / result)
 
 
 def games_table(rows: Sequence[Mapping[str, str]]) -> None:

@@ -1,5 +1,8 @@
 """Text that others wrote, made safe to show: characters that steer a terminal or reorder a line become pictures."""
 
+import sys
+from pathlib import Path
+
 _REORDERING = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _PICTURES: dict[int, int] = {
     **{code: 0x2400 + code for code in range(0x20)},
@@ -19,6 +22,11 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """As `printable`, with line breaks and tabs as pictures, too."""
     return _encodable(text.translate(_PICTURES))
+
+
+def print_path(path: Path) -> None:
+    """Print where something is: as `one_line` at a terminal, and as it is elsewhere, so that it can be opened."""
+    print(one_line(str(path)) if sys.stdout.isatty() else path)
 
 
 def _encodable(text: str) -> str:

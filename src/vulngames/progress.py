@@ -20,6 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from vulngames.printable import one_line
 from vulngames.runs import Run
 
 T = TypeVar("T")
@@ -65,7 +66,8 @@ class RunBars:
         """Take in that the run at `path` has done so many of its steps; None: how many there are is not known yet."""
         er, ended = er_so_far(Run(path)), steps is not None and done >= steps
         if path not in self.bars:
-            self.bars[path] = self.progress.add_task(escape(path.name), total=steps, phase=PHASES[verb], er="")
+            name = escape(one_line(path.name))
+            self.bars[path] = self.progress.add_task(name, total=steps, phase=PHASES[verb], er="")
         self.progress.update(self.bars[path], completed=done, total=steps, er=er)
         if ended:
             self.progress.remove_task(self.bars.pop(path))
@@ -78,7 +80,7 @@ class RunBars:
             self._say(f"{path.name}: {PHASES[verb]}, {done} of {steps} steps, {er}")
 
     def _say(self, line: str) -> None:
-        self.progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.progress.console.print(one_line(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def run_progress(transient: bool = False) -> Progress:

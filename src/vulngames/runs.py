@@ -56,6 +56,31 @@ def _object(line: bytes, where: str) -> dict[str, Any]:
     return held
 
 
+_HELD: dict[str, type] = {
+    **dict.fromkeys(("split", "game", "task", "cue", "pair", "prompt", "evidence"), str),
+    **dict.fromkeys(("step", "index"), int),
+    **dict.fromkeys(("facts", "paper"), dict),
+    "texts": list,
+}
+_HELD_SINCE: dict[str, type] = {"error": str, "finish": list, "asked": list}
+_MEASURED = ("reward", "patched", "intended", "exploited")
+
+
+def _sample_row(line: bytes, where: str) -> dict[str, Any]:
+    row = _object(line, where)
+    wrong = [
+        *(name for name, kind in _HELD.items() if not isinstance(row.get(name), kind)),
+        *(name for name, kind in _HELD_SINCE.items() if not isinstance(row.get(name, kind()), kind)),
+        *(name for name in _MEASURED if not isinstance(row.get(name, ""), int | float | None)),
+        *(name for name in ("reward", "patched") if row.get(name) is None and not row.get("error")),
+    ]
+    if not wrong and not row["paper"].keys() >= {"acc", "exploit"}:
+        wrong = ["paper"]
+    if wrong:
+        raise UserError(f"{where} is damaged: it holds no {wrong[0]}; valid: the line as it was written")
+    return row
+
+
 def provenance(device: str) -> dict[str, Any]:
     """Where numbers come from: command, versions, machine, commit, and what the sandbox holds."""
     from vulngames import sandbox
@@ -167,7 +192,7 @@ class Run:
             with gzip.open(path, "rb") as file, suppress(EOFError):
                 for number, line in enumerate(file, start=1):
                     if line.endswith(b"\n"):
-                        yield _object(line, f"{path} line {number}")
+                        yield _sample_row(line, f"{path} line {number}")
         except (gzip.BadGzipFile, zlib.error) as problem:
             raise UserError(f"{path} is damaged: {problem}; valid: the file as it was written") from None
 

@@ -109,7 +109,7 @@ class APIPolicy:
         Raises:
             UserError: not of that form. A URL that may hold credentials is not repeated.
         """
-        found = re.fullmatch(r"(.+)@(https?://[^\s#]+)(?:#omit=([a-z_]+(?:,[a-z_]+)*))?", model_at_url)
+        found = re.fullmatch(r"(.+)@((?i:https?)://[^\s#]+)(?:#omit=([a-z_]+(?:,[a-z_]+)*))?", model_at_url)
         if found is None:
             raise UserError(f"api policy {model_at_url.partition('://')[0]!r} is not MODEL@URL; valid: {FORM}")
         model, url, omitted = found.groups()
@@ -204,7 +204,9 @@ class APIPolicy:
         except httpx.TransportError as problem:
             # Of the others the text may repeat what was sent, and so the key.
             detail = str(problem) if isinstance(problem, httpx.ConnectError) else type(problem).__name__
-            raise _FailedError(f"cannot be reached: {detail}", again=True) from None
+            proxy = route.through(self.url)
+            way = f" through {proxy}" if proxy else ""
+            raise _FailedError(f"cannot be reached{way}: {detail}", again=True) from None
         except httpx.DecodingError:
             raise _FailedError("answered with a broken Content-Encoding") from None
         _check(response, bytes(received))

@@ -32,24 +32,37 @@ def client(url: str, headers: dict[str, str], timeout_s: float, connections: int
         UserError: one of them that matters for `url` cannot be used. What it holds is not repeated: a proxy's URL may
             hold a password.
     """
-    proxy = _proxy(httpx.URL(url))
+    parts = httpx.URL(url)
+    proxy = _proxy(parts)
     return httpx.Client(
         headers=headers,
         timeout=timeout_s,
         limits=httpx.Limits(max_connections=connections),
         proxy=proxy,
-        verify=_certificates() if url.startswith("https") else True,
+        verify=_certificates() if parts.scheme == "https" else True,
         trust_env=False,
     )
 
 
+def through(url: str) -> str:
+    """The variable that names the proxy on the way to `url`; empty if there is none."""
+    named = _named(httpx.URL(url))
+    return named[0] if named else ""
+
+
 def _proxy(url: httpx.URL) -> httpx.Proxy | None:
+    named = _named(url)
+    return _usable(*named, url.host) if named else None
+
+
+def _named(url: httpx.URL) -> tuple[str, str] | None:
+    """The variable that names the proxy for `url`, and what it holds."""
     named = getproxies_environment()
     if _is_direct(url.host, url.port or _USUAL_PORTS[url.scheme], named.get("no", "")):
         return None
     for scheme in (url.scheme, "all"):
         if value := named.get(scheme, "").strip():
-            return _usable(f"{scheme.upper()}_PROXY", value, url.host)
+            return f"{scheme.upper()}_PROXY", value
     return None
 
 

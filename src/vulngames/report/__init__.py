@@ -40,8 +40,12 @@ def write_report(dirs: Sequence[Path], out: Path, picture: Path | None = None) -
     # The ledger speaks of studies; runs by themselves are not judged.
     studied = [each for each in dirs if (each / "summary.json").is_file() or any(each.glob("*/summary.json"))]
     html = render(found, chapters, ledger(studied) if chapters else [], path.parent)
+    panels = [(match.label, match.traces("ER")) for section in found for match in section.matches]
+    if picture is not None and not panels:
+        raise UserError(f"nothing to draw in {picture}: no run here was trained; valid: training runs, or no picture")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, html)
     if picture is not None:
-        overview([(match.label, match.traces("ER")) for section in found for match in section.matches], picture)
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        overview(panels, picture)
     return path

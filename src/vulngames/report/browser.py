@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vulngames.files import write_text
-from vulngames.printable import printable
+from vulngames.printable import one_line, printable
 from vulngames.selection import Row
 
 MOST = 5000
@@ -20,7 +20,7 @@ _SHOWN = ("step", "task", "cue", "index", "prompt", "texts", "reward", "patched"
 def write_browser(out: Path, title: str, rows: Sequence[Row]) -> Path:
     """Write the first `MOST` of `rows` as a page at `out`, and say where it is."""
     held = {
-        "title": title,
+        "title": one_line(title),
         "left_out": max(0, len(rows) - MOST),
         "samples": [_shown(row) for row in rows[:MOST]],
     }
@@ -33,6 +33,7 @@ def write_browser(out: Path, title: str, rows: Sequence[Row]) -> Path:
 
 def _shown(row: Row) -> dict[str, Any]:
     held = {name: row[name] for name in _SHOWN}
+    held["task"], held["cue"] = one_line(row["task"]), one_line(row["cue"])
     held["prompt"] = printable(row["prompt"])
     held["texts"] = [printable(text) for text in row["texts"]]
     held["evidence"] = printable(row["error"] or row["evidence"])
