@@ -255,6 +255,17 @@ def test_a_refused_key_names_the_variables(endpoint: Endpoint, status: int) -> N
     assert "sk-" not in reply.error and len(endpoint.asked) == 1
 
 
+def test_who_takes_a_connection_and_says_nothing_is_not_waited_for_as_for_an_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(route, "CONNECT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}/v1"
+        policy = APIPolicy("api:m", "m", url, Sampling(), attempts=1)
+        (reply,) = policy.write([ASK.messages], ASK, seed=7)
+    assert reply.error == f"{url} cannot be reached: no connection within 0.2 s"
+
+
 def test_retry_after_is_honoured(endpoint: Endpoint) -> None:
     endpoint.answer = lambda number, asked: (429, {"Retry-After": "0.4"}, b"") if number == 0 else good()
     assert endpoint.write(backoff_s=0.0) == [Reply("hi")]
@@ -809,6 +820,7 @@ def test_a_key_no_header_can_hold_is_the_users_error(monkeypatch: pytest.MonkeyP
         ("m@http://h/v1/chat/completions", "m", "http://h/v1"),
         ("m@http://h/v1/chat/completions/", "m", "http://h/v1"),
         ("m@http://h/chat/completions", "m", "http://h"),
+        ("m@http://h/v1/completions", "m", "http://h/v1"),
         ("m@http://h/v1#omit=seed,top_p", "m", "http://h/v1"),
     ],
 )

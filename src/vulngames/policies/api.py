@@ -102,7 +102,7 @@ class APIPolicy:
     def parse(cls, model_at_url: str, sampling: Sampling = Sampling()) -> APIPolicy:
         """The policy called `MODEL@URL`, or `MODEL@URL#omit=seed,top_p` to leave these out of its requests.
 
-        A final slash does not count, nor does `/chat/completions`. A URL that is a host alone gets `/v1`, where such
+        A final slash does not count, nor does `/chat/completions` or `/completions`. A URL that is a host alone gets `/v1`, where such
         servers answer; one with a path is taken as it stands. So http://host:8000, http://host:8000/,
         http://host:8000/v1 and http://host:8000/v1/chat/completions are one endpoint.
 
@@ -123,7 +123,7 @@ class APIPolicy:
             raise UserError(f"api policy of {model!r}: not a URL after the @; valid: {FORM}") from None
         if not parts.host or parts.userinfo or "?" in url:
             raise UserError(f"api policy of {model!r}: its URL has no host, or holds more than a path; valid: {FORM}")
-        base = url.rstrip("/").removesuffix("/chat/completions").rstrip("/")
+        base = url.rstrip("/").removesuffix("/completions").removesuffix("/chat").rstrip("/")
         whole = base if parts.path.strip("/") else f"{base}/v1"
         return cls(f"api:{model_at_url}", model, whole, sampling, omit=omit)
 
@@ -199,6 +199,9 @@ class APIPolicy:
                         raise httpx.ReadTimeout("the answer trickles")
                     if len(received) > _LARGEST_ANSWER_BYTES:
                         raise _FailedError(f"answered more than {_LARGEST_ANSWER_BYTES >> 20} MiB")
+        except httpx.ConnectTimeout:
+            within = min(self.timeout_s, route.CONNECT_S)
+            raise _FailedError(f"cannot be reached: no connection within {within:g} s", again=True) from None
         except httpx.TimeoutException:
             raise _FailedError(f"gave no answer within {self.timeout_s:g} s", again=True) from None
         except httpx.TransportError as problem:

@@ -21,6 +21,8 @@ from vulngames.errors import UserError
 _ENTRY = re.compile(
     r"\[(?P<six>[^]]+)\](?P<wide>/\d+)?(?::(?P<port6>\d+))?|(?P<name>[^:]+)(?::(?P<port>\d+))?|(?P<bare>.+)"
 )
+CONNECT_S = 15.0
+"""The longest wait for a connection, in seconds: who listens takes it at once, however long the answer then is."""
 _USUAL_PORTS = {"http": 80, "https": 443}
 
 
@@ -36,7 +38,7 @@ def client(url: str, headers: dict[str, str], timeout_s: float, connections: int
     proxy = _proxy(parts)
     return httpx.Client(
         headers=headers,
-        timeout=timeout_s,
+        timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_S)),
         limits=httpx.Limits(max_connections=connections),
         proxy=proxy,
         verify=_certificates() if parts.scheme == "https" else True,
