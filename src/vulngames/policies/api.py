@@ -102,9 +102,9 @@ class APIPolicy:
     def parse(cls, model_at_url: str, sampling: Sampling = Sampling()) -> APIPolicy:
         """The policy called `MODEL@URL`, or `MODEL@URL#omit=seed,top_p` to leave these out of its requests.
 
-        A final slash does not count, nor does `/chat/completions` or `/completions`. A URL that is a host alone gets `/v1`, where such
-        servers answer; one with a path is taken as it stands. So http://host:8000, http://host:8000/,
-        http://host:8000/v1 and http://host:8000/v1/chat/completions are one endpoint.
+        A final slash does not count, nor does `/chat/completions` or `/completions`. A URL that is a host alone gets
+        `/v1`, where such servers answer; one with a path is taken as it stands. So http://host:8000,
+        http://host:8000/, http://host:8000/v1 and http://host:8000/v1/chat/completions are one endpoint.
 
         Raises:
             UserError: not of that form. A URL that may hold credentials is not repeated.
