@@ -345,3 +345,12 @@ def test_runs_that_are_no_training_by_reward_are_left_out(tmp_path: Path) -> Non
         write_json(run.path / "run.json", {**Run(run.path).about, "verb": verb})
     said = words(write_report([tmp_path], tmp_path / "page.html"))
     assert "exam is left out: it is no training by reward" in said
+    with pytest.raises(UserError, match="exam: no training by reward to report; valid: "):
+        write_report([tmp_path / "runs" / "exam"], tmp_path / "empty.html")
+    assert not (tmp_path / "empty.html").exists()
+
+
+def test_a_picture_needs_an_emergence_study(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="nothing to draw in er.png"):
+        write_report([make(tmp_path / "s", "scale")], tmp_path / "page.html", Path("er.png"))
+    assert not (tmp_path / "page.html").exists()

@@ -415,7 +415,7 @@ def test_a_picture_of_runs_without_training_is_refused_in_one_line(tmp_path: Pat
     vulngames("exam", "proxy-v1", "--policy", "script:able", "--eval-tasks", "2", "--out", "run")
     done = vulngames("report", "run", "--picture", "er.png", check=False)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
-    assert done.stderr.startswith("vulngames: nothing to draw in er.png")
+    assert done.stderr.startswith("vulngames: run: no training by reward to report")
     assert not (tmp_path / "run" / "report.html").exists()
 
 

@@ -42,7 +42,7 @@ def write_report(dirs: Sequence[Path], out: Path, picture: Path | None = None) -
     html = render(found, chapters, ledger(studied) if chapters else [], path.parent)
     panels = [(match.label, match.traces("ER")) for section in found for match in section.matches]
     if picture is not None and not panels:
-        raise UserError(f"nothing to draw in {picture}: no run here was trained; valid: training runs, or no picture")
+        raise UserError(f"nothing to draw in {picture}; valid: an emergence study or runs of `train`, or no picture")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, html)
     if picture is not None:

@@ -100,6 +100,11 @@ def read(dirs: Sequence[Path]) -> tuple[list[Section], list[Chapter]]:
         sections.append(_section("runs", "Runs", matches, notes, []))
     if not sections and not chapters:
         raise UserError("nothing to report; give study or run directories")
+    if not chapters and not any(section.matches for section in sections):
+        held = ", ".join(map(str, dirs))
+        raise UserError(
+            f"{held}: no training by reward to report; valid: studies or runs of it; `show` has the samples"
+        )
     return sections, chapters
 
 
