@@ -351,6 +351,6 @@ def test_runs_that_are_no_training_by_reward_are_left_out(tmp_path: Path) -> Non
 
 
 def test_a_picture_needs_an_emergence_study(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="nothing to draw in er.png"):
+    with pytest.raises(UserError, match=r"nothing to draw in er\.png"):
         write_report([make(tmp_path / "s", "scale")], tmp_path / "page.html", Path("er.png"))
     assert not (tmp_path / "page.html").exists()
