@@ -120,6 +120,7 @@ BAD = [
     (("study", "emergence", "--games"), "games names none; valid: one or more, or leave --games out"),
     (("study", "scale", "--sizes"), "sizes names none"),
     (("show", "empty"), "empty is not a run directory"),
+    (("show", "empty", "--json", "--html"), "both --json and --html are given"),
     (("show", "nowhere"), "nowhere is not a run directory"),
     (("study", "audit-rate", "--games", "proxy-v1"), "valid for audit-rate: self-grading-v1"),
     (("report", "empty"), "empty"),

@@ -278,6 +278,8 @@ class Show(Selection):
         from vulngames.runs import load_run
         from vulngames.selection import few, select
 
+        if self.json and self.html:
+            raise UserError("both --json and --html are given; valid: one of them")
         run = load_run(self.run)
         found = select(run, _as(Selection, self), every_step=self.html)
         rows = few(found.rows, (None if self.json or self.html else 5) if self.n is None else self.n, self.random)
