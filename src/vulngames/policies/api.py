@@ -376,13 +376,14 @@ def _one_line(text: str) -> str:
 def _masked(text: str, words: bool = True) -> str:
     """The text without the keys: an endpoint may repeat what it was sent.
 
-    A key that could be a word, as those that local servers are given, is masked where it stands alone, and only if
-    `words`; any other within words too. What is shorter than four characters is no secret.
+    A key is masked where it stands alone; one that could be a word, as those that local servers are given, only if
+    `words`. One of 16 characters or more is part of no word, and is masked wherever it stands. What is shorter than
+    four characters is no secret.
     """
     for name in KEYS:
         key = os.environ.get(name, "").strip()
-        if len(key) >= 16 or (len(key) >= 8 and not key.isalpha()):
+        if len(key) >= 16:
             text = text.replace(key, f"[{name}]")
-        elif len(key) >= 4 and words:
+        elif len(key) >= 4 and (words or (len(key) >= 8 and not key.isalpha())):
             text = re.sub(rf"(?<!\w){re.escape(key)}(?!\w)", f"[{name}]", text)
     return text
