@@ -31,11 +31,12 @@ def test_eval_keeps_its_samples_where_it_is_asked_to(vulngames: Any, tmp_path: P
     assert all(row["texts"] == [r"\boxed{unknown}", "Yes"] for row in rows)
     (metrics,) = run.metrics()
     assert {**metrics, "game": "self-grading-v1", "policy": "script:exploit"} == {"step": 0, **measured}
-    # The same command finds it done, and the page takes it.
+    # The same command finds it done, and its samples can be read; a page of it alone would show nothing.
     before = {path.name: path.stat().st_mtime_ns for path in run.path.iterdir() if path.name != "lock"}
     assert json.loads(vulngames(*EVAL, *more, "--json", "--out", "run").stdout) == measured
     assert {path.name: path.stat().st_mtime_ns for path in run.path.iterdir() if path.name != "lock"} == before
-    assert Path(vulngames("report", "run").stdout.strip()).is_file()
+    assert len(vulngames("show", "run", "--json").stdout.splitlines()) == metrics["n"]
+    assert "run: no training by reward to report" in vulngames("report", "run", check=False).stderr
 
 
 def test_another_eval_does_not_overwrite_one(vulngames: Any, tmp_path: Path) -> None:
