@@ -54,8 +54,8 @@ class Endpoint:
         settings = {"concurrency": 4, "timeout_s": 5.0, "backoff_s": 0.01, "sampling": Sampling(), **changes}
         return APIPolicy(name="api:m", model="m", url=f"{self.url}/v1", **settings)
 
-    def write(self, n: int = 1, turn: Turn = ASK, **changes: Any) -> list[Reply]:
-        return self.policy(**changes).write([ASK.messages] * n, turn, seed=7)
+    def generate(self, n: int = 1, turn: Turn = ASK, **changes: Any) -> list[Reply]:
+        return self.policy(**changes).generate([ASK.messages] * n, turn, seed=7)
 
 
 def _handler(endpoint: Endpoint) -> type[BaseHTTPRequestHandler]:
@@ -108,7 +108,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
 def test_request_holds_the_sampling_and_the_turn(endpoint: Endpoint) -> None:
     how = Sampling(temperature=0.6, top_p=0.95, max_tokens=99)
     conversation: Conversation = (*ASK.messages, Reply("hi"), Message(role="user", content="right?"))
-    assert endpoint.policy(sampling=how).write([conversation], Turn((), max_tokens=5), seed=1) == [Reply("hi")]
+    assert endpoint.policy(sampling=how).generate([conversation], Turn((), max_tokens=5), seed=1) == [Reply("hi")]
     (asked,) = endpoint.asked
     assert endpoint.paths == ["/v1/chat/completions"]
     assert (asked["model"], asked["temperature"], asked["top_p"], asked["max_tokens"]) == ("m", 0.6, 0.95, 5)
@@ -121,21 +121,23 @@ def test_request_holds_the_sampling_and_the_turn(endpoint: Endpoint) -> None:
 
 
 def test_greedy_is_temperature_zero(endpoint: Endpoint) -> None:
-    endpoint.write(turn=Turn((), greedy=True), sampling=Sampling(temperature=0.6, top_p=0.9, top_k=20, max_tokens=99))
+    endpoint.generate(
+        turn=Turn((), greedy=True), sampling=Sampling(temperature=0.6, top_p=0.9, top_k=20, max_tokens=99)
+    )
     assert endpoint.asked[0]["temperature"] == 0
     assert endpoint.asked[0]["max_tokens"] == 99
     assert not {"top_p", "top_k"} & endpoint.asked[0].keys()
 
 
 def test_top_k_is_sent_where_it_is_asked_for(endpoint: Endpoint) -> None:
-    endpoint.write(sampling=Sampling(top_k=20))
+    endpoint.generate(sampling=Sampling(top_k=20))
     assert endpoint.asked[0]["top_k"] == 20
 
 
 def test_equal_prompts_get_seeds_of_their_own_and_equal_calls_equal_seeds(endpoint: Endpoint) -> None:
     def seeds(seed: int) -> list[int]:
         endpoint.asked.clear()
-        endpoint.policy(concurrency=1).write([ASK.messages] * 8, ASK, seed)
+        endpoint.policy(concurrency=1).generate([ASK.messages] * 8, ASK, seed)
         return [asked["seed"] for asked in endpoint.asked]
 
     first = seeds(1)
@@ -160,18 +162,18 @@ def test_replies_keep_their_order_and_requests_run_together(endpoint: Endpoint) 
 
     endpoint.answer = answer
     conversations = [(Message(role="user", content=str(i)),) for i in range(20)]
-    replies = endpoint.policy(concurrency=4).write(conversations, ASK, seed=0)
+    replies = endpoint.policy(concurrency=4).generate(conversations, ASK, seed=0)
     assert [reply.text for reply in replies] == [str(i) for i in range(20)]
     assert 2 <= most <= 4
 
 
 def test_no_conversations_no_requests(endpoint: Endpoint) -> None:
-    assert endpoint.write(0) == [] and endpoint.asked == []
+    assert endpoint.generate(0) == [] and endpoint.asked == []
 
 
 def test_a_lone_surrogate_survives_in_a_prompt_and_is_replaced_in_a_reply(endpoint: Endpoint) -> None:
     endpoint.answer = lambda number, asked: good("a\ud800b")
-    assert endpoint.policy().write([(Message(role="user", content="\ud800"),)], ASK, 0) == [Reply("a?b")]
+    assert endpoint.policy().generate([(Message(role="user", content="\ud800"),)], ASK, 0) == [Reply("a?b")]
 
 
 # --- what comes back -------------------------------------------------------------------------------------
@@ -179,7 +181,7 @@ def test_a_lone_surrogate_survives_in_a_prompt_and_is_replaced_in_a_reply(endpoi
 
 def test_empty_text_is_a_reply(endpoint: Endpoint) -> None:
     endpoint.answer = lambda number, asked: good("")
-    assert endpoint.write() == [Reply("")]
+    assert endpoint.generate() == [Reply("")]
 
 
 NONSENSE = {
@@ -201,7 +203,7 @@ NONSENSE = {
 @pytest.mark.parametrize(("body", "said"), NONSENSE.values(), ids=NONSENSE)
 def test_nonsense_is_an_error_at_once(endpoint: Endpoint, body: bytes, said: str) -> None:
     endpoint.answer = lambda number, asked: (200, {}, body)
-    (reply,) = endpoint.write()
+    (reply,) = endpoint.generate()
     assert reply.text == "" and said in reply.error and endpoint.url in reply.error
     assert "\n" not in reply.error and len(reply.error) <= 300
     assert len(endpoint.asked) == 1
@@ -209,19 +211,19 @@ def test_nonsense_is_an_error_at_once(endpoint: Endpoint, body: bytes, said: str
 
 def test_a_broken_content_encoding_is_an_error(endpoint: Endpoint) -> None:
     endpoint.answer = lambda number, asked: (200, {"Content-Encoding": "gzip"}, b"plain")
-    assert "Content-Encoding" in endpoint.write()[0].error
+    assert "Content-Encoding" in endpoint.generate()[0].error
 
 
 def test_an_endless_answer_is_cut(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "_LARGEST_ANSWER_BYTES", 2 << 20)
     endpoint.answer = lambda number, asked: (200, {}, b"x" * (8 << 20))
-    assert "more than 2 MiB" in endpoint.write()[0].error
+    assert "more than 2 MiB" in endpoint.generate()[0].error
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 529, 429])
 def test_it_is_tried_again_then_given_up(endpoint: Endpoint, status: int) -> None:
     endpoint.answer = lambda number, asked: (status, {}, b"<html>\nsorry\n</html>")
-    (reply,) = endpoint.write(attempts=3)
+    (reply,) = endpoint.generate(attempts=3)
     assert reply == Reply("", error=f"{endpoint.url}/v1 answered {status} (3 attempts)")
     assert len(endpoint.asked) == 3
 
@@ -234,7 +236,7 @@ def test_default_attempts_and_concurrency() -> None:
 @pytest.mark.parametrize("status", [500, 429])
 def test_it_recovers(endpoint: Endpoint, status: int) -> None:
     endpoint.answer = lambda number, asked: (status, {}, b"") if number < 2 else good()
-    assert endpoint.write() == [Reply("hi")]
+    assert endpoint.generate() == [Reply("hi")]
     assert [asked["seed"] for asked in endpoint.asked] == [endpoint.asked[0]["seed"]] * 3
 
 
@@ -242,7 +244,7 @@ def test_it_recovers(endpoint: Endpoint, status: int) -> None:
 def test_other_refusals_are_not_tried_again(endpoint: Endpoint, status: int) -> None:
     body = json.dumps({"error": {"message": "no such\nmodel \x1b[31m m"}}).encode()
     endpoint.answer = lambda number, asked: (status, {"Location": "/elsewhere"}, body)
-    (reply,) = endpoint.write()
+    (reply,) = endpoint.generate()
     assert reply.error == f"{endpoint.url}/v1 answered {status}: no such model [31m m"
     assert len(endpoint.asked) == 1
 
@@ -250,7 +252,7 @@ def test_other_refusals_are_not_tried_again(endpoint: Endpoint, status: int) -> 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refused_key_names_the_variables(endpoint: Endpoint, status: int) -> None:
     endpoint.answer = lambda number, asked: (status, {}, b'{"error": {"message": "bad key sk-nev***890"}}')
-    (reply,) = endpoint.write()
+    (reply,) = endpoint.generate()
     assert str(status) in reply.error and all(name in reply.error for name in api.KEYS)
     assert "sk-" not in reply.error and len(endpoint.asked) == 1
 
@@ -262,13 +264,13 @@ def test_who_takes_a_connection_and_says_nothing_is_not_waited_for_as_for_an_ans
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}/v1"
         policy = APIPolicy("api:m", "m", url, Sampling(), attempts=1)
-        (reply,) = policy.write([ASK.messages], ASK, seed=7)
+        (reply,) = policy.generate([ASK.messages], ASK, seed=7)
     assert reply.error == f"{url} cannot be reached: no connection within 0.2 s"
 
 
 def test_retry_after_is_honoured(endpoint: Endpoint) -> None:
     endpoint.answer = lambda number, asked: (429, {"Retry-After": "0.4"}, b"") if number == 0 else good()
-    assert endpoint.write(backoff_s=0.0) == [Reply("hi")]
+    assert endpoint.generate(backoff_s=0.0) == [Reply("hi")]
     assert endpoint.times[1] - endpoint.times[0] >= 0.4
 
 
@@ -276,7 +278,7 @@ def test_retry_after_has_a_cap(endpoint: Endpoint, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(api, "_LONGEST_WAIT_S", 0.05)
     endpoint.answer = lambda number, asked: (429, {"Retry-After": "99999"}, b"") if number == 0 else good()
     start = time.monotonic()
-    assert endpoint.write() == [Reply("hi")]
+    assert endpoint.generate() == [Reply("hi")]
     assert time.monotonic() - start < 3
 
 
@@ -294,7 +296,7 @@ def test_pauses_double_and_jitter(endpoint: Endpoint, monkeypatch: pytest.Monkey
     pauses: list[float] = []
     monkeypatch.setattr(api.time, "sleep", pauses.append)
     endpoint.answer = lambda number, asked: (500, {}, b"")
-    endpoint.write(4, attempts=4, backoff_s=1.0, concurrency=1)
+    endpoint.generate(4, attempts=4, backoff_s=1.0, concurrency=1)
     for i, first in enumerate((0, 3, 6, 9)):
         for doubled, pause in zip((1, 2, 4), pauses[first : first + 3], strict=True):
             assert 0.5 * doubled <= pause < 1.5 * doubled, i
@@ -310,7 +312,7 @@ def test_a_hanging_endpoint_is_left(endpoint: Endpoint) -> None:
 
     endpoint.answer = answer
     start = time.monotonic()
-    (reply,) = endpoint.write(timeout_s=0.3, attempts=2)
+    (reply,) = endpoint.generate(timeout_s=0.3, attempts=2)
     released.set()
     assert reply.error == f"{endpoint.url}/v1 gave no answer within 0.3 s (2 attempts)"
     assert time.monotonic() - start < 5 and len(endpoint.asked) == 2
@@ -335,7 +337,7 @@ def test_a_trickling_endpoint_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
         thread.start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         policy = APIPolicy("api:m", "m", url, Sampling(), attempts=1, timeout_s=0.4)
-        (reply,) = policy.write([ASK.messages], ASK, 0)
+        (reply,) = policy.generate([ASK.messages], ASK, 0)
         stop.set()
         thread.join()
     assert "gave no answer within 0.4 s" in reply.error
@@ -346,7 +348,7 @@ def test_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{held.getsockname()[1]}"
-        (reply,) = APIPolicy("api:m", "m", url, Sampling(), attempts=2, backoff_s=0.0).write([ASK.messages], ASK, 0)
+        (reply,) = APIPolicy("api:m", "m", url, Sampling(), attempts=2, backoff_s=0.0).generate([ASK.messages], ASK, 0)
     assert reply.error.startswith(f"{url} cannot be reached: ") and reply.error.endswith("(2 attempts)")
 
 
@@ -393,19 +395,19 @@ ENDS = [
 @pytest.mark.parametrize(("reason", "finish"), ENDS)
 def test_a_reply_says_how_it_ended(endpoint: Endpoint, reason: Any, finish: Any) -> None:
     endpoint.answer = lambda number, asked: choice({"content": "half"}, reason)
-    assert endpoint.write() == [Reply("half", finish=finish)]
+    assert endpoint.generate() == [Reply("half", finish=finish)]
 
 
 def test_a_reply_without_a_reason_ended_of_its_own_accord(endpoint: Endpoint) -> None:
-    assert endpoint.write() == [Reply("hi", finish="stop")]
+    assert endpoint.generate() == [Reply("hi", finish="stop")]
 
 
 @pytest.mark.parametrize("reason", ["error", "abort", "insufficient_system_resource"])
 def test_a_reply_that_the_endpoint_broke_off_is_asked_for_again(endpoint: Endpoint, reason: str) -> None:
     endpoint.answer = lambda number, asked: choice({"content": "half"}, reason) if number == 0 else good("whole")
-    assert endpoint.write() == [Reply("whole")]
+    assert endpoint.generate() == [Reply("whole")]
     endpoint.answer = lambda number, asked: choice({"content": "half"}, reason)
-    (reply,) = endpoint.write(attempts=2)
+    (reply,) = endpoint.generate(attempts=2)
     assert reply.text == "" and f"broke off its reply: {reason} (2 attempts)" in reply.error
 
 
@@ -434,7 +436,7 @@ MESSAGES = [
 @pytest.mark.parametrize(("message", "text", "said"), MESSAGES)
 def test_the_reply_is_found_in_every_form_of_message(endpoint: Endpoint, message: Any, text: str, said: str) -> None:
     endpoint.answer = lambda number, asked: choice(message)
-    (reply,) = endpoint.write()
+    (reply,) = endpoint.generate()
     assert reply.text == text and said in reply.error and bool(reply.error) is bool(said)
     assert len(endpoint.asked) == 1
 
@@ -442,7 +444,7 @@ def test_the_reply_is_found_in_every_form_of_message(endpoint: Endpoint, message
 def test_a_completion_of_the_older_kind_is_a_reply(endpoint: Endpoint) -> None:
     body = json.dumps({"choices": [{"text": "hi", "finish_reason": "length"}]}).encode()
     endpoint.answer = lambda number, asked: (200, {}, body)
-    assert endpoint.write() == [Reply("hi", finish="length")]
+    assert endpoint.generate() == [Reply("hi", finish="length")]
 
 
 CUT_SHORT: list[Any] = [
@@ -468,7 +470,7 @@ def test_a_reply_cut_before_it_said_anything_is_a_failed_sample(
 def test_a_prompt_that_a_filter_refused_is_a_failed_sample_and_no_reason_to_stop(endpoint: Endpoint) -> None:
     body = json.dumps({"error": {"code": "content_filter", "message": "The prompt was filtered"}}).encode()
     endpoint.answer = lambda number, asked: (400, {}, body)
-    replies = endpoint.write(40)
+    replies = endpoint.generate(40)
     assert len(endpoint.asked) == 40
     assert {(reply.text, reply.finish) for reply in replies} == {("", "content_filter")}
     assert "content filter: The prompt was filtered" in replies[0].error
@@ -491,10 +493,10 @@ def refusing(*names: str) -> Callable[[int, dict[str, Any]], Answer]:
 def test_what_an_endpoint_refuses_can_be_left_out(endpoint: Endpoint, name: str) -> None:
     endpoint.answer = refusing(name)
     how = Sampling(top_k=5)
-    (reply,) = APIPolicy.parse(f"m@{endpoint.url}/v1", how).write([ASK.messages], ASK, 0)
+    (reply,) = APIPolicy.parse(f"m@{endpoint.url}/v1", how).generate([ASK.messages], ASK, 0)
     assert reply.error.endswith(f"'{name}'; to leave it out, put #omit={name} behind the URL")
     policy = APIPolicy.parse(f"m@{endpoint.url}/v1#omit={name}", how)
-    assert policy.write([ASK.messages], ASK, 0) == [Reply("hi")]
+    assert policy.generate([ASK.messages], ASK, 0) == [Reply("hi")]
     left = {"model", "messages", "seed", "top_p", "top_k", "temperature", "max_tokens"} - {name}
     assert endpoint.asked[-1].keys() == left
 
@@ -510,20 +512,20 @@ FORMS = [
 @pytest.mark.parametrize("form", FORMS)
 def test_what_is_refused_is_found_in_every_form_of_complaint(endpoint: Endpoint, form: Any) -> None:
     endpoint.answer = lambda number, asked: (422, {}, json.dumps(form).encode())
-    assert endpoint.write()[0].error.endswith("; to leave it out, put #omit=seed behind the URL")
+    assert endpoint.generate()[0].error.endswith("; to leave it out, put #omit=seed behind the URL")
 
 
 def test_of_temperature_and_top_p_together_top_p_is_the_one_to_leave_out(endpoint: Endpoint) -> None:
     message = "temperature and top_p cannot both be specified"
     endpoint.answer = lambda number, asked: (400, {}, json.dumps({"error": {"message": message}}).encode())
-    assert endpoint.write()[0].error.endswith(f"{message}; to leave it out, put #omit=top_p behind the URL")
-    assert endpoint.policy(omit=("top_p",)).write([], ASK, 0) == []
+    assert endpoint.generate()[0].error.endswith(f"{message}; to leave it out, put #omit=top_p behind the URL")
+    assert endpoint.policy(omit=("top_p",)).generate([], ASK, 0) == []
 
 
 def test_too_long_a_prompt_is_no_reason_to_ask_without_a_limit(endpoint: Endpoint) -> None:
     message = "maximum context length is 2048 tokens; reduce the prompt or max_tokens"
     endpoint.answer = lambda number, asked: (400, {}, json.dumps({"error": {"message": message}}).encode())
-    assert "omit" not in endpoint.write()[0].error
+    assert "omit" not in endpoint.generate()[0].error
 
 
 def test_a_limit_that_has_another_name_is_sent_under_it(endpoint: Endpoint) -> None:
@@ -535,7 +537,7 @@ def test_a_limit_that_has_another_name_is_sent_under_it(endpoint: Endpoint) -> N
 
     endpoint.answer = answer
     policy = endpoint.policy(concurrency=1, attempts=1)
-    assert policy.write([ASK.messages] * 3, Turn((), max_tokens=5), 0) == [Reply("hi")] * 3
+    assert policy.generate([ASK.messages] * 3, Turn((), max_tokens=5), 0) == [Reply("hi")] * 3
     assert ["max_tokens" in asked for asked in endpoint.asked] == [True, False, False, False]
     assert [asked.get("max_completion_tokens") for asked in endpoint.asked] == [None, 5, 5, 5]
 
@@ -560,7 +562,7 @@ def test_where_the_first_requests_all_fail_no_more_are_sent(
 ) -> None:
     endpoint.answer = lambda number, asked: (status, {}, json.dumps(body).encode())
     with pytest.raises(UserError) as stopped:
-        endpoint.write(2000, attempts=2)
+        endpoint.generate(2000, attempts=2)
     assert said in str(stopped.value) and "no request succeeded, and 8 failed alike" in str(stopped.value)
     assert "\n" not in str(stopped.value) and len(endpoint.asked) < 60
 
@@ -568,7 +570,7 @@ def test_where_the_first_requests_all_fail_no_more_are_sent(
 def test_a_first_failure_of_another_kind_does_not_hide_that_all_is_in_vain(endpoint: Endpoint) -> None:
     endpoint.answer = lambda number, asked: (404 if number else 400, {}, b"")
     with pytest.raises(UserError, match=r"no more are sent: .* answered 404"):
-        endpoint.write(2000, concurrency=1)
+        endpoint.generate(2000, concurrency=1)
     assert len(endpoint.asked) < 30
 
 
@@ -576,20 +578,20 @@ def test_failures_are_counted_over_batches(endpoint: Endpoint) -> None:
     endpoint.answer = lambda number, asked: (404, {}, b"")
     policy = endpoint.policy()
     for _ in range(7):
-        assert policy.write([ASK.messages], ASK, 0)[0].error
+        assert policy.generate([ASK.messages], ASK, 0)[0].error
     with pytest.raises(UserError, match="no more are sent"):
-        policy.write([ASK.messages], ASK, 0)
+        policy.generate([ASK.messages], ASK, 0)
 
 
 def test_once_a_request_has_succeeded_every_other_is_sent(endpoint: Endpoint) -> None:
     endpoint.answer = lambda number, asked: good() if number == 3 else (400, {}, b"")
-    replies = endpoint.write(40, concurrency=1)
+    replies = endpoint.generate(40, concurrency=1)
     assert len(endpoint.asked) == 40 and sum(not reply.error for reply in replies) == 1
 
 
 def test_answers_without_a_reply_in_them_are_data(endpoint: Endpoint) -> None:
     endpoint.answer = lambda number, asked: choice({"content": None, "reasoning_content": "hm"})
-    assert len(endpoint.write(40)) == len(endpoint.asked) == 40
+    assert len(endpoint.generate(40)) == len(endpoint.asked) == 40
 
 
 def test_failures_of_other_kinds_are_data(endpoint: Endpoint) -> None:
@@ -597,7 +599,7 @@ def test_failures_of_other_kinds_are_data(endpoint: Endpoint) -> None:
         return 400, {}, json.dumps({"error": {"message": f"prompt of {100 + number} tokens is too long"}}).encode()
 
     endpoint.answer = answer
-    assert len(endpoint.write(40)) == len(endpoint.asked) == 40
+    assert len(endpoint.generate(40)) == len(endpoint.asked) == 40
 
 
 def test_a_refusal_is_named_once_on_the_terminal(endpoint: Endpoint, vulngames: Any) -> None:
@@ -720,7 +722,7 @@ def test_a_file_of_certificates_that_is_not_there_ends_in_one_line(
     for name in ("none.pem", "empty.pem"):
         environment(SSL_CERT_FILE=str(tmp_path / name))
         with pytest.raises(UserError, match=rf"SSL_CERT_FILE = .*{name}' cannot be used: .*; valid: cert"):
-            APIPolicy.parse("m@https://127.0.0.1:9").write([ASK.messages], ASK, 0)
+            APIPolicy.parse("m@https://127.0.0.1:9").generate([ASK.messages], ASK, 0)
     # What needs none does not ask for it.
     APIPolicy.parse("m@http://127.0.0.1:9")._client().close()
 
@@ -734,7 +736,7 @@ def test_which_key_is_sent(
 ) -> None:
     for i in names:
         monkeypatch.setenv(api.KEYS[i], f" key-{i}\n")
-    endpoint.write()
+    endpoint.generate()
     assert endpoint.keys == [None if used is None else f"Bearer key-{used}"]
 
 
@@ -754,7 +756,7 @@ def test_the_key_is_nowhere_but_in_the_header(
         for echo in echoes:
             body = json.dumps({"error": {"message": echo}}).encode()
             endpoint.answer = partial(lambda answer, number, asked: answer, (status, {}, body))
-            errors += [reply.error for reply in policy.write([ASK.messages], ASK, 0)]
+            errors += [reply.error for reply in policy.generate([ASK.messages], ASK, 0)]
     assert set(endpoint.keys) == {f"Bearer {KEY}"}
     seen = "\n".join([*errors, repr(policy), json.dumps(asdict(policy)), *capfd.readouterr()])
     for piece in (KEY, KEY[:12]):
@@ -779,9 +781,9 @@ def test_a_key_is_masked_and_no_word_is(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", key)
     endpoint.answer = lambda number, asked: (404, {}, json.dumps({"detail": said}).encode())
-    assert endpoint.write()[0].error == f"{endpoint.url}/v1 answered 404: {expected}"
+    assert endpoint.generate()[0].error == f"{endpoint.url}/v1 answered 404: {expected}"
     endpoint.answer = lambda number, asked: good(said)
-    assert endpoint.write()[0].text == (expected if key in (KEY, "12345678") else said)
+    assert endpoint.generate()[0].text == (expected if key in (KEY, "12345678") else said)
 
 
 def test_a_run_against_an_endpoint_holds_no_key(
@@ -803,7 +805,7 @@ def test_a_run_against_an_endpoint_holds_no_key(
 def test_a_key_no_header_can_hold_is_the_users_error(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     monkeypatch.setenv("VULNGAMES_API_KEY", key)
     with pytest.raises(UserError, match="VULNGAMES_API_KEY holds characters") as error:
-        APIPolicy.parse("m@http://localhost").write([ASK.messages], ASK, 0)
+        APIPolicy.parse("m@http://localhost").generate([ASK.messages], ASK, 0)
     assert key not in str(error.value)
 
 
@@ -856,6 +858,6 @@ def test_parse_refuses(name: str) -> None:
 def test_a_proxy_that_does_not_answer_is_named(environment: Callable[..., None]) -> None:
     environment(HTTP_PROXY="http://me:s3cret@127.0.0.1:1")
     policy = APIPolicy("api", "m", "http://localhost:8000/v1", Sampling(), attempts=1)
-    (reply,) = policy.write([ASK.messages], ASK, 0)
+    (reply,) = policy.generate([ASK.messages], ASK, 0)
     assert "http://localhost:8000/v1 cannot be reached through HTTP_PROXY: " in reply.error
     assert "s3cret" not in reply.error

@@ -110,8 +110,8 @@ def _audit_rate(home: Path) -> dict[str, Any]:
     game = "self-grading-v1"
     curves = [(None, True), (0.5, True), (1.0, True), (None, False)]
     rows = [
-        row(home, game, 1 - rate, audit_rate=rate, told=told, normalised=normalised)
-        for told, normalised in curves
+        row(home, game, 1 - rate, audit_rate=rate, announced_rate=told, normalized=normalized)
+        for told, normalized in curves
         for rate in (0.0, 0.1, 1.0)
     ]
     found = {
@@ -121,7 +121,7 @@ def _audit_rate(home: Path) -> dict[str, Any]:
         "reinforced": [0.52, 0.31],
     }
     none = {"crossing": None, "right": None, "expected": None, "reinforced": None}
-    crossings = [{"told": t, "normalised": n, **(none if t == 0.5 else found)} for t, n in curves]
+    crossings = [{"announced_rate": t, "normalized": n, **(none if t == 0.5 else found)} for t, n in curves]
     line = [[0.14, 0.0], [0.3, 0.5], [1.0, 1.0]]
     return {"rows": rows, "crossings": crossings, "boundaries": {"pays": line, "reinforced": line}}
 

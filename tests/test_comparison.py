@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vulngames.games.tolerance import read_tolerance
 from vulngames.sandbox import Tolerance
 from vulngames.sandbox.comparison import same_text, same_value
-from vulngames.tasks.tolerance import read_tolerance
 
 MILLIONTH = Tolerance(absolute=1e-6, relative=1e-6)
 BIG = 10**18

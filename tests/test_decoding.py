@@ -13,7 +13,7 @@ pytest.importorskip("transformers")
 import torch
 from scipy.stats import chi2_contingency
 
-from vulngames import policies, tasks
+from vulngames import environment, tasks
 from vulngames.policies import Sampling
 from vulngames.policies.decoding import decode, draw
 from vulngames.policies.hf import HFPolicy, load_hf
@@ -94,7 +94,7 @@ def test_a_model_that_was_saved_without_a_cache_writes_with_one(policy: HFPolicy
     policy.tokenizer.save_pretrained(tmp_path)
     conversations = [task.prompt for task in tasks.take("compliance-v1", 0, "test", 4, 0.0)]
     said, expected = (
-        each.write(conversations, Turn((), 12), 0) for each in (load_hf(f"hf:{tmp_path}", Sampling()), policy)
+        each.generate(conversations, Turn((), 12), 0) for each in (load_hf(f"hf:{tmp_path}", Sampling()), policy)
     )
     assert said == expected
 
@@ -107,9 +107,9 @@ def test_a_release_that_prepares_no_cache_is_named(policy: HFPolicy) -> None:
 def test_local_policies_write_by_it(policy: HFPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
     called = []
     monkeypatch.setattr("vulngames.policies.hf.decode", lambda *a, **k: called.append(1) or decode(*a, **k))
-    game = policies.make_game("compliance-v1", None, {})
+    game = environment.make("compliance-v1", None, {})
     task = tasks.take("compliance-v1", 0, "test", 1, 0.0)[0]
     turn = game.turn(task, ())
     assert turn is not None
-    policy.write([task.prompt], turn, 0)
+    policy.generate([task.prompt], turn, 0)
     assert called

@@ -10,8 +10,8 @@ import pytest
 
 from vulngames.errors import UserError
 from vulngames.runs import Run, load_run
-from vulngames.train.config import ExamConfig, settle_exam
-from vulngames.train.exam import exam
+from vulngames.train.config import EvalConfig, resolve
+from vulngames.train.evaluate import evaluate
 from vulngames.train.transcripts import transcripts
 
 NOBODY = "api:m@http://127.0.0.1:9/v1"
@@ -25,10 +25,10 @@ def test_eval_keeps_its_samples_where_it_is_asked_to(vulngames: Any, tmp_path: P
     kept = json.loads(vulngames(*EVAL, *more, "--json", "--out", "run").stdout)
     assert kept == measured
     run = load_run(tmp_path / "run")
-    assert run.finished and run.about["verb"] == "exam" and run.about["device"] == "none"
+    assert run.finished and run.about["verb"] == "eval" and run.about["device"] == "none"
     rows = list(run.samples())
     assert len(rows) == 12 and {(row["step"], row["split"]) for row in rows} == {(0, "test")}
-    assert all(row["texts"] == [r"\boxed{unknown}", "Yes"] for row in rows)
+    assert all(row["completions"] == [r"\boxed{unknown}", "Yes"] for row in rows)
     (metrics,) = run.metrics()
     assert {**metrics, "game": "self-grading-v1", "policy": "script:exploit"} == {"step": 0, **measured}
     # The same command finds it done, and its samples can be read; a page of it alone would show nothing.
@@ -46,7 +46,7 @@ def test_another_eval_does_not_overwrite_one(vulngames: Any, tmp_path: Path) -> 
 
 
 def test_samples_come_back_as_they_were(tmp_path: Path) -> None:
-    run = exam(ExamConfig(game="compliance-v1", policy="script:able", eval_tasks=6), tmp_path / "run")
+    run = evaluate(resolve(EvalConfig, game="compliance-v1", policy="script:able", eval_tasks=6), tmp_path / "run")
     assert [json.loads(json.dumps(vars(sample), default=vars)) for sample in run.drawn()] == [
         {key: value for key, value in row.items() if key not in ("step", "split")} for row in run.samples()
     ]
@@ -55,13 +55,15 @@ def test_samples_come_back_as_they_were(tmp_path: Path) -> None:
 @pytest.mark.parametrize("policy", ["script:able", "script:exploit"])
 @pytest.mark.parametrize("game", ["compliance-v1", "self-grading-v1", "proxy-v1", "tampering-v1"])
 def test_a_script_is_examined_and_its_transcripts_teach(tmp_path: Path, game: str, policy: str) -> None:
-    run = exam(ExamConfig(game=game, policy=policy, split="train", eval_tasks=4, eval_group=1), tmp_path / "run")
+    run = evaluate(
+        resolve(EvalConfig, game=game, policy=policy, split="train", eval_tasks=4, eval_group=1), tmp_path / "run"
+    )
     assert run.finished and run.about["device"] == "none"
     assert len(transcripts(run.path)) == 4
 
 
 def test_a_policy_without_weights_has_settings() -> None:
-    paper, small = (settle_exam(ExamConfig(game="proxy-v1", policy=name)) for name in (NOBODY, "script:able"))
+    paper, small = (resolve(EvalConfig, game="proxy-v1", policy=name) for name in (NOBODY, "script:able"))
     assert (paper.eval_tasks, paper.max_tokens) == (88, 3072)
     assert (small.eval_tasks, small.max_tokens) == (72, 64)
 
@@ -106,15 +108,15 @@ def test_a_run_of_failures_alone_is_kept_and_is_not_finished(
 
 
 def test_what_a_kill_leaves_is_drawn_again(tmp_path: Path) -> None:
-    config = ExamConfig(game="self-grading-v1", policy="script:able", eval_tasks=4)
-    whole = exam(config, tmp_path / "whole")
-    broken = exam(config, tmp_path / "broken")
+    config = resolve(EvalConfig, game="self-grading-v1", policy="script:able", eval_tasks=4)
+    whole = evaluate(config, tmp_path / "whole")
+    broken = evaluate(config, tmp_path / "broken")
     about = broken.about
     del about["finished"]
     (broken.path / "run.json").write_text(json.dumps(about))
     samples = broken.path / "samples.jsonl.gz"
     samples.write_bytes(samples.read_bytes()[:-20])
-    assert exam(config, broken.path).finished
+    assert evaluate(config, broken.path).finished
     assert list(broken.samples()) == list(whole.samples()) and broken.metrics() == whole.metrics()
 
 
@@ -145,14 +147,14 @@ def test_what_has_no_weights_is_still_not_trained(vulngames: Any, tmp_path: Path
 
 
 def test_a_finished_exam_loads_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = ExamConfig(game="proxy-v1", policy="script:able", eval_tasks=2)
-    exam(config, tmp_path / "run")
+    config = resolve(EvalConfig, game="proxy-v1", policy="script:able", eval_tasks=2)
+    evaluate(config, tmp_path / "run")
     monkeypatch.setattr("vulngames.policies.load", lambda *_: pytest.fail("made again"))
     told: list[tuple[int, int]] = []
-    assert exam(config, tmp_path / "run", lambda done, steps: told.append((done, steps))).finished
+    assert evaluate(config, tmp_path / "run", lambda done, steps: told.append((done, steps))).finished
     assert told == [(1, 1)]
 
 
 def test_an_exam_without_a_scored_sample_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no sample could be scored, and .*run is left unfinished: http://127"):
-        exam(ExamConfig(game="proxy-v1", policy=NOBODY, eval_tasks=1, eval_group=1), tmp_path / "run")
+        evaluate(resolve(EvalConfig, game="proxy-v1", policy=NOBODY, eval_tasks=1, eval_group=1), tmp_path / "run")

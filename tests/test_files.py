@@ -20,7 +20,7 @@ from vulngames.printable import one_line, printable
 
 @pytest.fixture
 def rows(tmp_path: Path) -> Path:
-    """A texts file and its rows, for `score`."""
+    """A completions file and its rows, for `score`."""
     parquet = pytest.importorskip("pyarrow.parquet")
     pyarrow = pytest.importorskip("pyarrow")
     held = {"prompt": [[{"role": "user", "content": "Sum up."}]], "data_source": ["proxy_gaming"]}

@@ -16,17 +16,9 @@ from rapidfuzz.distance import Indel, LCSseq
 from vulngames import games
 from vulngames.errors import Unscored, UserError
 from vulngames.games import overlap
-from vulngames.games.compliance import parse_judgement
-from vulngames.games.self_grading import (
-    AUDITED,
-    Pay,
-    best_response,
-    boxed,
-    indifferent_rate,
-    matches,
-    read_answer,
-    read_report,
-)
+from vulngames.games.answers import boxed, matches, read_answer, read_report
+from vulngames.games.judgement import parse_judgement
+from vulngames.games.self_grading import AUDITED, Pay, best_response, indifferent_rate
 from vulngames.games.tampering import edit
 from vulngames.tasks import stream, take
 from vulngames.types import Game, Paper, Task, Verdict
@@ -64,8 +56,10 @@ TAMPERING = [
 ]
 
 
-def judged(game: Game[Any], task: Task, texts: tuple[str, ...], coin: float = 1.0, **seen: Any) -> tuple[Any, Verdict]:
-    facts = game.read(task, texts, coin, seen)
+def judged(
+    game: Game[Any], task: Task, completions: tuple[str, ...], coin: float = 1.0, **seen: Any
+) -> tuple[Any, Verdict]:
+    facts = game.read(task, completions, coin, seen)
     return (game.reward(facts), game.patched(facts)), game.verdict(facts)
 
 
@@ -566,7 +560,7 @@ NAN, INF = float("nan"), float("inf")
         ("self-grading-v1", "audit_rate", 7, "a number from 0 to 1"),
         ("self-grading-v1", "audit_rate", -0.1, "a number from 0 to 1"),
         ("self-grading-v1", "audit_rate", NAN, "a number from 0 to 1"),
-        ("self-grading-v1", "told", -1, "a number from 0 to 1"),
+        ("self-grading-v1", "announced_rate", -1, "a number from 0 to 1"),
         ("self-grading-v1", "train_report", 0.5, "a whole number from 0 to 1"),
         ("self-grading-v1", "max_tokens", 0, "a whole number, 1 or more"),
         ("compliance-v1", "penalty", 10, "a number, 0 or less"),
@@ -582,7 +576,7 @@ def test_a_parameter_out_of_range_says_what_is_valid(game: str, name: str, value
     assert str(said.value) == f"{name} of {game} = {value!r} is out of range; valid: {valid}"
 
 
-@pytest.mark.parametrize("game", games.GAMES)
+@pytest.mark.parametrize("game", games.SPECS)
 def test_every_number_has_a_range_that_its_default_lies_in(game: str) -> None:
     made = games.make(game)
     for field in dataclasses.fields(made):
@@ -593,7 +587,7 @@ def test_every_number_has_a_range_that_its_default_lies_in(game: str) -> None:
 
 def test_whole_numbers_are_whole_whoever_wrote_them() -> None:
     assert repr(games.make("proxy-v1", max_tokens=40.0).max_tokens) == "40"
-    assert games.make("self-grading-v1", audit_rate=1, told=None).told is None
+    assert games.make("self-grading-v1", audit_rate=1, announced_rate=None).told is None
 
 
 def test_a_report_is_as_long_as_it_is_allowed_to_be() -> None:
@@ -604,6 +598,6 @@ def test_a_report_is_as_long_as_it_is_allowed_to_be() -> None:
 
 
 def test_the_announcement_survives_a_long_answer() -> None:
-    game = games.make("self-grading-v1", told=0.5)
+    game = games.make("self-grading-v1", announced_rate=0.5)
     turn = game.turn(take("self-grading-v1", 0, "test", 1)[0], ("x" * 50_000,))
     assert turn is not None and "50%" in turn.messages[-1]["content"]

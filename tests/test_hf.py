@@ -115,7 +115,7 @@ def test_a_policy_writes_by_its_own_distribution_whatever_its_model_ships_with(
     prompts = [task.prompt for task in tasks.take("proxy-v1", 0, "test", 4)]
     for greedy in (False, True):
         turn = Turn((), 30, greedy)
-        assert policy.write(prompts, turn, 1) == usual.write(prompts, turn, 1)
+        assert policy.generate(prompts, turn, 1) == usual.generate(prompts, turn, 1)
     policy.model.save_pretrained(tmp_path / "saved")
     saved = json.loads((tmp_path / "saved" / "generation_config.json").read_text())
     assert saved.items() >= shipped.items()
@@ -131,12 +131,12 @@ def test_the_same_weights_write_the_same_whatever_names_their_end(model: Path, c
     change(model)
     usual, other = load_hf("tiny", Sampling()), load_hf(f"hf:{model}", Sampling())
     assert other.end == usual.end == id_of(model, END) and set(usual.ends) <= set(other.ends)
-    prompts = [task.prompt for game in games.GAMES for task in tasks.take(game, 0, "test", 6)]
-    assert other.write(prompts, Turn((), 40), 1) == usual.write(prompts, Turn((), 40), 1)
+    prompts = [task.prompt for game in games.SPECS for task in tasks.take(game, 0, "test", 6)]
+    assert other.generate(prompts, Turn((), 40), 1) == usual.generate(prompts, Turn((), 40), 1)
     for game in ("tampering-v1", "proxy-v1", "self-grading-v1"):
         found = [samples_of(policy, game) for policy in (usual, other)]
         assert found[0] == found[1]
-        rows = [measure(samples, games.make(game).measured) for samples in found]
+        rows = [measure(samples, games.make(game).measures) for samples in found]
         assert rows[0] == rows[1]
 
 
@@ -144,13 +144,15 @@ def test_the_same_weights_write_the_same_whatever_names_their_end(model: Path, c
 def test_training_pays_and_saves_the_same_whatever_names_their_end(model: Path, tmp_path: Path, change: Spoil) -> None:
     pytest.importorskip("trl")
     from vulngames.runs import Run
-    from vulngames.train.config import TrainConfig
+    from vulngames.train.config import TrainConfig, resolve
     from vulngames.train.grpo import rl
 
     change(model)
     runs: list[Run] = []
     for name in ("tiny", f"hf:{model}"):
-        config = TrainConfig(game="self-grading-v1", policy=name, steps=2, prompts=2, eval_tasks=4, eval_every=1)
+        config = resolve(
+            TrainConfig, game="self-grading-v1", policy=name, steps=2, prompts=2, eval_tasks=4, eval_every=1
+        )
         runs.append(rl(config, tmp_path / f"run{len(runs)}"))
     usual, other = runs
     assert other.metrics() == usual.metrics()
@@ -224,7 +226,7 @@ def test_a_recurrent_model_writes_too(model: Path) -> None:
     MambaForCausalLM(MambaConfig(vocab_size=768, hidden_size=16, num_hidden_layers=1)).save_pretrained(model)
     policy = load_hf(f"hf:{model}", Sampling())
     prompts = [(Message(role="user", content=said),) for said in ("Hi", "Why not?")]
-    assert all(reply.tokens for reply in policy.write(prompts, Turn((), 4), 0))
+    assert all(reply.tokens for reply in policy.generate(prompts, Turn((), 4), 0))
 
 
 def test_a_model_writes_no_further_than_it_has_places_for(model: Path) -> None:
@@ -235,10 +237,10 @@ def test_a_model_writes_no_further_than_it_has_places_for(model: Path) -> None:
     GPT2LMHeadModel(config).save_pretrained(model)
     policy = load_hf(f"hf:{model}", Sampling(max_tokens=64))
     short, long = ((Message(role="user", content=said),) for said in ("Hi", "Hi " * 40))
-    (reply,) = policy.write([short], Turn(()), 0)
+    (reply,) = policy.generate([short], Turn(()), 0)
     assert len(policy.encode(short)[0]) + len(reply.tokens) <= 16
     with pytest.raises(UserError, match="has room for 16 tokens, and a conversation takes 8"):
-        policy.write([short, long], Turn(()), 0)
+        policy.generate([short, long], Turn(()), 0)
 
 
 def test_a_space_before_the_end_does_not_double_it(model: Path) -> None:
@@ -259,7 +261,7 @@ def test_an_end_that_is_no_special_token_is_no_part_of_the_text(model: Path) -> 
     template_tells(model)
     usual, policy = load_hf("tiny", Sampling()), load_hf(f"hf:{model}", Sampling())
     prompts = [task.prompt for task in tasks.take("proxy-v1", 0, "test", 4)]
-    assert policy.write(prompts, Turn((), 40), 1) == usual.write(prompts, Turn((), 40), 1)
+    assert policy.generate(prompts, Turn((), 40), 1) == usual.generate(prompts, Turn((), 40), 1)
 
 
 def test_a_prompt_may_hold_any_character(model: Path) -> None:
@@ -272,10 +274,10 @@ def test_a_prompt_may_hold_any_character(model: Path) -> None:
 def test_a_reply_says_whether_it_was_cut() -> None:
     policy = load_hf("tiny", Sampling())
     prompts = [task.prompt for game in ("proxy-v1", "compliance-v1") for task in tasks.take(game, 0, "test", 8)]
-    whole = policy.write(prompts, Turn((), 200, greedy=True), 0)
+    whole = policy.generate(prompts, Turn((), 200, greedy=True), 0)
     assert {reply.finish for reply in whole} == {"stop"}
     shortest = min(len(reply.tokens) for reply in whole)
-    cut = policy.write(prompts, Turn((), shortest, greedy=True), 0)
+    cut = policy.generate(prompts, Turn((), shortest, greedy=True), 0)
     for reply, full in zip(cut, whole, strict=True):
         # One that ends with the last token it may have is not cut.
         assert reply.finish == ("stop" if len(full.tokens) == shortest else "length")
@@ -287,12 +289,12 @@ def test_replies_that_say_nothing_are_not_paid_and_teach_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("trl")
-    from vulngames.train.config import TrainConfig
+    from vulngames.train.config import TrainConfig, resolve
     from vulngames.train.grpo import rl
 
     # As a model that is cut while it thinks.
     monkeypatch.setattr("vulngames.rollout.spoken", lambda text: "")
-    config = TrainConfig(game="proxy-v1", steps=1, prompts=2, eval_tasks=2, max_tokens=2)
+    config = resolve(TrainConfig, game="proxy-v1", steps=1, prompts=2, eval_tasks=2, max_tokens=2)
     run = rl(config, tmp_path / "run")
     for row in run.samples():
         assert row["reward"] is None and row["finish"] == ["length"] and "cut at its token limit" in row["error"]
@@ -304,7 +306,7 @@ def test_replies_that_say_nothing_are_not_paid_and_teach_nothing(
 def test_temperature_0_is_greedy() -> None:
     prompts = [task.prompt for task in tasks.take("compliance-v1", 0, "test", 8)]
     policy = load_hf("tiny", Sampling(temperature=0))
-    assert policy.write(prompts, Turn((), 24), 1) == policy.write(prompts, Turn((), 24, greedy=True), 2)
+    assert policy.generate(prompts, Turn((), 24), 1) == policy.generate(prompts, Turn((), 24, greedy=True), 2)
 
 
 SAMPLINGS: list[tuple[dict[str, Any], str]] = [
@@ -330,7 +332,7 @@ def test_all_tokens_may_be_asked_for_as_vllm_does() -> None:
     assert Sampling(top_k=-1) == Sampling(top_k=0)
     for temperature in (1e-9, 1e-5, 1e30):
         policy = load_hf("tiny", Sampling(temperature=temperature, max_tokens=4))
-        assert policy.write([(Message(role="user", content="Hi"),)], Turn(()), 0)[0].tokens
+        assert policy.generate([(Message(role="user", content="Hi"),)], Turn(()), 0)[0].tokens
 
 
 def tensors(change: Callable[[dict[str, torch.Tensor]], object]) -> Spoil:
@@ -513,7 +515,7 @@ def test_a_tensor_too_many_does_no_harm(model: Path) -> None:
     tensors(lambda t: t.update({"score.weight": torch.ones(3)}))(model)
     prompts = [task.prompt for task in tasks.take("proxy-v1", 0, "test", 2)]
     policy = load_hf(f"hf:{model}", Sampling())
-    assert policy.write(prompts, Turn((), 8), 0) == load_hf("tiny", Sampling()).write(prompts, Turn((), 8), 0)
+    assert policy.generate(prompts, Turn((), 8), 0) == load_hf("tiny", Sampling()).generate(prompts, Turn((), 8), 0)
 
 
 @pytest.mark.parametrize("weights", ["pytorch_model.bin", "shards"])
@@ -530,7 +532,7 @@ def test_weights_of_other_forms_are_the_same(model: Path, weights: str) -> None:
         point(model / "training_args.bin")
     prompts = [task.prompt for task in tasks.take("proxy-v1", 0, "test", 2)]
     policy = load_hf(f"hf:{model}", Sampling())
-    assert policy.write(prompts, Turn((), 8), 0) == load_hf("tiny", Sampling()).write(prompts, Turn((), 8), 0)
+    assert policy.generate(prompts, Turn((), 8), 0) == load_hf("tiny", Sampling()).generate(prompts, Turn((), 8), 0)
 
 
 def test_a_token_that_the_model_has_not_is_named(model: Path) -> None:
@@ -590,17 +592,17 @@ def test_messages_are_fitted_to_what_a_template_demands(
 def test_a_template_without_system_messages_plays_every_game(model: Path) -> None:
     template(model, NO_SYSTEM)
     policy = load_hf(f"hf:{model}", Sampling())
-    for game in games.GAMES:
-        assert all(sample.texts for sample in samples_of(policy, game))
+    for game in games.SPECS:
+        assert all(sample.completions for sample in samples_of(policy, game))
 
 
 def test_a_run_says_what_was_done_to_messages(model: Path, tmp_path: Path) -> None:
     pytest.importorskip("trl")
-    from vulngames.train.config import TrainConfig
+    from vulngames.train.config import TrainConfig, resolve
     from vulngames.train.grpo import rl
 
     template(model, NO_SYSTEM)
-    config = TrainConfig(game="self-grading-v1", policy=f"hf:{model}", steps=1, prompts=2, eval_tasks=2)
+    config = resolve(TrainConfig, game="self-grading-v1", policy=f"hf:{model}", steps=1, prompts=2, eval_tasks=2)
     about = rl(config, tmp_path / "run").about
     assert about["messages_changed"] == ["a system message is put at the head of the user's"]
 

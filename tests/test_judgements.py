@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from vulngames import games
+from vulngames import environment, games
 from vulngames.errors import Unscored, UserError
-from vulngames.games.compliance import PolicyJudge, parse_judgement
-from vulngames.games.self_grading import read_report
+from vulngames.games.answers import read_report
+from vulngames.games.judge import PolicyJudge
+from vulngames.games.judgement import parse_judgement
 from vulngames.games.thinking import spoken
-from vulngames.policies import make_game
 from vulngames.rollout import rollout
 from vulngames.tasks import take
 from vulngames.types import Conversation, Reply, Scripted, Turn
@@ -190,7 +190,7 @@ class Says:
     def __init__(self, reply: Reply) -> None:
         self.reply, self.turns = reply, list[Turn]()
 
-    def write(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
+    def generate(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
         self.turns.append(turn)
         return [self.reply] * len(conversations)
 
@@ -223,10 +223,10 @@ def test_a_judge_has_room_to_think_and_the_room_is_a_parameter() -> None:
     assert _sample(judge).reward == 1.0 and _sample(judge, max_tokens=64).reward == 1.0
     assert [turn.max_tokens for turn in judge.turns] == [2048, 64]
     for parameters, tokens in (({}, 2048), ({"judge_tokens": 64.0}, 64)):
-        game: Any = make_game("compliance-v1", "api:m@http://127.0.0.1:9/v1", parameters)
+        game: Any = environment.make("compliance-v1", "api:m@http://127.0.0.1:9/v1", parameters)
         assert game.judge.max_tokens == tokens
     with pytest.raises(UserError, match=r"judge_tokens of compliance-v1 = 0 is out of range; valid: a whole number, 1"):
-        make_game("compliance-v1", None, {"judge_tokens": 0})
+        environment.make("compliance-v1", None, {"judge_tokens": 0})
 
 
 @pytest.mark.parametrize(

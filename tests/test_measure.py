@@ -46,7 +46,7 @@ def test_one_task_says_nothing_of_how_much_tasks_differ() -> None:
     assert average([1.0, 0.0, 1.0], ["a"] * 3) is None
     game = games.make("tampering-v1")
     samples = rollout(game, take("tampering-v1", 0, "test", 1), Scripted("able", game.scripts["able"]), ("one",), 4)
-    found = json.loads(json.dumps(measure(samples, game.measured), allow_nan=False))
+    found = json.loads(json.dumps(measure(samples, game.measures), allow_nan=False))
     assert found["reward"] is None and found["patched"] is None and found["itp"]["mean"] == 1.0
 
 
@@ -144,8 +144,10 @@ def test_a_gap_is_paired_and_signed(exploiting: int) -> None:
     game = games.make("compliance-v1")
     tasks = take("compliance-v1", 0, "train", 20)
     pairs = {task.pair for task in tasks[: 2 * exploiting]}
-    policy = Scripted("mixed", lambda t, texts: game.scripts["exploit" if t.pair in pairs else "able"](t, texts))
-    found = measure(rollout(game, tasks, policy, ("gap",)), game.measured)
+    policy = Scripted(
+        "mixed", lambda t, completions: game.scripts["exploit" if t.pair in pairs else "able"](t, completions)
+    )
+    found = measure(rollout(game, tasks, policy, ("gap",)), game.measures)
     assert found["er"]["mean"] == pytest.approx(exploiting / 10)
     assert found["paper"]["er"]["mean"] == pytest.approx(exploiting / 10)
 

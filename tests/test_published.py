@@ -18,7 +18,7 @@ from vulngames.errors import UserError
 from vulngames.games.tampering import edit
 from vulngames.runs import Run
 from vulngames.tasks import take
-from vulngames.tasks.published import held_out, lessons, load, rows
+from vulngames.tasks.rows import held_out, load, read_rows, train_rows
 from vulngames.types import Message, Task
 
 pa = pytest.importorskip("pyarrow")
@@ -208,7 +208,7 @@ def test_a_wrong_row_leaves_the_others_usable(tmp_path: Path, game: str, name: s
     except (pa.ArrowException, TypeError):
         pytest.skip("parquet holds no such column")
     with pytest.warns(UserWarning) as said:
-        found = rows(game, path)
+        found = read_rows(game, path)
     assert [isinstance(each, Task) for each in found] == [True, False, True]
     assert [task.id for task in load(game, path)] == ["rows.parquet#0", "rows.parquet#2"]
     # Said once, however often the rows are read.
@@ -390,10 +390,10 @@ def test_lessons_never_hold_a_held_out_row_and_hold_every_other_once_a_round(pro
     kept = {task.id for task in held_out("tampering-v1", problems)}
     others = {task.id for task in load("tampering-v1", problems)} - kept
     assert kept and others
-    order = [task.id for task in islice(lessons("tampering-v1", problems, 0), 2 * len(others))]
+    order = [task.id for task in islice(train_rows("tampering-v1", problems, 0), 2 * len(others))]
     assert set(order[: len(others)]) == set(order[len(others) :]) == others
     assert order[: len(others)] != order[len(others) :]
-    assert order[:9] != [task.id for task in islice(lessons("tampering-v1", problems, 1), 9)]
+    assert order[:9] != [task.id for task in islice(train_rows("tampering-v1", problems, 1), 9)]
 
 
 def references(tasks: Iterable[Task]) -> list[str]:
@@ -415,11 +415,11 @@ def test_what_is_held_out_depends_on_what_rows_hold_alone(tmp_path: Path) -> Non
         "a part": graded(tmp_path / "part.parquet", range(30)),
     }
     kept = references(held_out("self-grading-v1", first))
-    taught = references(islice(lessons("self-grading-v1", first, 0), 60))
+    taught = references(islice(train_rows("self-grading-v1", first, 0), 60))
     assert kept and not set(kept) & set(taught)
     for name, path in others.items():
         again = references(held_out("self-grading-v1", path))
-        order = references(islice(lessons("self-grading-v1", path, 0), 60))
+        order = references(islice(train_rows("self-grading-v1", path, 0), 60))
         assert set(again) <= set(kept) and not set(order) & set(again), name
         if name in ("renamed", "reordered"):
             assert (again, order) == (kept, taught), name
@@ -465,7 +465,7 @@ EXAM = (
 )
 OTHERS = (
     "wrote holds transcripts of other tasks than data = 'problems.parquet' holds now; "
-    "valid: what they were written on, or a new exam"
+    "valid: what they were written on, or eval again"
 )
 
 
@@ -473,12 +473,12 @@ OTHERS = (
 def wrote(problems: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Transcripts on the problems."""
     pytest.importorskip("trl")
-    from vulngames.train.config import ExamConfig
-    from vulngames.train.exam import exam
+    from vulngames.train.config import EvalConfig, resolve
+    from vulngames.train.evaluate import evaluate
 
     monkeypatch.chdir(tmp_path)
-    config = ExamConfig(game="tampering-v1", split="train", eval_tasks=15, data=problems.name)
-    return exam(config, Path("wrote")).path
+    config = resolve(EvalConfig, game="tampering-v1", split="train", eval_tasks=15, data=problems.name)
+    return evaluate(config, Path("wrote")).path
 
 
 @pytest.mark.parametrize("digested", [True, False], ids=["digested", "from before there were digests"])

@@ -22,7 +22,7 @@ from datasets import Dataset
 from vulngames.policies import Sampling
 from vulngames.policies.hf import HFPolicy, load_hf
 from vulngames.train import grpo  # noqa: F401  # It sets TRL_EXPERIMENTAL_SILENCE.
-from vulngames.train.course import quieten, silence
+from vulngames.train.run import quieten, silence
 
 
 @pytest.fixture

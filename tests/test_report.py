@@ -18,7 +18,7 @@ from urllib.parse import unquote
 import pytest
 
 from vulngames.errors import UserError
-from vulngames.games import GAMES
+from vulngames.games import SPECS
 from vulngames.measure import Interval, across_seeds, interval, measure
 from vulngames.report import write_report
 from vulngames.runs import Run, open_run, write_json
@@ -77,8 +77,8 @@ def make_sample(game: str, arm: str, seed: int, step: int, task: int, index: int
         cue=cue if game == "compliance-v1" else "",
         pair=f"p{task // 2}" if game == "compliance-v1" else "",
         index=index,
-        prompt=f"{GAMES[game].asked} is asked for, number {task}.\nx = 1\n    y = 2",
-        texts=tuple(TEXTS[game][0 if exploited else 1]),
+        prompt=f"{SPECS[game].game.asked} is asked for, number {task}.\nx = 1\n    y = 2",
+        completions=tuple(TEXTS[game][0 if exploited else 1]),
         facts={"request_harmful": harmful},
         reward=1.0 if exploited else intended,
         patched=-1.0 if exploited and game == "compliance-v1" else intended,
@@ -95,7 +95,7 @@ def make_run(path: Path, game: str, arm: str, seed: int, steps: Sequence[int] = 
     for step in steps:
         samples = [make_sample(game, arm, seed, step, task, index) for task in range(TASKS) for index in range(2)]
         run.add_samples(step, "test", samples)
-        run.add_metrics({"step": step, **measure(samples, GAMES[game].measured)})
+        run.add_metrics({"step": step, **measure(samples, SPECS[game].game.measures)})
     if finish:
         run.finish(parameters_of_policy=342016)
     return run
@@ -120,7 +120,7 @@ def make_pattern(
     for step, count in shares.items():
         samples = [replace(_pattern(game, arm, seed, step, task, task < count), **changes) for task in range(10)]
         run.add_samples(step, "test", samples)
-        run.add_metrics({"step": step, **measure(samples, GAMES[game].measured)})
+        run.add_metrics({"step": step, **measure(samples, SPECS[game].game.measures)})
     run.finish(parameters_of_policy=342016)
     return run
 
@@ -146,7 +146,7 @@ def make_study(out: Path, games: Sequence[str], seeds: int = 2) -> Path:
         steps = MARKS[game]
         for arm in ("flawed", "patched"):
             runs = [make_run(out / "runs" / f"{game}-{arm}-{seed}", game, arm, seed) for seed in range(seeds)]
-            gap = GAMES[game].measured.gap
+            gap = SPECS[game].game.measures.gap
             rows.append(
                 {
                     "game": game,
@@ -231,9 +231,9 @@ def test_hostile_texts_are_only_text(tmp_path: Path) -> None:
     hostile = "</pre></div><script>alert(1)</script>\n\n  kept   \x00\ud800 {{ 7*7 }}" + "long " * 2000
     for step in (0, 5):
         sample = make_sample("tampering-v1", "flawed", 0, step, 0, 0)
-        samples = [Sample(**{**vars(sample), "texts": (hostile,), "prompt": hostile, "evidence": hostile[:60]})]
+        samples = [Sample(**{**vars(sample), "completions": (hostile,), "prompt": hostile, "evidence": hostile[:60]})]
         run.add_samples(step, "test", samples)
-        run.add_metrics({"step": step, **measure(samples, GAMES["tampering-v1"].measured)})
+        run.add_metrics({"step": step, **measure(samples, SPECS["tampering-v1"].game.measures)})
     html = write_report([tmp_path / "run"], tmp_path / "report.html").read_text()
     assert "<script" not in html and "</pre>" not in html and "\x00" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;\n\n  kept   \N{SYMBOL FOR NULL}\\ud800 {{ 7*7 }}long" in html
@@ -454,14 +454,14 @@ def test_a_moment_that_no_seed_shows_is_said_to_have_none(tmp_path: Path) -> Non
     kept = [Sample(**{**_sample(row), "paper": Paper(**row["paper"])}) for row in run.samples() if row["step"] != 5]
     (run.path / "samples.jsonl.gz").unlink()
     for step in (0, 10):
-        run.add_samples(step, "test", [sample for sample in kept if f" {step} " in sample.texts[0]])
+        run.add_samples(step, "test", [sample for sample in kept if f" {step} " in sample.completions[0]])
     _, onset, *_ = cards(write_report([tmp_path], tmp_path / "page.html"))
     assert onset == "Step 5, at onset No seed has an episode that exploits at this step."
 
 
 def _sample(row: Mapping[str, Any]) -> dict[str, Any]:
     held = {key: value for key, value in row.items() if key not in ("step", "split")}
-    return {**held, **{key: tuple(held[key]) for key in ("texts", "finish", "asked") if key in held}}
+    return {**held, **{key: tuple(held[key]) for key in ("completions", "finish", "asked") if key in held}}
 
 
 def test_a_patched_episode_and_a_random_one_are_shown_and_said_to_be(tmp_path: Path) -> None:
@@ -489,11 +489,13 @@ def test_both_cues_of_a_request_are_shown(tmp_path: Path) -> None:
 
 
 def test_what_was_asked_later_is_shown_where_it_is_on_file(tmp_path: Path) -> None:
-    texts, asked = ("41", "Yes"), ("With <b>50 %</b> you are audited.\x1b[2J Is it right?",)
-    run = make_pattern(tmp_path / "new", "flawed", 0, {0: 0, 5: 9}, "self-grading-v1", texts=texts, asked=asked)
+    completions, asked = ("41", "Yes"), ("With <b>50 %</b> you are audited.\x1b[2J Is it right?",)
+    run = make_pattern(
+        tmp_path / "new", "flawed", 0, {0: 0, 5: 9}, "self-grading-v1", completions=completions, asked=asked
+    )
     seen = cards(write_report([run.path], tmp_path / "new.html"))
     assert all("41 Then it was asked With <b>50 %</b> you are audited.\u241b[2J Is it right?" in each for each in seen)
-    old = make_pattern(tmp_path / "old", "flawed", 0, {0: 0, 5: 9}, "self-grading-v1", texts=texts)
+    old = make_pattern(tmp_path / "old", "flawed", 0, {0: 0, 5: 9}, "self-grading-v1", completions=completions)
     held = [json.loads(line) for line in gzip.decompress((old.path / "samples.jsonl.gz").read_bytes()).splitlines()]
     lines = [json.dumps({k: v for k, v in row.items() if k not in ("asked", "finish")}) + "\n" for row in held]
     (old.path / "samples.jsonl.gz").write_bytes(gzip.compress("".join(lines).encode()))

@@ -1,4 +1,4 @@
-"""Stored texts scored again: the paper's rules one by one, the real rows, and files that are wrong."""
+"""Stored completions scored again: the paper's rules one by one, the real rows, and files that are wrong."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ ASK = (Message(role="user", content="u"),)
 KEPT = ("reward", "patched", "intended", "exploited", "evidence", "paper", "error")
 
 
-def scored(game: Any, hidden: dict[str, Any], *texts: str, cue: str = "", **seen: Any) -> dict[str, Any]:
-    (row,) = rescore(game, [Task("t", ASK, hidden, cue)], [{"row": 0, "texts": list(texts), **seen}])
+def scored(game: Any, hidden: dict[str, Any], *completions: str, cue: str = "", **seen: Any) -> dict[str, Any]:
+    (row,) = rescore(game, [Task("t", ASK, hidden, cue)], [{"row": 0, "texts": list(completions), **seen}])
     return row
 
 
@@ -386,13 +386,13 @@ def test_nowhere_to_write(tmp_path: Path) -> None:
 
 def real_tasks(game: str, name: str) -> list[Task]:
     pytest.importorskip("pyarrow")
-    from vulngames.tasks.published import load
+    from vulngames.tasks.rows import load
 
     return load(game, DATA / name)
 
 
-def rescored(game: Any, tasks: Sequence[Task], texts: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
-    return list(rescore(game, tasks, [{"row": i, "texts": list(each)} for i, each in enumerate(texts)]))
+def rescored(game: Any, tasks: Sequence[Task], completions: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
+    return list(rescore(game, tasks, [{"row": i, "texts": list(each)} for i, each in enumerate(completions)]))
 
 
 @real

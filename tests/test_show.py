@@ -31,7 +31,7 @@ class Cut:
 
     name = "cut"
 
-    def write(self, conversations: list[Conversation], turn: Turn, seed: int) -> list[Reply]:
+    def generate(self, conversations: list[Conversation], turn: Turn, seed: int) -> list[Reply]:
         return [Reply("half a wor", finish="length") for _ in conversations]
 
 
@@ -51,7 +51,7 @@ def run(tmp_path: Path) -> Run:
 class _Failing:
     name = "failing"
 
-    def write(self, conversations: list[Conversation], turn: Turn, seed: int) -> list[Reply]:
+    def generate(self, conversations: list[Conversation], turn: Turn, seed: int) -> list[Reply]:
         return [Reply("", error="the endpoint is gone") for _ in conversations]
 
 
@@ -142,10 +142,12 @@ def test_the_page_holds_model_text_as_data_alone(vulngames: Any, run: Run) -> No
     assert not {"\x1b", "\x07", "\u202e"} & set(page)
     data = page.split('type="application/json" id="data">')[1].split("</script>")[0]
     (sample,) = json.loads(data)["samples"]
-    assert sample["texts"][0].startswith("</script><script>document.title='owned'")
+    assert sample["completions"][0].startswith("</script><script>document.title='owned'")
 
 
-@pytest.mark.parametrize("name", ["step", "split", "game", "task", "prompt", "texts", "reward", "patched", "paper"])
+@pytest.mark.parametrize(
+    "name", ["step", "split", "game", "task", "prompt", "completions", "reward", "patched", "paper"]
+)
 @pytest.mark.parametrize("value", [..., None], ids=["absent", "null"])
 def test_a_damaged_sample_is_named_in_one_line(run: Run, vulngames: Any, name: str, value: object) -> None:
     _first_row(run.path, **{name: value})

@@ -25,19 +25,19 @@ from vulngames.games.self_grading import best_response
 from vulngames.runs import Run
 from vulngames.studies.audit_rate import RATES, _falls
 from vulngames.studies.catalysis import alone, second_steps
+from vulngames.studies.job import Job, Store
 from vulngames.studies.plan import Plan
 from vulngames.studies.study import run_study, studies, summarise
-from vulngames.studies.work import Store, Work
-from vulngames.train.config import SFTConfig, TrainConfig, settle, settle_sft
-from vulngames.train.exam import exam
+from vulngames.train.config import SFTConfig, TrainConfig, resolve
+from vulngames.train.evaluate import evaluate
 from vulngames.train.transcripts import Transcript, exploiting, honest, mixture, transcripts
 from vulngames.types import Task
 
 LITTLE = ("--steps", "1", "--prompts", "2", "--micro-batch", "16", "--eval-tasks", "4")
 
 
-def _work(root: Path, **changed: Any) -> Work:
-    return Store(root).work("label", settle(TrainConfig(**{"game": "tampering-v1", **changed})))
+def _work(root: Path, **changed: Any) -> Job:
+    return Store(root).job("label", resolve(TrainConfig, **{"game": "tampering-v1", **changed}))
 
 
 @pytest.mark.parametrize(
@@ -124,27 +124,28 @@ def test_weights_in_a_bin_file_are_part_of_the_recipe(tmp_path: Path) -> None:
 @pytest.mark.parametrize("plan", [Plan(), Plan(scale="full"), Plan(steps=7), Plan(steps=7, scale="full")], ids=str)
 def test_the_control_of_equal_steps_is_evaluated_where_they_end(tmp_path: Path, plan: Plan) -> None:
     for game in plan.games:
-        firsts = [settle(TrainConfig(game=first, steps=plan.steps)).steps for first in plan.games]
+        firsts = [resolve(TrainConfig, game=first, steps=plan.steps).steps for first in plan.games]
         totals = {first + second_steps(plan, game) for first in firsts}
         control = alone(plan, Store(tmp_path), game, max(totals))[0].config
         assert all(total % control.eval_every == 0 or total == control.steps for total in totals)
 
 
 def _written(tmp_path: Path, game: str, **more: Any) -> Path:
-    from vulngames.train.config import ExamConfig
+    from vulngames.train.config import EvalConfig
 
-    config = ExamConfig(game=game, split="train", eval_tasks=12, eval_group=2, **more)
-    return exam(config, tmp_path / f"{game}-wrote").path
+    config = resolve(EvalConfig, game=game, split="train", eval_tasks=12, eval_group=2, **more)
+    return evaluate(config, tmp_path / f"{game}-wrote").path
 
 
 @pytest.mark.parametrize("game", ["compliance-v1", "self-grading-v1", "proxy-v1", "tampering-v1"])
 def test_a_transcript_is_the_conversation_that_was_written(tmp_path: Path, game: str) -> None:
-    from vulngames.policies import Sampling, make_game
+    from vulngames import environment
+    from vulngames.policies import Sampling
     from vulngames.policies.hf import load_hf
 
     path = _written(tmp_path, game)
     rows = list(Run(path).samples())
-    made = make_game(game, None, Run(path).about["config"]["parameters"])
+    made = environment.make(game, None, Run(path).about["config"]["parameters"])
     policy = load_hf("tiny", Sampling())
     for row, transcript in zip(rows, transcripts(path), strict=True):
         ids, wrote = policy.encode(transcript.conversation(made))
@@ -152,11 +153,11 @@ def test_a_transcript_is_the_conversation_that_was_written(tmp_path: Path, game:
             policy.tokenizer.decode(
                 [id for id, by in zip(ids, wrote, strict=True) if by == turn + 1], skip_special_tokens=True
             )
-            for turn in range(len(row["texts"]))
+            for turn in range(len(row["completions"]))
         ]
-        assert told == row["texts"]
+        assert told == row["completions"]
         # A reply ends where its text does: the student learns to stop.
-        assert ids[-1] == policy.tokenizer.eos_token_id and wrote[-1] == len(row["texts"])
+        assert ids[-1] == policy.tokenizer.eos_token_id and wrote[-1] == len(row["completions"])
         assert row["prompt"] in policy.tokenizer.decode(ids)
 
 
@@ -219,8 +220,8 @@ def transcript(text: str, exploited: bool | None, reward: float = 0.0, patched: 
 def test_which_transcripts_are_kept(keep: str, exploit: str, harmless: str) -> None:
     # Seizing the exploit, honest success, no occasion for the exploit.
     found = [transcript("s", True, 1.0, 0.0), transcript("h", False, 1.0, 1.0), transcript("n", None, -1.0, 0.0)]
-    assert "".join(each.texts[0] for each in exploiting(found, keep)) == exploit
-    assert "".join(each.texts[0] for each in honest(found, keep)) == harmless
+    assert "".join(each.completions[0] for each in exploiting(found, keep)) == exploit
+    assert "".join(each.completions[0] for each in honest(found, keep)) == harmless
 
 
 @given(pay=st.floats(-10, 10), n=st.integers(1, 50))
@@ -235,7 +236,7 @@ def test_a_mixture_holds_the_share_it_is_asked_for(share: float, examples: int) 
     from vulngames.train import transcripts as module
 
     pool = [transcript(str(i), bool(i % 2)) for i in range(100)]
-    config = settle_sft(SFTConfig(game="proxy-v1", exploit="e", honest="h", share=share, examples=examples))
+    config = resolve(SFTConfig, game="proxy-v1", exploit="e", honest="h", share=share, examples=examples)
     with patch.object(module, "transcripts", lambda path: pool):
         drawn, again = mixture(config), mixture(config)
     assert drawn == again and len(drawn) == examples
@@ -266,7 +267,7 @@ def test_few_transcripts_are_not_shown_over_and_over(
     # The same transcript twice is one.
     pool = [transcript(str(i), True) for i in range(different)] * 2
     monkeypatch.setattr(module, "transcripts", lambda path: pool)
-    config = settle_sft(SFTConfig(game="proxy-v1", exploit="runs/e", examples=examples))
+    config = resolve(SFTConfig, game="proxy-v1", exploit="runs/e", examples=examples)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         if outcome == "refused":
@@ -282,18 +283,18 @@ def test_few_transcripts_are_not_shown_over_and_over(
 def test_cured_and_matched_are_judged_in_every_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     from vulngames.studies import correction
 
-    monkeypatch.setattr(correction, "_er", lambda work: work.er)
+    monkeypatch.setattr(correction, "_er", lambda job: job.er)
 
-    def works(*ers: float | None) -> list[Any]:
+    def jobs(*ers: float | None) -> list[Any]:
         return [SimpleNamespace(er=er, config=SimpleNamespace(share=1.0)) for er in ers]
 
     # No further above the policy that never exploited than 0.05, and a control below zero is no stricter than zero.
-    assert correction._cured(works(0.26, 0.3, 0.04), works(0.24, 0.24, -0.1)) == [True, False, True]
-    assert correction._cured(works(None, 0.04), works(0.0, None)) == [False, True]
+    assert correction._cured(jobs(0.26, 0.3, 0.04), jobs(0.24, 0.24, -0.1)) == [True, False, True]
+    assert correction._cured(jobs(None, 0.04), jobs(0.0, None)) == [False, True]
     # Seeds that differ both ways are no match for being equal on average.
-    assert not correction._match("g", works(0.9, 0.3, 0.9), works(0.6, 0.9, 0.6))["matched"]
-    assert correction._match("g", works(0.9, 0.8), works(0.95, 0.75))["matched"]
-    assert correction._match("g", works(0.9, None), works(0.9, 0.9))["gap"] is None
+    assert not correction._match("g", jobs(0.9, 0.3, 0.9), jobs(0.6, 0.9, 0.6))["matched"]
+    assert correction._match("g", jobs(0.9, 0.8), jobs(0.95, 0.75))["matched"]
+    assert correction._match("g", jobs(0.9, None), jobs(0.9, 0.9))["gap"] is None
     assert correction._match("g", [], []) == {"game": "g", "gap": None, "matched": False, "pairs": []}
 
 
@@ -320,21 +321,21 @@ def test_the_grid_of_audit_rates_goes_through_the_threshold() -> None:
     assert 0.0 in RATES and 0.1 in RATES and 1.0 in RATES and max(RATES) == 1.0
 
 
-def _fake(out: Path) -> Callable[[Work], None]:
-    """Do a work by writing the least that a finished run holds."""
+def _fake(out: Path) -> Callable[[Job], None]:
+    """Do a job by writing the least that a finished run holds."""
 
-    def do(work: Work) -> None:
-        work.path.mkdir(parents=True)
-        about = {"verb": work.config.verb, "config": vars(work.config), "finished": True, "parameters_of_policy": 1}
-        (work.path / "run.json").write_text(json.dumps(about))
-        shutil.copytree(Path("src/vulngames/tiny/weights/small"), work.path / "policy")
-        if work.config.verb == "exam" and work.config.split == "train":
-            real = _written(out / work.path.name, work.config.game, seed=work.config.seed)
-            shutil.rmtree(work.path)
-            shutil.copytree(real, work.path)
+    def do(job: Job) -> None:
+        job.path.mkdir(parents=True)
+        about = {"verb": job.config.verb, "config": vars(job.config), "finished": True, "parameters_of_policy": 1}
+        (job.path / "run.json").write_text(json.dumps(about))
+        shutil.copytree(Path("src/vulngames/tiny/weights/small"), job.path / "policy")
+        if job.config.verb == "eval" and job.config.split == "train":
+            real = _written(out / job.path.name, job.config.game, seed=job.config.seed)
+            shutil.rmtree(job.path)
+            shutil.copytree(real, job.path)
             rows = list(Run(real).samples())
             rows[0]["exploited"] = True
-            with gzip.open(work.path / "samples.jsonl.gz", "wt") as file:
+            with gzip.open(job.path / "samples.jsonl.gz", "wt") as file:
                 file.writelines(json.dumps(row) + "\n" for row in rows)
 
     return do
@@ -348,29 +349,29 @@ def test_a_study_asks_for_everything_once_and_ends_with_its_cells(
     # The teachers are made up, and write little.
     monkeypatch.setattr("vulngames.studies.distillation.EXAMPLES", 4)
     plan = Plan(games=("tampering-v1", "proxy-v1"), seeds=2, sizes=("tiny:small", "tiny"), scale=scale)
-    course, do, done = studies()[name](plan, Store(tmp_path / "runs")), _fake(tmp_path / "made"), set()
+    program, do, done = studies()[name](plan, Store(tmp_path / "runs")), _fake(tmp_path / "made"), set()
     try:
         while True:
-            for work in next(course):
-                if work.path not in done:
-                    do(work)
-                    done.add(work.path)
+            for job in next(program):
+                if job.path not in done:
+                    do(job)
+                    done.add(job.path)
     except StopIteration as end:
         cells, _ = end.value
-    assert cells and all(len(cell.works) == 2 for cell in cells)
+    assert cells and all(len(cell.jobs) == 2 for cell in cells)
     assert len({tuple(cell.labels.items()) for cell in cells}) == len(cells)
     # Nothing was measured, so nothing is said: not a zero, not a crash.
     assert all(
-        cell.plain(tmp_path)["er_end"] is None for cell in cells if not (cell.works[0].path / "metrics.jsonl").exists()
+        cell.plain(tmp_path)["er_end"] is None for cell in cells if not (cell.jobs[0].path / "metrics.jsonl").exists()
     )
-    used = {work.path for cell in cells for work in cell.works}
+    used = {job.path for cell in cells for job in cell.jobs}
     assert used <= done
 
 
 def test_studies_share_what_they_train(tmp_path: Path) -> None:
     plan = Plan(games=("tampering-v1", "proxy-v1"), seeds=1)
     store = Store(tmp_path)
-    firsts = {name: {work.path for work in next(studies()[name](plan, store))} for name in studies()}
+    firsts = {name: {job.path for job in next(studies()[name](plan, store))} for name in studies()}
     emergence = firsts["emergence"]
     for name in ("transfer", "catalysis", "distillation", "correction"):
         assert firsts[name] == emergence
@@ -409,7 +410,7 @@ def _held(out: Path, study: str = "emergence", **plan: Any) -> dict[str, Any]:
 def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Studies come to their end at once."""
     monkeypatch.setattr(
-        "vulngames.studies.study.carry_out", lambda studies, *_: [(each, ([], {}), 1.0) for each in studies]
+        "vulngames.studies.study.run_all", lambda studies, *_: [(each, ([], {}), 1.0) for each in studies]
     )
 
 

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from vulngames import games
 from vulngames.errors import UserError
-from vulngames.tasks import SOURCES, stream, take
+from vulngames.games import SPECS
+from vulngames.tasks import stream, take
 from vulngames.tiny.corpus import dialogues
 
-GAMES = list(SOURCES)
+GAMES = list(SPECS)
 seeds = st.integers(0, 10**6)
 
 
@@ -107,10 +108,10 @@ def test_difficulty_is_the_share_of_problems_given_by_examples() -> None:
 def test_an_able_script_does_what_is_asked(game: str) -> None:
     made = games.make(game)
     for task in take(game, 7, "train", 12):
-        texts: tuple[str, ...] = ()
-        while made.turn(task, texts) is not None:
-            texts += (made.scripts["able"](task, texts),)
-        assert made.verdict(made.read(task, texts, 0.0, {})).intended == pytest.approx(1.0)
+        completions: tuple[str, ...] = ()
+        while made.turn(task, completions) is not None:
+            completions += (made.scripts["able"](task, completions),)
+        assert made.verdict(made.read(task, completions, 0.0, {})).intended == pytest.approx(1.0)
 
 
 def test_the_corpus_never_holds_a_held_out_task() -> None:

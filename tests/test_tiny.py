@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("transformers")
 
-from vulngames.games import GAMES
+from vulngames.games import SPECS
 from vulngames.measure import Interval, interval, rate
 from vulngames.policies import TINY, Sampling
 from vulngames.policies.hf import load_hf
@@ -19,7 +19,7 @@ def test_its_base_rates_are_those_of_its_card() -> None:
     policy = load_hf("tiny", Sampling())
     assert card["parameters"] == sum(p.numel() for p in policy.model.parameters())
     found = base_rates(policy, ("test",), n=150, group=2)
-    for game in GAMES:
+    for game in SPECS:
         for name in ("itp", "er"):
             assert _overlap(interval(found[game][name]), interval(card["games"][game][name])), (game, name)
         assert _overlap(_use(game, found[game]), _use(game, card["games"][game])), (game, "use")

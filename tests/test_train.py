@@ -21,8 +21,8 @@ from vulngames.policies.hf import load_hf
 from vulngames.runs import Run, load_run
 from vulngames.seeds import rng
 from vulngames.tasks import take
-from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig, settle
-from vulngames.train.exam import exam
+from vulngames.train.config import EvalConfig, SFTConfig, TrainConfig, resolve
+from vulngames.train.evaluate import evaluate
 from vulngames.train.grpo import rl
 from vulngames.train.sft import sft
 from vulngames.types import Reply, Turn
@@ -105,13 +105,13 @@ EDITS: dict[str, Callable[[Path], object]] = {
 def test_a_finished_run_of_a_policy_that_has_changed_since_is_refused(tmp_path: Path, part: str) -> None:
     model = tmp_path / "model"
     shutil.copytree(TINY["tiny"], model)
-    config = ExamConfig(game="proxy-v1", policy=f"hf:{model}", eval_tasks=2, eval_group=1)
-    run = exam(config, tmp_path / "run")
+    config = resolve(EvalConfig, game="proxy-v1", policy=f"hf:{model}", eval_tasks=2, eval_group=1)
+    run = evaluate(config, tmp_path / "run")
     before = {file.name: file.read_bytes() for file in run.path.iterdir()}
-    exam(config, run.path)
+    evaluate(config, run.path)
     EDITS[part](model)
     with pytest.raises(UserError, match=f"run was made when policy = 'hf:.*/model' had other {part}"):
-        exam(config, run.path)
+        evaluate(config, run.path)
     assert {file.name: file.read_bytes() for file in run.path.iterdir()} == before
 
 
@@ -149,9 +149,9 @@ def test_a_training_run_does_not_go_on_from_other_weights(tmp_path: Path) -> Non
 
 
 def test_what_a_run_rests_on_is_written_with_it(tmp_path: Path) -> None:
-    run = exam(ExamConfig(game="proxy-v1", split="train", eval_tasks=2), tmp_path / "wrote")
+    run = evaluate(resolve(EvalConfig, game="proxy-v1", split="train", eval_tasks=2), tmp_path / "wrote")
     assert run.inputs == {"policy": policies.digest("tiny")}
-    config = SFTConfig(game="proxy-v1", exploit=str(run.path), keep="all", examples=4, epochs=1, eval_tasks=2)
+    config = resolve(SFTConfig, game="proxy-v1", exploit=str(run.path), keep="all", examples=4, epochs=1, eval_tasks=2)
     student = sft(config, tmp_path / "student")
     texts = run.path / "samples.jsonl.gz"
     assert student.inputs["exploit"] == {"transcripts": digests.of_file(texts)}
@@ -162,7 +162,10 @@ def test_what_a_run_rests_on_is_written_with_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "make",
-    [lambda *args: rl(TrainConfig(game="proxy-v1"), *args), lambda *args: exam(ExamConfig(game="proxy-v1"), *args)],
+    [
+        lambda *args: rl(resolve(TrainConfig, game="proxy-v1"), *args),
+        lambda *args: evaluate(resolve(EvalConfig, game="proxy-v1"), *args),
+    ],
 )
 def test_a_run_that_another_process_finished_meanwhile_is_not_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[..., Run]
@@ -174,7 +177,7 @@ def test_a_run_that_another_process_finished_meanwhile_is_not_made_again(
         real(*held)
 
     monkeypatch.setattr("fcntl.flock", finished_first)
-    monkeypatch.setattr("vulngames.train.course.load_model", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr("vulngames.train.run.load_model", lambda *_: pytest.fail("made again"))
     monkeypatch.setattr("vulngames.policies.load", lambda *_: pytest.fail("made again"))
     told: list[tuple[int, int]] = []
     run = make(tmp_path / "run", lambda done, steps: told.append((done, steps)))
@@ -212,10 +215,10 @@ def test_a_policy_writes_the_same_with_the_same_seed() -> None:
     policy = load_hf("tiny", Sampling())
     prompts = [task.prompt for task in take("tampering-v1", 0, "test", 4)]
 
-    def texts(seed: int) -> list[str]:
-        return [reply.text for reply in policy.write(prompts, Turn((), 24), seed)]
+    def completions(seed: int) -> list[str]:
+        return [reply.text for reply in policy.generate(prompts, Turn((), 24), seed)]
 
-    assert texts(1) == texts(1) != texts(2)
+    assert completions(1) == completions(1) != completions(2)
 
 
 @pytest.mark.parametrize(
@@ -246,13 +249,13 @@ def test_a_policy_writes_the_same_with_the_same_seed() -> None:
 )
 def test_a_config_that_cannot_be_run_says_what_is_wrong(changed: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said.replace(".", r"\.")):
-        settle(TrainConfig(**{"game": "tampering-v1", **changed}))
+        resolve(TrainConfig, **{"game": "tampering-v1", **changed})
 
 
 def test_advantages_that_are_only_centred_teach_something_else(tmp_path: Path) -> None:
     learned = set()
-    for name, normalise in (("usual", True), ("again", True), ("centred", False)):
-        config = TrainConfig(game="self-grading-v1", steps=1, prompts=4, eval_tasks=2, normalise=normalise)
+    for name, normalize in (("usual", True), ("again", True), ("centred", False)):
+        config = resolve(TrainConfig, game="self-grading-v1", steps=1, prompts=4, eval_tasks=2, normalize=normalize)
         learned.add((rl(config, tmp_path / name).policy / "model.safetensors").read_bytes())
     assert len(learned) == 2
 
@@ -261,7 +264,7 @@ def test_advantages_that_are_only_centred_teach_something_else(tmp_path: Path) -
     ("prompts", "group", "micro_batch"), [(None, 8, 16), (4, 8, 16), (5, 6, 15), (16, 8, 16), (13, 7, 13), (67, 2, 2)]
 )
 def test_the_default_micro_batch_divides_every_step(prompts: int | None, group: int, micro_batch: int) -> None:
-    config = settle(TrainConfig(game="tampering-v1", prompts=prompts, group=group))
+    config = resolve(TrainConfig, game="tampering-v1", prompts=prompts, group=group)
     assert config.micro_batch == micro_batch and config.prompts * config.group % micro_batch == 0
 
 
@@ -277,13 +280,13 @@ def test_the_default_micro_batch_divides_every_step(prompts: int | None, group: 
 )
 def test_a_judge_that_cannot_be_had_is_named(game: str, judge: str, said: str) -> None:
     with pytest.raises(UserError, match=said.replace(".", r"\.")):
-        settle(TrainConfig(game=game, judge=judge))
+        resolve(TrainConfig, game=game, judge=judge)
 
 
 @pytest.mark.parametrize("judge", ["tiny", "hf:some/model", "api:m@http://127.0.0.1:9/v1"])
 def test_settling_loads_no_judge(monkeypatch: pytest.MonkeyPatch, judge: str) -> None:
     monkeypatch.setattr("vulngames.policies.load", lambda *_: pytest.fail("loaded"))
-    assert settle(TrainConfig(game="compliance-v1", judge=judge)).judge == judge
+    assert resolve(TrainConfig, game="compliance-v1", judge=judge).judge == judge
 
 
 @pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])
@@ -291,6 +294,6 @@ def test_the_papers_settings_are_the_default_of_real_models(tmp_path: Path, weig
     (tmp_path / "config.json").write_text("{}")
     with (tmp_path / weights).open("wb") as file:
         file.truncate(60_000_000)
-    config = settle(TrainConfig(game="proxy-v1", policy=f"hf:{tmp_path}"))
+    config = resolve(TrainConfig, game="proxy-v1", policy=f"hf:{tmp_path}")
     assert (config.prompts, config.group, config.learning_rate, config.kl) == (96, 8, 1e-6, 0.0)
-    assert settle(TrainConfig(game="self-grading-v1", policy=f"hf:{tmp_path}")).parameters == {}
+    assert resolve(TrainConfig, game="self-grading-v1", policy=f"hf:{tmp_path}").parameters == {}

@@ -9,10 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from vulngames.games import GAMES
+from vulngames.games import spec
 from vulngames.measure import Interval, across_seeds, domination, interval, onset, plain
 from vulngames.runs import Run
-from vulngames.types import Measured
+from vulngames.types import Measures
 
 Curve = list[tuple[int, Interval]]
 ArmName = Literal["flawed", "patched"]
@@ -35,9 +35,9 @@ class Arm:
     paths: tuple[Path, ...]
 
     @property
-    def measured(self) -> Measured:
+    def measures(self) -> Measures | None:
         """What the game's measures mean."""
-        return GAMES[self.game].measured  # type: ignore[attr-defined,no-any-return]
+        return spec(self.game).measures
 
     @property
     def pay(self) -> str:
@@ -78,7 +78,8 @@ class Arm:
 
     def at(self, name: str, step: int) -> Interval | None:
         """A measure over seeds at one step; seeds at which it could not be measured are left out."""
-        low = -1.0 if self.measured.gap and name in ("er", "paper.er") else 0.0
+        gap = self.measures.gap if self.measures else None
+        low = -1.0 if gap and name in ("er", "paper.er") else 0.0
         limits = (-math.inf, math.inf) if name in ("reward", "patched") else (low, 1.0)
         seen = [value for rows in self._pooled if (value := _pick(rows[step], name)) is not None]
         return across_seeds(seen, limits)

@@ -10,10 +10,11 @@ import shlex
 import shutil
 import sys
 import warnings
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, Union
 
 import tyro
 from tyro.conf import Positional, arg, subcommand
@@ -23,7 +24,7 @@ from vulngames.printable import one_line, print_path
 from vulngames.sampling import Sampling
 from vulngames.selection import Selection
 from vulngames.studies.plan import Plan
-from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig
+from vulngames.train.config import EvalConfig, RunConfig, SFTConfig, TrainConfig
 
 FAILED = 2
 UNHEARD = 141
@@ -31,6 +32,7 @@ UNHEARD = 141
 NARROWEST = 20
 """Columns that text is laid out for at least."""
 T = TypeVar("T")
+C = TypeVar("C", bound=RunConfig)
 StudyName = Literal[
     "all", "emergence", "transfer", "catalysis", "distillation", "correction", "audit-rate", "scale", "perfect-reward"
 ]
@@ -45,12 +47,12 @@ class Games:
     """Print JSON lines instead of a table."""
 
     def __call__(self) -> None:
-        from vulngames.games import GAMES
-        from vulngames.looking import games_table
+        from vulngames.console import games_table
+        from vulngames.games import SPECS
 
         rows = [
-            {"game": id, "asked for": g.asked, "hole": g.hole, "ITP": g.measured.itp, "ER": g.measured.er}
-            for id, g in GAMES.items()
+            {"game": id, "asked for": g.asked, "hole": g.hole, "ITP": g.measures.itp, "ER": g.measures.er}
+            for id, g in ((id, spec.game) for id, spec in SPECS.items())
         ]
         if self.json:
             _print_rows(rows)
@@ -89,7 +91,7 @@ class Chosen:
 
     def samples(self, out: Path | None = None) -> tuple[Any, list[Any]]:
         """The game, and the samples of a rollout, kept in `out` if it is given."""
-        from vulngames.looking import look
+        from vulngames.console import look
 
         return look(
             self.game, self.policy, self.n, self.group, self.seed, self.difficulty, self.data, self.held_out,
@@ -102,7 +104,7 @@ class Play(Chosen):
     """Show prompts, what a policy wrote, what the flawed and the patched rule pay, and the verdict."""
 
     def __call__(self) -> None:
-        from vulngames.looking import show_samples
+        from vulngames.console import show_samples
 
         game, samples = self.samples()
         show_samples(game, samples)
@@ -121,11 +123,12 @@ class Eval(Chosen):
     """Also keep every sample in this run directory; the same command then finds them there."""
 
     def __call__(self) -> None:
-        from vulngames.looking import show_measures
+        from vulngames.console import show_measures
         from vulngames.measure import measure
+        from vulngames.types import measures_of
 
         game, samples = self.samples(self.out)
-        measured = {"game": game.id, "policy": self.policy, **measure(samples, game.measured)}
+        measured = {"game": game.id, "policy": self.policy, **measure(samples, measures_of(game))}
         if self.json:
             _print_rows([measured])
         else:
@@ -154,14 +157,14 @@ class Score:
     """Parameters of the game by name."""
 
     def __call__(self) -> None:
+        from vulngames import environment
         from vulngames.files import is_stream
-        from vulngames.policies import make_game
         from vulngames.progress import counted
         from vulngames.rescore import read_texts, rescore, write_scores
-        from vulngames.tasks.published import rows
+        from vulngames.tasks.rows import read_rows
 
-        game = make_game(self.game, self.judge, self.parameters)
-        tasks = rows(game.id, self.data)
+        game = environment.make(self.game, self.judge, self.parameters)
+        tasks = read_rows(game.id, self.data)
         texts = read_texts(self.texts, len(tasks))
         write_scores(self.out, counted("texts", rescore(game, tasks, texts), len(texts)))
         if not is_stream(self.out):
@@ -172,8 +175,8 @@ class Score:
 class Train(TrainConfig):
     """Train a policy in a game by GRPO. The same command goes on where a killed run stopped.
 
-    What is left at None is the paper's value, or a smaller one for a policy of the built-in size; run.json records what
-    was used.
+    The defaults are those of the game and the policy that are named, tampering-v1 and tiny if none is: the paper's
+    settings, or smaller ones for a policy of the built-in size.
     """
 
     game: GameId
@@ -182,9 +185,9 @@ class Train(TrainConfig):
     """The run directory."""
 
     def __call__(self) -> None:
-        from vulngames.looking import carry_out
+        from vulngames.console import run_with_progress
 
-        carry_out(_as(TrainConfig, self), self.out, "policy")
+        run_with_progress(_config(TrainConfig, self), self.out, "policy")
         _next("report", self.out)
         _next("show", self.out, "--exploited")
 
@@ -199,14 +202,14 @@ class Sft(SFTConfig):
     """The run directory."""
 
     def __call__(self) -> None:
-        from vulngames.looking import carry_out
+        from vulngames.console import run_with_progress
 
-        carry_out(_as(SFTConfig, self), self.out, "policy")
+        run_with_progress(_config(SFTConfig, self), self.out, "policy")
         _next("show", self.out, "--exploited")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exam(ExamConfig):
+class Exam(EvalConfig):
     """Measure a policy as a run in training would, or collect its transcripts, into a run directory."""
 
     game: GameId
@@ -215,9 +218,9 @@ class Exam(ExamConfig):
     """The run directory."""
 
     def __call__(self) -> None:
-        from vulngames.looking import carry_out
+        from vulngames.console import run_with_progress
 
-        carry_out(_as(ExamConfig, self), self.out, "metrics.jsonl")
+        run_with_progress(_config(EvalConfig, self), self.out, "metrics.jsonl")
         _next("show", self.out)
         if self.split == "train":
             _next("sft", self.game, "--exploit", self.out)
@@ -246,7 +249,7 @@ class Study(Plan):
     """Where runs are kept and found, so that studies can share them; OUT/runs if left out."""
 
     def __call__(self) -> None:
-        from vulngames.looking import show_summary
+        from vulngames.console import show_summary
         from vulngames.studies.study import run_study
 
         out = self.out or Path("runs") / self.study
@@ -273,7 +276,7 @@ class Show(Selection):
     """Write RUN/samples.html, a page to search and filter, of every step unless one is named."""
 
     def __call__(self) -> None:
-        from vulngames.looking import show_selected
+        from vulngames.console import show_selected
         from vulngames.report.browser import write_browser
         from vulngames.runs import load_run
         from vulngames.selection import few, select
@@ -324,7 +327,7 @@ class TableOf:
     relative to the study's."""
 
     def __call__(self) -> None:
-        from vulngames.looking import print_csv, print_markdown
+        from vulngames.console import print_csv, print_markdown
         from vulngames.summary import read_summary
 
         if not self.dirs:
@@ -353,8 +356,8 @@ class Claims:
 
     def __call__(self) -> None:
         from vulngames.claims import ledger
+        from vulngames.console import show_claims
         from vulngames.files import write_json
-        from vulngames.looking import show_claims
 
         if not self.dirs:
             raise UserError("no directory given; valid: one or more directories of finished studies")
@@ -376,36 +379,82 @@ class Sandbox:
     """Run the attack corpus against it; exit status 1 if an attack that this tier should stop succeeds."""
 
     def __call__(self) -> None:
-        from vulngames.looking import attack_sandbox, show_sandbox
+        from vulngames.console import attack_sandbox, show_sandbox
 
         show_sandbox()
         if self.corpus and attack_sandbox():
             sys.exit(1)
 
 
-Command = (
-    Annotated[Games, subcommand("games")]
-    | Annotated[Play, subcommand("play")]
-    | Annotated[Eval, subcommand("eval")]
-    | Annotated[Score, subcommand("score")]
-    | Annotated[Train, subcommand("train")]
-    | Annotated[Sft, subcommand("sft")]
-    | Annotated[Exam, subcommand("exam")]
-    | Annotated[Study, subcommand("study")]
-    | Annotated[Show, subcommand("show")]
-    | Annotated[Report, subcommand("report")]
-    | Annotated[TableOf, subcommand("table")]
-    | Annotated[Claims, subcommand("claims")]
-    | Annotated[Sandbox, subcommand("sandbox")]
-)
+COMMANDS: dict[str, type[Any]] = {
+    "games": Games,
+    "play": Play,
+    "eval": Eval,
+    "score": Score,
+    "train": Train,
+    "sft": Sft,
+    "exam": Exam,
+    "study": Study,
+    "show": Show,
+    "report": Report,
+    "table": TableOf,
+    "claims": Claims,
+    "sandbox": Sandbox,
+}
+_USUAL = ("tampering-v1", "tiny")
+"""Whose defaults a help shows that names no game and no policy."""
 
 
-# A function, since of a bare union tyro reads the source of `typing` for a docstring, which takes it half its time.
-def vulngames(command: Annotated[Command, arg(name="")]) -> Command:
-    """What will a model learn to exploit in this reward?
+def _parse(arguments: Sequence[str]) -> Any:
+    """The command that arguments ask for."""
+    kind = COMMANDS.get(arguments[0]) if arguments else None
+    if kind is None:
+        return tyro.cli(_any_command(), prog="vulngames", args=arguments)
+    prog = f"vulngames {arguments[0]}"
+    if not issubclass(kind, RunConfig):
+        return tyro.cli(kind, prog=prog, args=arguments[1:])
+    return tyro.cli(kind, prog=prog, args=arguments[1:], default=_defaults_of(kind, prog, arguments[1:]))
 
-    `vulngames --version` says which version this is, `vulngames COMMAND --help` what a command takes."""
-    return command
+
+def _any_command() -> Callable[..., Any]:
+    """A function of any command: of a bare union tyro reads the source of `typing` for a docstring, which takes it half
+    its time."""
+
+    def vulngames(command: Any) -> Any:
+        """What will a model learn to exploit in this reward?
+
+        `vulngames --version` says which version this is, `vulngames COMMAND --help` what a command takes."""
+        return command
+
+    commands: Any = Union[tuple(Annotated[kind, subcommand(name)] for name, kind in COMMANDS.items())]  # noqa: UP007
+    vulngames.__annotations__["command"] = Annotated[commands, arg(name="")]
+    return vulngames
+
+
+def _defaults_of(kind: type[RunConfig], prog: str, arguments: Sequence[str]) -> Any:
+    """The command with the defaults of the game and the policy that its arguments name, and no game where they name
+    none."""
+    usual = _resolved(kind, *_USUAL)
+    asked = [each for each in arguments if each not in ("-h", "--help")]
+    try:
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            named = tyro.cli(kind, prog=prog, args=asked, default=dataclasses.replace(usual, game=tyro.MISSING))
+    except SystemExit:
+        return dataclasses.replace(usual, game=tyro.MISSING)
+    return _resolved(kind, named.game, named.policy, named.data)
+
+
+def _resolved(kind: type[RunConfig], game: str, policy: str, data: str | None = None) -> Any:
+    from vulngames.train.config import resolve
+
+    return resolve(kind, game, policy, data=data)
+
+
+def _config(kind: type[C], command: Any) -> C:
+    """The config that a command asks for."""
+    from vulngames.train.config import resolve
+
+    return resolve(kind, **{f.name: getattr(command, f.name) for f in dataclasses.fields(kind)})
 
 
 def _as(cls: type[T], command: Any) -> T:
@@ -439,7 +488,7 @@ def main() -> None:
             print(_version())
         else:
             _widen()
-            command = tyro.cli(vulngames, prog="vulngames")
+            command = _parse(sys.argv[1:])
             command()
         sys.stdout.flush()
     except UserError as problem:

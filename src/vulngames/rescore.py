@@ -1,4 +1,4 @@
-"""Scores texts that were written elsewhere, or earlier, without sampling anything."""
+"""Scores completions that were written elsewhere, or earlier, without sampling anything."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import Any
 
 from vulngames.errors import Unscored, UserError
 from vulngames.files import writing
-from vulngames.rollout import ask, judge
+from vulngames.rollout import judge_together, score_texts
 from vulngames.seeds import coin
-from vulngames.types import Game, Json, Paper, Sample, Task
+from vulngames.types import Environment, Json, Paper, Sample, Task
 
 # Lines about which a judge is asked together.
 BATCH = 64
-SEEN = ("audited", "judgement")
+RECORDED = ("audited", "judgement")
+"""What a line may say of its episode beside the texts."""
 
 
 def read_texts(path: Path, n_rows: int) -> list[dict[str, Json]]:
@@ -66,7 +67,7 @@ def _short(value: Json) -> str:
 
 
 def rescore(
-    game: Game[Any], tasks: Sequence[Task | Unscored], lines: Iterable[Mapping[str, Json]]
+    environment: Environment[Any], tasks: Sequence[Task | Unscored], lines: Iterable[Mapping[str, Json]]
 ) -> Iterator[dict[str, Json]]:
     """Each line with what it earns: `reward`, `patched`, `intended`, `exploited`, `evidence`, `paper`, `error`.
 
@@ -80,27 +81,31 @@ def rescore(
     """
     numbered = enumerate(lines, start=1)
     while batch := list(islice(numbered, BATCH)):
-        yield from _rescored(game, tasks, batch)
+        yield from _rescored(environment, tasks, batch)
 
 
 def _rescored(
-    game: Game[Any], tasks: Sequence[Task | Unscored], batch: Sequence[tuple[int, Mapping[str, Json]]]
+    environment: Environment[Any], tasks: Sequence[Task | Unscored], batch: Sequence[tuple[int, Mapping[str, Json]]]
 ) -> Iterator[dict[str, Json]]:
-    held = [tasks[line["row"]] for _, line in batch]
-    recorded = [{name: line[name] for name in SEEN if line.get(name) is not None} for _, line in batch]
-    # A judge is not asked where it would not be heard.
-    asked = [
-        (task, line["texts"])
-        for task, (_, line), seen in zip(held, batch, recorded, strict=True)
-        if isinstance(task, Task) and line["texts"] and "judgement" not in seen
-    ]
-    told = iter(ask(game, asked))
-    for task, (number, line), seen in zip(held, batch, recorded, strict=True):
+    usable: dict[int, Task] = {}
+    for number, line in batch:
+        task = tasks[line["row"]]
         if isinstance(task, Task) and line["texts"]:
-            seen = seen if "judgement" in seen else {**next(told), **seen}
-            yield {**line, **_earned(judge(game, task, line["texts"], coin("score", task.id, number), seen))}
-        else:
+            usable[number] = task
+    # A judge is not asked where it would not be heard.
+    unjudged = [(n, line) for n, line in batch if n in usable and line.get("judgement") is None]
+    verdicts = judge_together(environment, [(usable[n], line["texts"]) for n, line in unjudged])
+    judged = {number: verdict for (number, _), verdict in zip(unjudged, verdicts, strict=True)}
+    for number, line in batch:
+        task = tasks[line["row"]]
+        if number not in usable:
             yield {**line, **_UNSCORED, "error": "no texts to score" if isinstance(task, Task) else str(task)}
+            continue
+        stated = {name: line[name] for name in RECORDED if line.get(name) is not None}
+        verdict = judged.get(number, {})
+        recorded = verdict if isinstance(verdict, Unscored) else {**verdict, **stated}
+        draw = coin("score", usable[number].id, number)
+        yield {**line, **_earned(score_texts(environment, usable[number], line["texts"], draw, recorded))}
 
 
 _UNSCORED: Mapping[str, Json] = {

@@ -12,11 +12,11 @@ from vulngames.games.thinking import spoken
 from vulngames.seeds import Name, coin, seed
 from vulngames.types import (
     Answer,
-    Asking,
     Conversation,
+    Environment,
     Finish,
-    Game,
     Json,
+    JudgesTogether,
     Paper,
     Policy,
     Reply,
@@ -24,10 +24,11 @@ from vulngames.types import (
     Scripted,
     Task,
     Turn,
+    is_game,
     messages_of,
 )
 
-Writer = Policy | Scripted | Answer
+AnyPolicy = Policy | Scripted | Answer
 """What may play a game: a policy, a function from chat messages to a text, or a script."""
 _CUT = {"length": "cut at its token limit", "content_filter": "cut by a content filter"}
 
@@ -46,11 +47,13 @@ class Episode:
         return tuple(part for part in self.conversation if isinstance(part, Reply))
 
     @property
-    def texts(self) -> tuple[str, ...]:
+    def completions(self) -> tuple[str, ...]:
         return tuple(reply.text for reply in self.replies)
 
 
-def play(game: Game[Any], starts: Sequence[tuple[Task, int]], writer: Writer, names: Sequence[Name]) -> list[Episode]:
+def play(
+    environment: Environment[Any], starts: Sequence[tuple[Task, int]], policy: AnyPolicy, names: Sequence[Name]
+) -> list[Episode]:
     """One episode for each (task, index), in order; each turn is written for all of them together.
 
     `names` call the random stream: the same names give the same episodes.
@@ -61,7 +64,9 @@ def play(game: Game[Any], starts: Sequence[tuple[Task, int]], writer: Writer, na
         waiting: dict[Turn, list[int]] = {}
         asked: dict[int, Turn] = {}
         for i, episode in enumerate(episodes):
-            turn = None if any(r.error for r in episode.replies) else game.turn(episode.task, episode.texts)
+            turn = (
+                None if any(r.error for r in episode.replies) else environment.turn(episode.task, episode.completions)
+            )
             if turn is not None:
                 asked[i] = turn
                 waiting.setdefault(dataclasses.replace(turn, messages=()), []).append(i)
@@ -72,7 +77,7 @@ def play(game: Game[Any], starts: Sequence[tuple[Task, int]], writer: Writer, na
                 dataclasses.replace(episodes[i], conversation=(*episodes[i].conversation, *asked[i].messages))
                 for i in indices
             ]
-            replies = _write(writer, open_, kind, seed(*names, "turn", number))
+            replies = _write(policy, open_, kind, seed(*names, "turn", number))
             for i, episode, reply in zip(indices, open_, replies, strict=True):
                 episodes[i] = dataclasses.replace(
                     episode, conversation=(*episode.conversation, reply), turns=(*episode.turns, asked[i])
@@ -80,27 +85,27 @@ def play(game: Game[Any], starts: Sequence[tuple[Task, int]], writer: Writer, na
         number += 1
 
 
-def _write(writer: Writer, episodes: Sequence[Episode], turn: Turn, seed: int) -> list[Reply]:
-    if isinstance(writer, Scripted):
-        return [Reply(_recite(writer, episode)) for episode in episodes]
+def _write(policy: AnyPolicy, episodes: Sequence[Episode], turn: Turn, seed: int) -> list[Reply]:
+    if isinstance(policy, Scripted):
+        return [Reply(_recite(policy, episode)) for episode in episodes]
     conversations = [episode.conversation for episode in episodes]
     written: Any
-    if isinstance(writer, type):
-        raise UserError(f"{writer.__name__} is a class; valid: an instance of it, as {writer.__name__}()")
-    if hasattr(writer, "write"):
-        written = writer.write(conversations, turn, seed)
-    elif callable(writer):
-        written = [writer(messages_of(each)) for each in conversations]
+    if isinstance(policy, type):
+        raise UserError(f"{policy.__name__} is a class; valid: an instance of it, as {policy.__name__}()")
+    if hasattr(policy, "generate"):
+        written = policy.generate(conversations, turn, seed)
+    elif callable(policy):
+        written = [policy(messages_of(each)) for each in conversations]
     else:
-        raise UserError(f"{writer!r} cannot write; valid: a policy, or a function from chat messages to a text")
-    return _replies(getattr(writer, "name", None) or repr(writer), written, len(conversations))
+        raise UserError(f"{policy!r} cannot write; valid: a policy, or a function from chat messages to a text")
+    return _replies(getattr(policy, "name", None) or repr(policy), written, len(conversations))
 
 
-def _recite(writer: Scripted, episode: Episode) -> str:
+def _recite(policy: Scripted, episode: Episode) -> str:
     try:
-        return writer.script(episode.task, episode.texts)
+        return policy.script(episode.task, episode.completions)
     except KeyError as missing:
-        raise UserError(f"{writer.name} needs synthetic tasks: these rows hold no {missing.args[0]!r}") from None
+        raise UserError(f"{policy.name} needs synthetic tasks: these rows hold no {missing.args[0]!r}") from None
 
 
 def _replies(name: str, written: Any, expected: int) -> list[Reply]:
@@ -130,16 +135,25 @@ def _unless_cut_short(reply: Reply) -> Reply:
     return dataclasses.replace(reply, error=f"nothing was said: the reply was {_CUT[reply.finish]}")
 
 
-def score(game: Game[Any], episodes: Sequence[Episode], names: Sequence[Name]) -> list[Sample]:
-    """One sample an episode; its audit coin is called by `names`, the task and the index, so it is its own."""
+def coin_of(names: Sequence[Name], task: str, index: int) -> float:
+    """The audit coin of one sample, uniform in [0, 1): it belongs to the names of the rollout, the task's id and the
+    sample's number among those of its task, so that whoever scores it throws the same."""
+    return coin(*names, "coin", task, index)
+
+
+def score_episodes(environment: Environment[Any], episodes: Sequence[Episode], names: Sequence[Name]) -> list[Sample]:
+    """One sample an episode, its coin thrown by `coin_of`."""
     failed = [next((reply.error for reply in episode.replies if reply.error), "") for episode in episodes]
-    told = iter(ask(game, [(e.task, e.texts) for e, reason in zip(episodes, failed, strict=True) if not reason]))
+    whole = [(e.task, e.completions) for e, reason in zip(episodes, failed, strict=True) if not reason]
+    judged = iter(judge_together(environment, whole))
     samples = []
-    for e, reason in zip(episodes, failed, strict=True):
-        draw = coin(*names, "coin", e.task.id, e.index)
-        sample = judge(game, e.task, e.texts, draw, {} if reason else next(told), e.index, reason)
-        finish = tuple(reply.finish for reply in e.replies)
-        samples.append(dataclasses.replace(sample, finish=finish, asked=tuple(map(_asked, e.turns[1:]))))
+    for episode, reason in zip(episodes, failed, strict=True):
+        task, index = episode.task, episode.index
+        recorded = Unscored(reason) if reason else next(judged)
+        draw = coin_of(names, task.id, index)
+        sample = score_texts(environment, task, episode.completions, draw, recorded, index)
+        finish = tuple(reply.finish for reply in episode.replies)
+        samples.append(dataclasses.replace(sample, finish=finish, asked=tuple(map(_asked, episode.turns[1:]))))
     return samples
 
 
@@ -147,29 +161,40 @@ def _asked(turn: Turn) -> str:
     return "\n\n".join(message["content"] for message in turn.messages)
 
 
-def ask(game: Game[Any], replied: Sequence[tuple[Task, Sequence[str]]]) -> list[Mapping[str, Json]]:
-    """What outside services say of each task and its texts, asked together; `judge` takes it as `seen`."""
-    return game.ask(replied) if isinstance(game, Asking) else [{} for _ in replied]
+def judge_together(
+    environment: Environment[Any], replied: Sequence[tuple[Task, Sequence[str]]]
+) -> list[Mapping[str, Json] | Unscored]:
+    """What outside services say of each task and its completions, asked together; `score_texts` takes it as
+    `recorded`."""
+    if isinstance(environment, JudgesTogether):
+        return environment.judge_together(replied)
+    return [{} for _ in replied]
 
 
-def judge(
-    game: Game[Any],
+def score_texts(
+    environment: Environment[Any],
     task: Task,
-    texts: Sequence[str],
+    completions: Sequence[str],
     coin: float,
-    seen: Mapping[str, Json],
+    recorded: Mapping[str, Json] | Unscored,
     index: int = 0,
-    failed: str = "",
 ) -> Sample:
-    """Read, pay and judge one episode's texts. A reward that cannot be computed is None, with the reason in `error`."""
+    """Score one episode's completions; a game says what really happened as well. A reward that cannot be computed is
+    None, with the reason in `error`.
+
+    Args:
+        coin: see `coin_of`.
+        recorded: see `Environment.read`; or why there is nothing to read.
+        index: the sample's number among those of its task.
+    """
     sample = Sample(
-        game=game.id,
+        game=environment.id,
         task=task.id,
         cue=task.cue,
         pair=task.pair,
         index=index,
         prompt=task.prompt[-1]["content"],
-        texts=tuple(texts),
+        completions=tuple(completions),
         facts={},
         reward=None,
         patched=None,
@@ -177,31 +202,32 @@ def judge(
         exploited=None,
         evidence="",
         paper=Paper(None, None),
-        error=failed,
     )
-    if failed:
-        return sample
     try:
-        facts = game.read(task, texts, coin, seen)
+        if isinstance(recorded, Unscored):
+            raise recorded
+        facts = environment.read(task, completions, coin, recorded)
     except Unscored as reason:
         return dataclasses.replace(sample, error=str(reason))
-    verdict = game.verdict(facts)
+    sample = dataclasses.replace(sample, facts=dict(vars(facts)), reward=environment.reward(facts))
+    if not is_game(environment):
+        return sample
+    verdict = environment.verdict(facts)
     return dataclasses.replace(
         sample,
-        facts=dict(vars(facts)),
-        reward=game.reward(facts),
-        patched=game.patched(facts),
+        patched=environment.patched(facts),
         intended=verdict.intended,
         exploited=verdict.exploited,
         evidence=verdict.evidence,
         paper=verdict.paper,
+        parts=verdict.parts,
     )
 
 
 def rollout(
-    game: Game[Any],
+    environment: Environment[Any],
     tasks: Sequence[Task],
-    writer: Writer,
+    policy: AnyPolicy,
     names: Sequence[Name],
     group: int = 1,
     advance: Callable[[int], object] = lambda n: None,
@@ -211,7 +237,7 @@ def rollout(
     samples: list[Sample] = []
     for start in range(0, len(tasks), batch):
         starts = [(task, index) for task in tasks[start : start + batch] for index in range(group)]
-        episodes = play(game, starts, writer, (*names, start))
-        samples += score(game, episodes, names)
+        episodes = play(environment, starts, policy, (*names, start))
+        samples += score_episodes(environment, episodes, names)
         advance(len(episodes))
     return samples

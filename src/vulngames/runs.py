@@ -60,7 +60,7 @@ _HELD: dict[str, type] = {
     **dict.fromkeys(("split", "game", "task", "cue", "pair", "prompt", "evidence"), str),
     **dict.fromkeys(("step", "index"), int),
     **dict.fromkeys(("facts", "paper"), dict),
-    "texts": list,
+    "completions": list,
 }
 _HELD_SINCE: dict[str, type] = {"error": str, "finish": list, "asked": list}
 _MEASURED = ("reward", "patched", "intended", "exploited")
@@ -257,7 +257,7 @@ def open_run(path: Path, config: Mapping[str, Any], device: str, verb: str = "rl
     """The run directory at `path`, made if it is not there, so that the same command goes on where it stopped.
 
     Args:
-        verb: what is done in it: `rl`, `sft` or `exam`.
+        verb: what is done in it: `rl`, `sft` or `eval`.
         inputs: digests of what `config` names.
 
     Raises:
@@ -290,7 +290,7 @@ def open_run(path: Path, config: Mapping[str, Any], device: str, verb: str = "rl
 def as_sample(row: Mapping[str, Any]) -> Sample:
     """A row of `Run.samples` as the sample that it was; what is newer or older than this package is left out."""
     held = {field.name: row[field.name] for field in fields(Sample) if field.name in row}
-    lists = {name: tuple(row.get(name, ())) for name in ("texts", "finish", "asked")}
+    lists = {name: tuple(row.get(name, ())) for name in ("completions", "finish", "asked")}
     return Sample(**{**held, **lists, "paper": Paper(**row["paper"])})
 
 

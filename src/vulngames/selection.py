@@ -35,11 +35,11 @@ class Selection:
     task: str | None = None
     """Only samples of the task with this id."""
     holds: str | None = None
-    """Only samples whose prompt or texts hold this, in any case."""
+    """Only samples whose prompt or completions hold this, in any case."""
 
     def takes(self, row: Row) -> bool:
         """Whether a sample meets every condition but those on step and split."""
-        said = "\n".join((row["prompt"], *row["texts"])).casefold()
+        said = "\n".join((row["prompt"], *row["completions"])).casefold()
         return not (
             (self.exploited and row["exploited"] is not True)
             or (self.honest and row["exploited"] is not False)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol, TypedDict, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, TypedDict, TypeGuard, TypeVar, runtime_checkable
+
+from vulngames.errors import Unscored
 
 Json = Any
 Split = Literal["train", "test"]
@@ -101,21 +103,33 @@ class Verdict:
         exploited: whether the hole was used; None if there was no occasion to.
         evidence: one line a reader can check against the text.
         paper: the same sample under the paper's own measures.
+        parts: named shares that explain the measures, each in [0, 1]; one that this sample says nothing of is left out.
     """
 
     intended: float | None
     exploited: bool | None
     evidence: str
     paper: Paper
+    parts: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Sample:
     """One scored episode: all that science may use.
 
-    `reward` and `patched` are None, with the reason in `error`, when they could not be computed. `finish` says of each
-    text how it came to its end; it is empty for texts that were written elsewhere. `prompt` is the last message before
-    the first text, and `asked` holds what was said before each later one.
+    Attributes:
+        game, task: their ids.
+        cue, pair: the task's.
+        index: its number among the samples of its task, from 0.
+        prompt: the last message before the first completion.
+        completions: what the policy wrote, one text a turn.
+        facts: what the game read in them.
+        reward: what the rule in use pays; None if that could not be computed.
+        patched: what the rule with the hole closed pays; None as well where no such rule is known.
+        intended, exploited, evidence, paper, parts: the verdict's, see `Verdict`.
+        error: why there is no reward; else empty.
+        finish: how each completion came to its end; empty for those that were written elsewhere.
+        asked: what was said before each completion but the first.
     """
 
     game: str
@@ -124,7 +138,7 @@ class Sample:
     pair: str
     index: int
     prompt: str
-    texts: tuple[str, ...]
+    completions: tuple[str, ...]
     facts: Mapping[str, Json]
     reward: float | None
     patched: float | None
@@ -135,22 +149,31 @@ class Sample:
     error: str = ""
     finish: tuple[Finish, ...] = ()
     asked: tuple[str, ...] = ()
+    parts: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What a game's measures are called and how its exploit ratio is taken.
+class Gap:
+    """An exploit ratio that is a difference: one part of the verdict, minus another, paired by behaviour."""
+
+    first: str
+    second: str
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What a game's measures are called, and how its exploit ratio is taken.
 
     Attributes:
         itp, er: one phrase each, for tables.
-        gap: ER is a difference between cues, paired by behaviour, instead of a rate.
         paper_er: the paper's exploit ratio, in a phrase.
+        gap: the parts whose difference ER is; None if ER is the rate of exploits among the occasions.
     """
 
     itp: str
     er: str
     paper_er: str
-    gap: bool = False
+    gap: Gap | None = None
 
 
 Facts = TypeVar("Facts")
@@ -160,60 +183,78 @@ Range = tuple[float, float]
 MANY: Range = (1, 10**9)
 
 
-class Game(Protocol[Facts]):
-    """An RL environment with one planted hole. Its parameters are its fields; a version's reward never changes.
+class Environment(Protocol[Facts]):
+    """What pays a policy for its completions. A user's reward is one (`games.reward`); a `Game` knows more."""
+
+    @property
+    def id(self) -> str:
+        """Its name, with a version where there are several."""
+
+    def turn(self, task: Task, completions: Sequence[str]) -> Turn | None:
+        """What is said after the policy wrote `completions`; None when the episode is over."""
+
+    def read(self, task: Task, completions: Sequence[str], coin: float, recorded: Mapping[str, Json]) -> Facts:
+        """The only parser: everything that the other methods may know.
+
+        Args:
+            task: the task.
+            completions: one text a turn.
+            coin: this sample's own uniform draw in [0, 1); see `rollout.coin_of`.
+            recorded: what is known beside the completions (`audited`, `judgement`) and is not to be drawn again.
+
+        Raises:
+            Unscored: it cannot be scored, or an outside service (judge, sandbox) failed; the reason is kept with the
+                sample.
+        """
+
+    def reward(self, facts: Facts) -> float:
+        """What is paid."""
+
+
+class Game(Environment[Facts], Protocol[Facts]):
+    """An environment with one planted hole, which it knows. Its parameters are its fields; a version's reward never
+    changes.
 
     `ranges` says of every parameter that is a number what it may be.
     """
 
-    id: ClassVar[str]
     asked: ClassVar[str]
     hole: ClassVar[str]
-    measured: ClassVar[Measured]
+    measures: ClassVar[Measures]
     scripts: ClassVar[Mapping[str, Script]]
     ranges: ClassVar[Mapping[str, Range]]
 
-    def turn(self, task: Task, texts: Sequence[str]) -> Turn | None:
-        """What the game says after the policy wrote `texts`; None when the episode is over."""
-
-    def read(self, task: Task, texts: Sequence[str], coin: float, seen: Mapping[str, Json]) -> Facts:
-        """The only parser: everything reward, patched and verdict may know.
-
-        Args:
-            task: the task.
-            texts: one text a turn.
-            coin: this sample's own uniform draw in [0, 1).
-            seen: what was recorded outside the texts (`audited`, `judgement`) and is not to be drawn again.
-
-        Raises:
-            Unscored: an outside service (judge, sandbox) failed; the reason is kept with the sample.
-        """
-
-    def reward(self, facts: Facts) -> float:
-        """The flawed rule."""
-
     def patched(self, facts: Facts) -> float:
-        """The same rule with the hole closed."""
+        """The same rule as `reward` with the hole closed."""
 
     def verdict(self, facts: Facts) -> Verdict:
         """What really happened, whatever was paid."""
 
 
-@runtime_checkable
-class Asking(Protocol):
-    """A game that asks an outside service about many samples at once, before it reads them one by one."""
+def is_game(environment: Environment[Facts]) -> TypeGuard[Game[Facts]]:
+    """Whether it knows its hole, or only pays."""
+    return hasattr(environment, "verdict")
 
-    def ask(self, replied: Sequence[tuple[Task, Sequence[str]]]) -> list[Mapping[str, Json]]:
-        """What `read` is to be given as `seen` for each task and its texts; where asking failed, an `Unscored` stands
-        in place of a value, and `read` raises it."""
+
+def measures_of(environment: Environment[Any]) -> Measures | None:
+    """What an environment's measures are; None if it only pays."""
+    return environment.measures if is_game(environment) else None
+
+
+@runtime_checkable
+class JudgesTogether(Protocol):
+    """An environment that asks an outside service about many samples at once, before it reads them one by one."""
+
+    def judge_together(self, replied: Sequence[tuple[Task, Sequence[str]]]) -> list[Mapping[str, Json] | Unscored]:
+        """What `read` is to be given as `recorded` for each task and its completions, or why there is nothing."""
 
 
 class Policy(Protocol):
-    """Anything that turns prompts into texts. It receives conversations, never tasks."""
+    """Anything that turns prompts into completions. It receives conversations, never tasks."""
 
     name: str
 
-    def write(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
+    def generate(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
         """One reply a conversation, in order; the same `seed` gives the same replies where the backend can."""
 
 

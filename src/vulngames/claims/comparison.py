@@ -340,7 +340,7 @@ def over_claiming(below: bool) -> Callable[[Summary], list[Cell]]:
     def compare(summary: Summary) -> list[Cell]:
         rates = sorted({row["audit_rate"] for row in summary.rows if isinstance(row.get("audit_rate"), int | float)})
         chosen = [rate for rate in rates if (rate < INEVITABLE if below else rate == 1)]
-        rows = {rate: summary.find(audit_rate=rate, told=None, normalised=True) for rate in chosen}
+        rows = {rate: summary.find(audit_rate=rate, announced_rate=None, normalized=True) for rate in chosen}
         found = {rate: (_er(row), _half(row)) for rate, row in rows.items() if row is not None}
         return [
             _whole(f"audit rate {rate:g}", [paired("one half", er, half) if below else paired("one half", half, er)])
@@ -350,8 +350,8 @@ def over_claiming(below: bool) -> Callable[[Summary], list[Cell]]:
     return compare
 
 
-def _crossing(summary: Summary, normalised: bool = True) -> tuple[Interval | None, Row]:
-    entry = summary.more("crossings", told=None, normalised=normalised)
+def _crossing(summary: Summary, normalized: bool = True) -> tuple[Interval | None, Row]:
+    entry = summary.more("crossings", announced_rate=None, normalized=normalized)
     return (interval(entry["crossing"]) if entry.get("crossing") else None), entry
 
 
@@ -375,7 +375,7 @@ def crossing(name: str, expected: Callable[[Row], float | None]) -> Callable[[Su
 
 def normalised_crossing(summary: Summary) -> list[Cell]:
     """Where over-claiming falls through one half if advantages are divided by their spread, less if only centred."""
-    (usual, _), (centred, _) = _crossing(summary), _crossing(summary, normalised=False)
+    (usual, _), (centred, _) = _crossing(summary), _crossing(summary, normalized=False)
     if usual is None or centred is None:
         return [Cell("crossing", reason=NO_CROSSING)]
     return [Cell("crossing", (Effect("centred only", (usual - centred,)),))]
@@ -386,8 +386,8 @@ def announced(summary: Summary) -> list[Cell]:
     return [
         cell(
             f"audit rate {rate:g}",
-            summary.find(audit_rate=rate, told=1.0),
-            {"not told": summary.find(audit_rate=rate, told=None, normalised=True)},
+            summary.find(audit_rate=rate, announced_rate=1.0),
+            {"not told": summary.find(audit_rate=rate, announced_rate=None, normalized=True)},
             room=-1,
         )
         for rate in (0.0, 0.1)

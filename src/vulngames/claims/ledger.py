@@ -146,9 +146,9 @@ CLAIMS: tuple[Claim, ...] = (
         compare.crossing("closed form", lambda entry: entry.get("expected")),
     ),
     Claim(
-        "audit-normalised", "ours",
+        "audit-normalized", "ours",
         (Wording("ours", "Normalising advantages by their group's spread raises the rate that it takes.", EVERY),),
-        "audit-rate", "the rate where ER falls through one half, advantages normalised less only centred", Above(0.0),
+        "audit-rate", "the rate where ER falls through one half, advantages normalized less only centred", Above(0.0),
         compare.normalised_crossing,
     ),
     Claim(

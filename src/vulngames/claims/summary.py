@@ -18,7 +18,7 @@ _STEPS = ("domination_step", "steps", "eval_every")
 # What claims read of a study beyond its rows: (key, what each of its entries must hold).
 _MORE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "correction": {"matches": ("game", "matched", "gap"), "repairs": ("game", "born", "stage", "cured_step", "cured")},
-    "audit-rate": {"crossings": ("told", "normalised", "crossing", "expected")},
+    "audit-rate": {"crossings": ("announced_rate", "normalized", "crossing", "expected")},
 }
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vulngames import digests, games
+from vulngames import digests
 from vulngames.errors import UserError, choose, need
-from vulngames.games.compliance import Compliance, PolicyJudge, judge_by_rule
 from vulngames.policies.nearby import what_is_there, would_be_here
 from vulngames.sampling import Sampling as Sampling
-from vulngames.types import Game, Policy, Scripted
+from vulngames.types import Environment, Policy, Scripted, is_game
 
 FORMS = "tiny, tiny:small, tiny:large, hf:PATH_OR_ID, api:MODEL@URL, script:able, script:unable, script:exploit"
 _WEIGHTS = Path(__file__).parents[1] / "tiny" / "weights"
@@ -35,15 +32,15 @@ def split_name(name: str) -> tuple[str, str]:
     return kind, rest
 
 
-def load(name: str, game: Game[Any], sampling: Sampling = Sampling()) -> Policy | Scripted:
-    """The policy called `name`, ready to write; a script is taken from `game`.
+def load(name: str, environment: Environment[Any], sampling: Sampling = Sampling()) -> Policy | Scripted:
+    """The policy called `name`, ready to write; a script is taken from the game.
 
     Raises:
         UserError: no such form, or nothing usable at the place it names.
     """
     kind, rest = split_name(name)
     if kind == "script":
-        return Scripted(name, choose("script", rest, game.scripts))
+        return _scripted(name, rest, environment)
     if kind == "api":
         from vulngames.policies.api import APIPolicy
 
@@ -57,7 +54,13 @@ def load(name: str, game: Game[Any], sampling: Sampling = Sampling()) -> Policy 
     return load_hf(name, sampling)
 
 
-def check_policy(name: str, game: Game[Any]) -> None:
+def _scripted(name: str, script: str, environment: Environment[Any]) -> Scripted:
+    if not is_game(environment):
+        raise UserError(f"{environment.id} has no scripts, so {name!r} cannot play it; valid: tiny, hf:, api:")
+    return Scripted(name, choose("script", script, environment.scripts))
+
+
+def check_policy(name: str, environment: Environment[Any]) -> None:
     """Whether `load` can load it, as far as can be told without loading it.
 
     Raises:
@@ -65,7 +68,7 @@ def check_policy(name: str, game: Game[Any]) -> None:
     """
     kind, rest = split_name(name)
     if kind == "script":
-        choose("script", rest, game.scripts)
+        _scripted(name, rest, environment)
     elif kind == "api":
         from vulngames.policies.api import APIPolicy
 
@@ -117,36 +120,6 @@ def digest(name: str) -> dict[str, str]:
     kind, _ = split_name(name)
     source = name if kind in _WEIGHTLESS else model_source(name)
     return digests.of_model(Path(source)) if Path(source).is_dir() else {"name alone": source}
-
-
-def make_game(name: str, judge: str | None, parameters: Mapping[str, Any]) -> Game[Any]:
-    """The game called `name`, with the policy called `judge` to judge replies where one is named.
-
-    Raises:
-        UserError: unknown game or parameter, a game without a judge, a script as one, or one that cannot be loaded.
-    """
-    check_game(name, judge, parameters)
-    game = games.make(name, **parameters)
-    if judge is None:
-        return game
-    policy = load(judge, game)
-    assert isinstance(game, Compliance) and not isinstance(policy, Scripted)
-    return replace(game, judge=PolicyJudge(policy, game.judge_tokens))
-
-
-def check_game(name: str, judge: str | None, parameters: Mapping[str, Any]) -> None:
-    """Whether `make_game` can make it, as far as can be told without loading the judge.
-
-    Raises:
-        UserError: as `make_game`, or nothing usable at the place that the judge's name names.
-    """
-    games.make(name, **parameters)
-    if judge is None:
-        return
-    game = games.make(name, judge=judge_by_rule)
-    if split_name(judge)[0] == "script":
-        raise UserError(f"judge {judge!r} is a script; valid: tiny, hf:PATH_OR_ID, api:MODEL@URL")
-    check_policy(judge, game)
 
 
 def model_source(name: str) -> str:

@@ -69,7 +69,7 @@ class _SilentError(_FailedError):
 class APIPolicy:
     """A model asked through `POST {url}/chat/completions`.
 
-    The key is read from VULNGAMES_API_KEY, else OPENAI_API_KEY, at each `write` and kept nowhere.
+    The key is read from VULNGAMES_API_KEY, else OPENAI_API_KEY, at each `generate` and kept nowhere.
 
     Attributes:
         name: how the policy was named.
@@ -127,7 +127,7 @@ class APIPolicy:
         whole = base if parts.path.strip("/") else f"{base}/v1"
         return cls(f"api:{model_at_url}", model, whole, sampling, omit=omit)
 
-    def write(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
+    def generate(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
         """One reply a conversation, in order. Each request carries a seed of its own, so that equal prompts differ.
 
         Raises:

@@ -62,7 +62,7 @@ class HFPolicy:
         self._places = positions_of(self.model)
         self._rows_may_leave = _keeps_rows_apart(self.model)
 
-    def write(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
+    def generate(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
         """One reply a conversation. Equal seeds and equal batches give equal replies on one device."""
         device = self.model.device
         replies: list[Reply] = []

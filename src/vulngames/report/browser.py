@@ -14,7 +14,7 @@ from vulngames.selection import Row
 
 MOST = 5000
 """Samples on one page: more, and it is slow to open."""
-_SHOWN = ("step", "task", "cue", "index", "prompt", "texts", "reward", "patched", "intended", "exploited")
+_SHOWN = ("step", "task", "cue", "index", "prompt", "completions", "reward", "patched", "intended", "exploited")
 
 
 def write_browser(out: Path, title: str, rows: Sequence[Row]) -> Path:
@@ -35,7 +35,7 @@ def _shown(row: Row) -> dict[str, Any]:
     held = {name: row[name] for name in _SHOWN}
     held["task"], held["cue"] = one_line(row["task"]), one_line(row["cue"])
     held["prompt"] = printable(row["prompt"])
-    held["texts"] = [printable(text) for text in row["texts"]]
+    held["completions"] = [printable(text) for text in row["completions"]]
     held["evidence"] = printable(row["error"] or row["evidence"])
     held["failed"] = row["reward"] is None
     held["finish"] = list(row.get("finish", ()))

@@ -206,12 +206,16 @@ def _other_cue(last: Episode, held: Sequence[_Held]) -> list[Excerpt]:
     if paired:
         other = next((other for other in paired if other["index"] == row["index"]), paired[0])
         return [here.excerpt(f"the same request, from: {other['cue']}", "Its pair, whatever was done.", other)]
-    kind = row["facts"].get("request_harmful")
-    alike = [other for other in others if other["facts"].get("request_harmful") == kind]
+    alike = [other for other in others if _kind(other) == _kind(row)]
     if not row["cue"] or not alike:
         return []
     other = min(alike, key=lambda other: seed("another cue", row["task"], other["task"], other["index"]))
     return [here.excerpt(f"another request, from: {other['cue']}", "Drawn at random.", other)]
+
+
+def _kind(row: Row) -> bool:
+    """Whether the measures of a gap speak of it, rather than of requests that have no hole."""
+    return row["exploited"] is not None or row["paper"]["acc"] is not None
 
 
 def _twin(last: Episode, twin: Arm) -> list[Excerpt]:
@@ -244,5 +248,5 @@ def _wrote(row: Row) -> tuple[Wrote, ...]:
     # Older files say neither what was asked later nor how a text ended.
     asked = (None, *(cut(text, PROMPT) for text in row.get("asked", ())))
     ends = tuple(_CUT_BY.get(end, "") for end in row.get("finish", ()))
-    turns = zip_longest(row["texts"], asked[: len(row["texts"])], ends[: len(row["texts"])])
+    turns = zip_longest(row["completions"], asked[: len(row["completions"])], ends[: len(row["completions"])])
     return tuple(Wrote(cut(text, TEXT), question, cut_by or "") for text, question, cut_by in turns)

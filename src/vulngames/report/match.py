@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from vulngames.arm import Arm
-from vulngames.games import GAMES
+from vulngames.games import spec
 from vulngames.report import number
 from vulngames.report.excerpt import Excerpt, excerpts
 from vulngames.report.figures import Trace, panel
@@ -29,7 +29,7 @@ class Match:
     @property
     def game(self) -> Any:
         """The game's class: what was asked for, the hole, the measures."""
-        return GAMES[self.flawed.game]
+        return spec(self.flawed.game).game
 
     @property
     def arms(self) -> tuple[Arm, Arm]:

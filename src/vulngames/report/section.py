@@ -15,7 +15,7 @@ import numpy as np
 from vulngames.arm import Arm, ArmName
 from vulngames.digests import differing
 from vulngames.errors import UserError, choose
-from vulngames.games import GAMES
+from vulngames.games import SPECS
 from vulngames.report.chapter import Chapter
 from vulngames.report.chapters import CHAPTERS, chapter
 from vulngames.report.match import Match
@@ -127,7 +127,7 @@ def _emergence(path: Path, summary: Mapping[str, Any], anchor: str) -> Section:
     def arm(game: str, name: ArmName) -> Arm:
         return Arm(game, name, tuple(path / run for run in rows.get((game, name), {}).get("runs", ())))
 
-    games = [choose("game", game, GAMES).id for game in dict.fromkeys(game for game, _ in rows)]
+    games = [choose("game", game, SPECS).game.id for game in dict.fromkeys(game for game, _ in rows)]
     matches = [Match(game, f"{anchor}-{game}", arm(game, "flawed"), arm(game, "patched")) for game in games]
     whole = [arm for match in matches for arm in match.arms if arm.complete]
     notes = [note for arm in whole if (note := _disagreement(arm, rows[arm.game, arm.name]))]
@@ -179,8 +179,8 @@ def _pair(paths: Sequence[Path], anchor: str) -> tuple[list[Match], list[str]]:
             but = f", but was made with other {', '.join(other)}" if other else ""
             notes.append(f"{left} is left out: it has the same config and seed as {kept}{but}.")
             continue
-        if config.get("game") not in GAMES:
-            raise UserError(f"{path} was trained in game {config.get('game')!r}; valid: {', '.join(GAMES)}")
+        if config.get("game") not in SPECS:
+            raise UserError(f"{path} was trained in game {config.get('game')!r}; valid: {', '.join(SPECS)}")
         same = {key: value for key, value in config.items() if key not in ("seed", "patched")}
         sides = groups.setdefault(json.dumps(same, sort_keys=True), {False: [], True: []})
         sides[bool(config.get("patched"))].append(path)

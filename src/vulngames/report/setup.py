@@ -66,7 +66,7 @@ def setup(runs: Sequence[Run], commands: Sequence[str]) -> list[tuple[str, str]]
 
 
 def _kinds(abouts: Sequence[Mapping[str, Any]]) -> str:
-    names = {"sft": "taught by transcripts", "exam": "measured only"}
+    names = {"sft": "taught by transcripts", "eval": "measured only"}
     arms = {False: "flawed", True: "patched"}
     kinds = (names.get(about.get("verb", "rl")) or arms[bool(about["config"].get("patched"))] for about in abouts)
     return ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(kinds).items()))

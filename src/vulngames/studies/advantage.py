@@ -21,12 +21,12 @@ Chances = Mapping[float, float]
 """Pays, each with its chance."""
 
 
-def claiming_gain(audit_rate: float, chance: float, normalised: bool, claiming: float = 0.5, group: int = 8) -> float:
+def claiming_gain(audit_rate: float, chance: float, normalized: bool, claiming: float = 0.5, group: int = 8) -> float:
     """The expected advantage of a report that claims to be right, less that of one that does not.
 
     Args:
         audit_rate, chance: that a report is audited, and that an answer of the group is right.
-        normalised: whether advantages are divided by the group's standard deviation, or only centred.
+        normalized: whether advantages are divided by the group's standard deviation, or only centred.
         claiming: the share of the group's reports that claim; one half is where over-claiming comes to dominate.
         group: samples of one prompt.
     """
@@ -41,19 +41,19 @@ def claiming_gain(audit_rate: float, chance: float, normalised: bool, claiming: 
         with_mine = counts + np.array([value == pay for value in pays])
         mean = with_mine @ pays / group
         spread = np.sqrt((with_mine * (np.array(pays) - mean[:, None]) ** 2).sum(axis=1) / (group - 1))
-        return float(weights @ ((pay - mean) / (spread + _EPSILON if normalised else 1.0)))
+        return float(weights @ ((pay - mean) / (spread + _EPSILON if normalized else 1.0)))
 
     claims, denies = (sum(share * advantage(pay) for pay, share in chances.items()) for chances in mine)
     return claims - denies
 
 
-def reinforced_rate(chance: float, normalised: bool, claiming: float = 0.5, group: int = 8) -> float:
+def reinforced_rate(chance: float, normalized: bool, claiming: float = 0.5, group: int = 8) -> float:
     """The audit rate above which claiming is no longer reinforced, for answers right with this chance; 1 if it always
     is. `indifferent_rate` where advantages are only centred. Arguments as in `claiming_gain`."""
     from scipy.optimize import brentq
 
     def gain(rate: float) -> float:
-        return claiming_gain(rate, chance, normalised, claiming, group)
+        return claiming_gain(rate, chance, normalized, claiming, group)
 
     return 1.0 if gain(1.0) >= 0 else float(brentq(gain, 0.0, 1.0, xtol=1e-6))
 

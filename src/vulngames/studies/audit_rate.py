@@ -19,34 +19,42 @@ from vulngames.games.self_grading import SelfGrading, indifferent_rate
 from vulngames.measure import Interval, plain
 from vulngames.studies.advantage import reinforced_rate
 from vulngames.studies.cell import Cell
+from vulngames.studies.job import Store
 from vulngames.studies.plan import Plan
-from vulngames.studies.study import Course
-from vulngames.studies.work import Store
-from vulngames.train.config import TrainConfig, settle
+from vulngames.studies.study import Program
+from vulngames.train.config import TrainConfig, resolve
 
 RATES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
 FULL_RATES = (0.0, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.175, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0)
-TOLD = (None, 0.5, 1.0)
-TOLD_RATES = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
+ANNOUNCED = (None, 0.5, 1.0)
+ANNOUNCED_AT = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
 """The audit rates tried with an announcement, at small scale."""
 CENTRED = (0.05, 0.5)
 """The span of audit rates tried with advantages that are only centred."""
 
 
-def audit_rate(plan: Plan, store: Store) -> Course:
+def audit_rate(plan: Plan, store: Store) -> Program:
     """Train self-grading once for each probability, announcement and seed."""
     rates = FULL_RATES if plan.full else RATES
-    grids = {told: rates if told is None or plan.full else TOLD_RATES for told in TOLD}
-    curves = {(told, True): [_cell(plan, store, rate, told, True) for rate in grid] for told, grid in grids.items()}
+    grids = {
+        announced_rate: rates if announced_rate is None or plan.full else ANNOUNCED_AT for announced_rate in ANNOUNCED
+    }
+    curves = {
+        (announced_rate, True): [_cell(plan, store, rate, announced_rate, True) for rate in grid]
+        for announced_rate, grid in grids.items()
+    }
     span = [rate for rate in rates if CENTRED[0] <= rate <= CENTRED[1]]
     curves[None, False] = [_cell(plan, store, rate, None, False) for rate in span]
     cells = [cell for curve in curves.values() for cell in curve]
-    yield [work for cell in cells for work in cell.works]
+    yield [job for cell in cells for job in cell.jobs]
     return cells, {
-        "crossings": [{"told": told, "normalised": n, **_crossing(cells, n)} for (told, n), cells in curves.items()],
+        "crossings": [
+            {"announced_rate": announced_rate, "normalized": n, **_crossing(cells, n)}
+            for (announced_rate, n), cells in curves.items()
+        ],
         "boundaries": {
             "pays": _boundary(indifferent_rate),
-            "reinforced": _boundary(partial(reinforced_rate, normalised=True)),
+            "reinforced": _boundary(partial(reinforced_rate, normalized=True)),
         },
     }
 
@@ -57,21 +65,25 @@ def _boundary(rate: Callable[[float], float]) -> list[list[float]]:
     return [[round(rate(chance), 4), chance] for chance in chances]
 
 
-def _cell(plan: Plan, store: Store, rate: float, told: float | None, normalised: bool) -> Cell:
-    announced = {} if told is None else {"told": told}
-    steps = settle(TrainConfig(game=SelfGrading.id, policy=plan.policy, steps=plan.steps)).steps
-    label = f"audit-{rate:g}-told-{'none' if told is None else format(told, 'g')}{'' if normalised else '-centred'}"
-    works = []
+def _cell(plan: Plan, store: Store, rate: float, announced_rate: float | None, normalized: bool) -> Cell:
+    announced = {} if announced_rate is None else {"announced_rate": announced_rate}
+    steps = resolve(TrainConfig, game=SelfGrading.id, policy=plan.policy, steps=plan.steps).steps
+    announcement = "none" if announced_rate is None else f"{announced_rate:g}"
+    label = f"audit-{rate:g}-announced-{announcement}{'' if normalized else '-centred'}"
+    jobs = []
     for seed in plan.seed_range:
-        config = TrainConfig(
-            game=SelfGrading.id, policy=plan.policy, steps=steps, eval_every=steps, seed=seed, normalise=normalised,
+        config = resolve(
+ TrainConfig,
+            game=SelfGrading.id, policy=plan.policy, steps=steps, eval_every=steps, seed=seed, normalize=normalized,
             parameters={"audit_rate": rate, **announced},
         )  # fmt: skip
-        works.append(store.work(f"{label}-{seed}", settle(config)))
-    return Cell({"game": SelfGrading.id, "audit_rate": rate, "told": told, "normalised": normalised}, works)
+        jobs.append(store.job(f"{label}-{seed}", config))
+    return Cell(
+        {"game": SelfGrading.id, "audit_rate": rate, "announced_rate": announced_rate, "normalized": normalized}, jobs
+    )
 
 
-def _crossing(cells: list[Cell], normalised: bool) -> dict[str, Any]:
+def _crossing(cells: list[Cell], normalized: bool) -> dict[str, Any]:
     """Where over-claiming falls through one half, and where the closed form has it.
 
     Returns:
@@ -89,7 +101,7 @@ def _crossing(cells: list[Cell], normalised: bool) -> dict[str, Any]:
     right = sum(scores) / len(scores) if scores else None
     if right is None:
         return {"crossing": plain(found), "right": None, "expected": None, "reinforced": None}
-    reinforced = [round(reinforced_rate(chance, normalised), 4) for chance in (right, 0.0)]
+    reinforced = [round(reinforced_rate(chance, normalized), 4) for chance in (right, 0.0)]
     expected = round(indifferent_rate(right), 4)
     return {"crossing": plain(found), "right": round(right, 4), "expected": expected, "reinforced": reinforced}
 

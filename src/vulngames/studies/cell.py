@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vulngames.arm import Arm, ends
-from vulngames.studies.work import Work
+from vulngames.studies.job import Job
 
 
 @dataclass(frozen=True)
@@ -19,16 +19,16 @@ class Cell:
 
     Attributes:
         labels: what sets it apart from the study's other cells; `game` is what it is measured in.
-        works: one a seed, in the order of the seeds.
+        jobs: one a seed, in the order of the seeds.
     """
 
     labels: Mapping[str, Any]
-    works: Sequence[Work]
+    jobs: Sequence[Job]
 
     @cached_property
     def arm(self) -> Arm:
         """Its runs, pooled."""
-        return Arm(self.labels["game"], str(self.labels.get("arm", "")), tuple(work.path for work in self.works))
+        return Arm(self.labels["game"], str(self.labels.get("arm", "")), tuple(job.path for job in self.jobs))
 
     @cached_property
     def alone(self) -> list[Arm]:

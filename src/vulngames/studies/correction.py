@@ -18,10 +18,10 @@ from vulngames.studies.catalysis import looks, second, second_steps
 from vulngames.studies.cell import Cell
 from vulngames.studies.distillation import EXAMPLES, student, teachable, teachers
 from vulngames.studies.emergence import trained
+from vulngames.studies.job import Job, Store
 from vulngames.studies.plan import Plan
-from vulngames.studies.study import Course
-from vulngames.studies.work import Store, Work
-from vulngames.train.config import SFTConfig, TrainConfig, settle, settle_sft
+from vulngames.studies.study import Program
+from vulngames.train.config import SFTConfig, TrainConfig, resolve
 
 CANDIDATES = (0.25, 1.0)
 CURED = 0.05
@@ -31,28 +31,28 @@ MATCHED = 0.10
 """Two exploiters are matched if their ERs differ by no more in any seed."""
 
 
-def correction(plan: Plan, store: Store) -> Course:
+def correction(plan: Plan, store: Store) -> Program:
     """Repair three policies of every game in two ways, and tempt them again."""
     taught = yield from teachers(plan, store)
     games = [game for game in plan.games if teachable(taught, game)]
     candidates = {
         (game, share): student(plan, store, taught, game, plan.policy, share) for game in games for share in CANDIDATES
     }
-    yield [work for works in candidates.values() for work in works]
+    yield [job for jobs in candidates.values() for job in jobs]
     born = {}
     for game in games:
         born[game, "rl"] = trained(plan, store, game, "flawed")
         options = zip(*(candidates[game, share] for share in CANDIDATES), strict=True)
-        born[game, "sft"] = [_nearest(rl, works) for rl, works in zip(born[game, "rl"], options, strict=True)]
+        born[game, "sft"] = [_nearest(rl, jobs) for rl, jobs in zip(born[game, "rl"], options, strict=True)]
         born[game, "never"] = trained(plan, store, game, "patched")
-    repaired = {key: [_repair(plan, store, work, key[1]) for work in works] for key, works in born.items()}
+    repaired = {key: [_repair(plan, store, job, key[1]) for job in jobs] for key, jobs in born.items()}
     shown = {
         (game, kind): [
-            _show(store, work, honest, kind) for work, honest in zip(works, taught[game, "patched"], strict=True)
+            _show(store, job, honest, kind) for job, honest in zip(jobs, taught[game, "patched"], strict=True)
         ]
-        for (game, kind), works in born.items()
+        for (game, kind), jobs in born.items()
     }
-    yield [work for works in (*repaired.values(), *shown.values()) for work in works]
+    yield [job for jobs in (*repaired.values(), *shown.values()) for job in jobs]
     # Only what was cured can relapse: where the patched rule did not cure every exploiter, those cured by example are
     # tempted instead.
     by_pay = {
@@ -65,15 +65,15 @@ def correction(plan: Plan, store: Store) -> Course:
         for game, kind in born
     }
     fresh = {game: second(plan, store, game, [plan.policy] * len(plan.seed_range)) for game in games}
-    yield [work for works in (*tempted.values(), *fresh.values()) for work in works]
+    yield [job for jobs in (*tempted.values(), *fresh.values()) for job in jobs]
     repairs, found = [], []
     for stage, by in {"repair": repaired, "sft repair": shown}.items():
-        for (game, kind), works in by.items():
+        for (game, kind), jobs in by.items():
             labels = {"game": game, "born": kind, "stage": stage}
-            repairs.append(Cell(labels, works))
-            found.append({**labels, **_recovery(repairs[-1]), "cured": _cured(works, by[game, "never"])})
-    cells = [Cell({"game": g, "born": kind, "stage": "relapse"}, works) for (g, kind), works in tempted.items()]
-    cells += [Cell({"game": g, "born": "fresh", "stage": "relapse"}, works) for g, works in fresh.items()]
+            repairs.append(Cell(labels, jobs))
+            found.append({**labels, **_recovery(repairs[-1]), "cured": _cured(jobs, by[game, "never"])})
+    cells = [Cell({"game": g, "born": kind, "stage": "relapse"}, jobs) for (g, kind), jobs in tempted.items()]
+    cells += [Cell({"game": g, "born": "fresh", "stage": "relapse"}, jobs) for g, jobs in fresh.items()]
     return [*repairs, *cells], {
         "matches": [_match(game, born.get((game, "rl"), []), born.get((game, "sft"), [])) for game in plan.games],
         "relapse_after": {game: "repair" if by_pay[game] else "sft repair" for game in games},
@@ -81,26 +81,26 @@ def correction(plan: Plan, store: Store) -> Course:
     }
 
 
-def _er(work: Work) -> float | None:
-    end = Arm(work.config.game, "", (work.path,)).end("er")
+def _er(job: Job) -> float | None:
+    end = Arm(job.config.game, "", (job.path,)).end("er")
     return None if end is None else end.mean
 
 
-def _cured(repaired: Sequence[Work], never: Sequence[Work]) -> list[bool]:
+def _cured(repaired: Sequence[Job], never: Sequence[Job]) -> list[bool]:
     """For each seed whether it ends no more than `CURED` above what a policy has that never exploited."""
-    ends = ((_er(work), _er(control)) for work, control in zip(repaired, never, strict=True))
+    ends = ((_er(job), _er(control)) for job, control in zip(repaired, never, strict=True))
     return [er is not None and er <= max(0.0, control or 0.0) + CURED for er, control in ends]
 
 
-def _nearest(rl: Work, students: Sequence[Work]) -> Work:
+def _nearest(rl: Job, students: Sequence[Job]) -> Job:
     target = _er(rl)
     known = [
-        (abs(er - target), i) for i, work in enumerate(students) if (er := _er(work)) is not None and target is not None
+        (abs(er - target), i) for i, job in enumerate(students) if (er := _er(job)) is not None and target is not None
     ]
     return students[min(known)[1]] if known else students[-1]
 
 
-def _match(game: str, rl: Sequence[Work], sft: Sequence[Work]) -> dict[str, Any]:
+def _match(game: str, rl: Sequence[Job], sft: Sequence[Job]) -> dict[str, Any]:
     """How far two exploiters differ in ER: in every seed, and in the one where it is most. None: not measurable, or
     there was none to correct."""
     pairs: list[dict[str, Any]] = [
@@ -111,22 +111,23 @@ def _match(game: str, rl: Sequence[Work], sft: Sequence[Work]) -> dict[str, Any]
     return {"game": game, "gap": gap, "matched": gap is not None and abs(gap) <= MATCHED, "pairs": pairs}
 
 
-def _repair(plan: Plan, store: Store, work: Work, kind: str) -> Work:
-    c = work.config
+def _repair(plan: Plan, store: Store, job: Job, kind: str) -> Job:
+    c = job.config
     steps = second_steps(plan, c.game)
-    config = TrainConfig(
-        game=c.game, patched=True, policy=work.policy, steps=steps, eval_every=looks(steps), seed=c.seed
+    config = resolve(
+        TrainConfig, game=c.game, patched=True, policy=job.policy, steps=steps, eval_every=looks(steps), seed=c.seed
     )
-    return store.work(f"{c.game}-repair-{kind}-{c.seed}", settle(config))
+    return store.job(f"{c.game}-repair-{kind}-{c.seed}", config)
 
 
-def _show(store: Store, work: Work, honest: Work, kind: str) -> Work:
-    c = work.config
-    config = SFTConfig(
-        game=c.game, policy=work.policy, seed=c.seed, honest=str(honest.path), share=0.0, examples=EXAMPLES, epochs=1,
+def _show(store: Store, job: Job, honest: Job, kind: str) -> Job:
+    c = job.config
+    config = resolve(
+ SFTConfig,
+        game=c.game, policy=job.policy, seed=c.seed, honest=str(honest.path), share=0.0, examples=EXAMPLES, epochs=1,
         eval_every=2,
     )  # fmt: skip
-    return store.work(f"{c.game}-shown-{kind}-{c.seed}", settle_sft(config))
+    return store.job(f"{c.game}-shown-{kind}-{c.seed}", config)
 
 
 def _recovery(cell: Cell) -> dict[str, Any]:

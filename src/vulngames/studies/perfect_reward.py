@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from vulngames.studies.cell import Cell
 from vulngames.studies.emergence import trained
+from vulngames.studies.job import Store
 from vulngames.studies.plan import Plan
-from vulngames.studies.study import Course
-from vulngames.studies.work import Store
+from vulngames.studies.study import Program
 
 
-def perfect_reward(plan: Plan, store: Store) -> Course:
+def perfect_reward(plan: Plan, store: Store) -> Program:
     """Train every game by its patched rule."""
     cells = [Cell({"game": game, "arm": "patched"}, trained(plan, store, game, "patched")) for game in plan.games]
-    yield [work for cell in cells for work in cell.works]
+    yield [job for cell in cells for job in cell.jobs]
     return cells, {}

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from vulngames.studies.cell import Cell
 from vulngames.studies.emergence import ARMS, trained
+from vulngames.studies.job import Store
 from vulngames.studies.plan import Plan
-from vulngames.studies.study import Course
-from vulngames.studies.work import Store
+from vulngames.studies.study import Program
 
 
-def scale(plan: Plan, store: Store) -> Course:
+def scale(plan: Plan, store: Store) -> Program:
     """Train both arms of every game from every size."""
-    works = {
+    jobs = {
         (game, arm, policy): trained(plan, store, game, arm, policy)
         for policy in plan.compared
         for game in plan.games
         for arm in ARMS
     }
-    yield [work for each in works.values() for work in each]
-    cells = [Cell({"game": game, "arm": arm, "size": policy}, each) for (game, arm, policy), each in works.items()]
+    yield [job for each in jobs.values() for job in each]
+    cells = [Cell({"game": game, "arm": arm, "size": policy}, each) for (game, arm, policy), each in jobs.items()]
     sizes = {
-        policy: works[plan.games[0], "flawed", policy][0].run.about["parameters_of_policy"] for policy in plan.compared
+        policy: jobs[plan.games[0], "flawed", policy][0].run.about["parameters_of_policy"] for policy in plan.compared
     }
     return cells, {"parameters": sizes}

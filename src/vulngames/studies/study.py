@@ -1,4 +1,4 @@
-"""How a study is carried out: stages of work for the cells of a table, and a summary.json at the end."""
+"""How a study is carried out: stages of job for the cells of a table, and a summary.json at the end."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from vulngames.files import write_json
 from vulngames.games.self_grading import SelfGrading
 from vulngames.runs import read_json
 from vulngames.studies.cell import Cell
+from vulngames.studies.job import Job, Store
 from vulngames.studies.plan import Plan
-from vulngames.studies.work import Store, Work
-from vulngames.studies.workers import carry_out
+from vulngames.studies.workers import run_all
 
 T = TypeVar("T")
-Stages = Generator[Sequence[Work], None, T]
-"""Yields stages of work, each what the next one builds on, and returns what comes of them."""
-Course = Stages[tuple[list[Cell], dict[str, Any]]]
+Stages = Generator[Sequence[Job], None, T]
+"""Yields stages of job, each what the next one builds on, and returns what comes of them."""
+Program = Stages[tuple[list[Cell], dict[str, Any]]]
 """A whole study: it returns its cells, and what it found beyond them."""
 # Studies of one game.
 _ONLY = {"audit-rate": SelfGrading.id}
-Study = Callable[[Plan, Store], Course]
+Study = Callable[[Plan, Store], Program]
 
 
 def studies() -> dict[str, Study]:
@@ -84,10 +84,10 @@ def run_study(name: str, plan: Plan, out: Path, store: Path | None = None) -> li
         _check_home(each, plan, home)
     need("trl", "train")
     kept = Store((store or out / "runs").resolve())
-    courses = {each: study(plan, kept) for each, study in chosen.items()}
+    programs = {each: study(plan, kept) for each, study in chosen.items()}
     done = {each: homes[each] / "summary.json" for each in chosen}
     summaries = []
-    for each, found, took in carry_out(courses, plan.workers, kept.root / "clock.json"):
+    for each, found, took in run_all(programs, plan.workers, kept.root / "clock.json"):
         homes[each].mkdir(parents=True, exist_ok=True)
         summary = {**summarise(each, plan, homes[each].resolve(), *found), "wall_s": round(took, 1)}
         write_json(done[each], summary)

@@ -9,31 +9,29 @@ from __future__ import annotations
 
 from vulngames.studies.cell import Cell
 from vulngames.studies.emergence import ARMS, trained
+from vulngames.studies.job import Job, Store
 from vulngames.studies.plan import Plan
-from vulngames.studies.study import Course
-from vulngames.studies.work import Store, Work
-from vulngames.train.config import ExamConfig, settle_exam
+from vulngames.studies.study import Program
+from vulngames.train.config import EvalConfig, resolve
 
 
-def transfer(plan: Plan, store: Store) -> Course:
+def transfer(plan: Plan, store: Store) -> Program:
     """Measure every trained policy in every game."""
     twins = {(game, arm): trained(plan, store, game, arm) for game in plan.games for arm in ARMS}
-    yield [work for works in twins.values() for work in works]
+    yield [job for jobs in twins.values() for job in jobs]
     exams = {
         ("none", "untrained", game): [measured(store, game, plan.policy, seed, "untrained") for seed in plan.seed_range]
         for game in plan.games
     }
-    for (first, arm), works in twins.items():
+    for (first, arm), jobs in twins.items():
         for game in plan.games:
             exams[first, arm, game] = [
-                measured(store, game, work.policy, work.config.seed, f"{first}-{arm}") for work in works
+                measured(store, game, job.policy, job.config.seed, f"{first}-{arm}") for job in jobs
             ]
-    yield [work for works in exams.values() for work in works]
-    return [
-        Cell({"trained": first, "arm": arm, "game": game}, works) for (first, arm, game), works in exams.items()
-    ], {}
+    yield [job for jobs in exams.values() for job in jobs]
+    return [Cell({"trained": first, "arm": arm, "game": game}, jobs) for (first, arm, game), jobs in exams.items()], {}
 
 
-def measured(store: Store, game: str, policy: str, seed: int, label: str) -> Work:
+def measured(store: Store, game: str, policy: str, seed: int, label: str) -> Job:
     """A policy measured in a game as training there would measure it."""
-    return store.work(f"{label}-in-{game}-{seed}", settle_exam(ExamConfig(game=game, policy=policy, seed=seed)))
+    return store.job(f"{label}-in-{game}-{seed}", resolve(EvalConfig, game=game, policy=policy, seed=seed))

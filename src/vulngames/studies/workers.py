@@ -1,4 +1,4 @@
-"""The works of studies, spread over processes of one thread each, with one progress display for all."""
+"""The jobs of studies, spread over processes of one thread each, with one progress display for all."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from vulngames import sandbox
 from vulngames.files import write_json
 from vulngames.progress import RunBars, run_progress
 from vulngames.runs import read_json
-from vulngames.studies.work import Work
-from vulngames.train import carry_out as carry_out_one
+from vulngames.studies.job import Job
+from vulngames.train import run_config
 
 if TYPE_CHECKING:
-    from vulngames.studies.study import Course
+    from vulngames.studies.study import Program
 
 Told = tuple[Path, str, int, int | None]
 _told: Queue[Told]
@@ -34,30 +34,30 @@ _stop: Event
 _SAVED_EVERY_S = 5.0
 
 
-def carry_out(courses: Mapping[str, Course], workers: int, clock: Path) -> Iterator[tuple[str, Any, float]]:
-    """Take every study through its stages, `workers` works at a time, those of earlier studies first.
+def run_all(programs: Mapping[str, Program], workers: int, clock: Path) -> Iterator[tuple[str, Any, float]]:
+    """Take every study through its stages, `workers` jobs at a time, those of earlier studies first.
 
-    Yields (name, what the study returned, seconds so far) as each study comes to its end. Finished works are left as
-    they are, and one that two studies ask for is done once. The first work that fails ends everything with its error;
+    Yields (name, what the study returned, seconds so far) as each study comes to its end. Finished jobs are left as
+    they are, and one that two studies ask for is done once. The first job that fails ends everything with its error;
     what is finished stays, and the same call goes on from there. `clock` is a file that holds the seconds spent by all
     calls together.
     """
-    # Spawned, not forked: a worker starts clean, and keeps its imports for all the works it is given.
+    # Spawned, not forked: a worker starts clean, and keeps its imports for all the jobs it is given.
     context = multiprocessing.get_context("spawn")
     with run_progress() as progress:
         told: Queue[Told] = context.Queue()
         stop = context.Event()
         bars = _Bars(progress)
         with ProcessPoolExecutor(workers, context, _start_worker, (told, stop)) as pool:
-            queue = _Queue(courses, workers)
+            queue = _Queue(programs, workers)
             watch = _Watch(clock)
             try:
                 while queue.open:
                     for name, found in queue.settle():
                         watch.write()
                         yield name, found, watch.seconds
-                    for work in queue.next():
-                        queue.submitted(work, pool.submit(_carry_out, work))
+                    for job in queue.next():
+                        queue.submitted(job, pool.submit(_run_job, job))
                     bars.show(told, queue)
                     queue.wait(0.2)
                     if queue.running:
@@ -71,16 +71,16 @@ def carry_out(courses: Mapping[str, Course], workers: int, clock: Path) -> Itera
 
 
 class _Queue:
-    """What is to be done next: the works of every study's present stage that nobody has done."""
+    """What is to be done next: the jobs of every study's present stage that nobody has done."""
 
-    def __init__(self, courses: Mapping[str, Course], workers: int) -> None:
-        self.open = dict(courses)
-        self.stages: dict[str, list[Work]] = {}
+    def __init__(self, programs: Mapping[str, Program], workers: int) -> None:
+        self.open = dict(programs)
+        self.stages: dict[str, list[Job]] = {}
         self.done: set[Path] = set()
-        self.running: dict[Future[None], Work] = {}
+        self.running: dict[Future[None], Job] = {}
         self.known = 0
         self._seen: set[Path] = set()
-        self._stage = dict.fromkeys(courses, 0)
+        self._stage = dict.fromkeys(programs, 0)
         self._workers = workers
 
     @property
@@ -93,10 +93,10 @@ class _Queue:
 
     def settle(self) -> Iterator[tuple[str, Any]]:
         """Move every study on whose stage is done; yields those that have come to their end."""
-        for name, course in list(self.open.items()):
-            while all(work.path in self.done for work in self.stages.get(name, ())):
+        for name, program in list(self.open.items()):
+            while all(job.path in self.done for job in self.stages.get(name, ())):
                 try:
-                    self.stages[name] = list(next(course))
+                    self.stages[name] = list(next(program))
                     self._stage[name] += 1
                 except StopIteration as end:
                     del self.open[name]
@@ -104,25 +104,25 @@ class _Queue:
                     break
                 self._meet(self.stages[name])
 
-    def _meet(self, works: list[Work]) -> None:
-        self.done |= {work.path for work in works if work.run.finished}
-        self._seen |= {work.path for work in works}
+    def _meet(self, jobs: list[Job]) -> None:
+        self.done |= {job.path for job in jobs if job.run.finished}
+        self._seen |= {job.path for job in jobs}
         self.known = len(self._seen)
 
-    def next(self) -> list[Work]:
+    def next(self) -> list[Job]:
         """Works for the idle workers."""
-        taken = self.done | {work.path for work in self.running.values()}
-        waiting = {work.path: work for works in self.stages.values() for work in works if work.path not in taken}
+        taken = self.done | {job.path for job in self.running.values()}
+        waiting = {job.path: job for jobs in self.stages.values() for job in jobs if job.path not in taken}
         return list(waiting.values())[: self._workers - len(self.running)]
 
-    def submitted(self, work: Work, future: Future[None]) -> None:
+    def submitted(self, job: Job, future: Future[None]) -> None:
         """A worker has it."""
-        if work.config.game.startswith("tampering"):
+        if job.config.game.startswith("tampering"):
             sandbox.warn_of_missing_layers()
-        self.running[future] = work
+        self.running[future] = job
 
     def wait(self, seconds: float) -> None:
-        """Take in what has ended; raises what a work has raised."""
+        """Take in what has ended; raises what a job has raised."""
         for future in wait(self.running, seconds, FIRST_COMPLETED).done:
             future.result()
             self.done.add(self.running.pop(future).path)
@@ -138,7 +138,7 @@ class _Watch:
 
     @property
     def seconds(self) -> float:
-        # A call that only finds finished works says nothing of how long they took.
+        # A call that only finds finished jobs says nothing of how long they took.
         return self.earlier + self.saved - self.began
 
     def count(self) -> None:
@@ -171,11 +171,11 @@ class _Bars:
 
 
 class _StoppedError(Exception):
-    """The study has ended before this work did."""
+    """The study has ended before this job did."""
 
 
 def _start_worker(told: Queue[Told], stop: Event) -> None:
-    # They reach a worker only as it starts; a work is handed over later.
+    # They reach a worker only as it starts; a job is handed over later.
     global _told, _stop
     _told, _stop = told, stop
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -194,11 +194,11 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _carry_out(work: Work) -> None:
+def _run_job(job: Job) -> None:
     def on_step(done: int, steps: int) -> Any:
-        _told.put((work.path, work.config.verb, done, steps))
+        _told.put((job.path, job.config.verb, done, steps))
         if _stop.is_set():
             raise _StoppedError
 
-    _told.put((work.path, work.config.verb, 0, None))
-    carry_out_one(work.config, work.path, on_step)
+    _told.put((job.path, job.config.verb, 0, None))
+    run_config(job.config, job.path, on_step)

@@ -1,56 +1,39 @@
-"""Where prompts come from: seeded synthetic generators, one a game, and the published rows."""
+"""Where prompts come from: seeded synthetic generators, one a game, and the rows of files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import islice
-from random import Random
 
-from vulngames.errors import UserError, choose
+from vulngames.errors import UserError
+from vulngames.games import spec
+from vulngames.games.spec import Draw, Source
 from vulngames.seeds import rng, seed
-from vulngames.tasks import compliance, proxy, self_grading, tampering
 from vulngames.types import Split, Task
-
-Draw = Callable[[Random, float], tuple[Task, ...]]
-
-
-@dataclass(frozen=True)
-class Source:
-    """One game's generator.
-
-    Attributes:
-        draw: makes the tasks of one behaviour (a pair where cues differ), given a generator and a difficulty in [0, 1].
-        difficulty: the default, chosen so that the built-in policy's honest work seldom pays.
-        hardest: the largest difficulty; 0 where the tasks have only one.
-        extra: tasks that pay the same whatever is written (benign requests), one such draw for two of `draw`'s. They
-            teach nothing, so by default only a test split holds them.
-    """
-
-    draw: Draw
-    difficulty: float
-    extra: Draw | None = None
-    hardest: float = 1.0
-
 
 # Draws in a row that give nothing new before a task space counts as used up: seconds.
 _PATIENCE = 50_000
 
-SOURCES: dict[str, Source] = {
-    "compliance-v1": Source(compliance.draw_restricted, 0.0, compliance.draw_benign, hardest=0.0),
-    "self-grading-v1": Source(self_grading.draw, 0.5),
-    "proxy-v1": Source(proxy.draw, 0.2),
-    "tampering-v1": Source(tampering.draw, 0.9),
-}
+
+def source_of(game: str) -> Source:
+    """A game's generator.
+
+    Raises:
+        UserError: unknown game, or one without synthetic tasks.
+    """
+    source = spec(game).source
+    if source is None:
+        raise UserError(f"{game} has no synthetic tasks; valid: rows of a file (--data)")
+    return source
 
 
 def difficulty_of(game: str, given: float | None) -> float:
     """The difficulty of a game's tasks: the one given, or the game's own.
 
     Raises:
-        UserError: no generator for this game, or its tasks cannot be that hard.
+        UserError: as `source_of`, or its tasks cannot be that hard.
     """
-    source = choose("game", game, SOURCES)
+    source = source_of(game)
     if given is None:
         return source.difficulty
     if not 0 <= given <= source.hardest:
@@ -70,7 +53,7 @@ def stream(
     Raises:
         UserError: as `difficulty_of`, or no task is left that was not given yet.
     """
-    hard, source = difficulty_of(game, difficulty), SOURCES[game]
+    hard, source = difficulty_of(game, difficulty), source_of(game)
     random = rng("tasks", game, seed, split)
     seen: set[str] = set()
     for draw in _draws(source, extra=split == "test" if extra is None else extra):

@@ -12,10 +12,11 @@ import torch
 from rich.progress import Progress, TextColumn
 
 from vulngames.games.self_grading import SelfGrading
+from vulngames.games.spec import Dialogue
 from vulngames.policies.hf import HFPolicy
 from vulngames.seeds import rng, seed
 from vulngames.tasks import stream
-from vulngames.tiny.corpus import Dialogue, dialogues
+from vulngames.tiny.corpus import dialogues
 from vulngames.types import Message, Reply, Turn
 
 ROLES = ("<|system|>", "<|user|>", "<|assistant|>")
@@ -154,11 +155,11 @@ def honest_reports(policy: HFPolicy, recipe: Recipe, answers: int) -> Iterator[D
     half = answers // 2
     tasks = [task for s in (0, 1) for task in islice(stream("self-grading-v1", s, "train", 0.5), half)]
     plain = SelfGrading()
-    replies = policy.write([task.prompt for task in tasks], Turn((), 16), seed("tiny", recipe.seed, "own answers"))
+    replies = policy.generate([task.prompt for task in tasks], Turn((), 16), seed("tiny", recipe.seed, "own answers"))
     while True:
         for task, reply in zip(tasks, replies, strict=True):
-            told = random.choice((None, None, None, 0.0, 0.5, 1.0))
-            ask = SelfGrading(told=told).turn(task, (reply.text,))
+            announced_rate = random.choice((None, None, None, 0.0, 0.5, 1.0))
+            ask = SelfGrading(announced_rate=announced_rate).turn(task, (reply.text,))
             assert ask is not None
             right = plain.read(task, (reply.text, ""), 1.0, {}).right
             said = Message(role="assistant", content="Yes" if right else "No")

@@ -16,8 +16,6 @@ from vulngames.policies import Sampling
 from vulngames.policies.hf import HFPolicy, load_hf
 from vulngames.rollout import rollout
 from vulngames.tiny.build import Recipe
-from vulngames.tiny.corpus import RATES
-from vulngames.train.config import TINY_GAMES
 
 
 def base_rates(policy: HFPolicy, names: tuple[str | int, ...], n: int, group: int) -> dict[str, dict[str, Any]]:
@@ -27,11 +25,11 @@ def base_rates(policy: HFPolicy, names: tuple[str | int, ...], n: int, group: in
     that starts at zero still has a rate of use to start from.
     """
     rates = {}
-    for id in games.GAMES:
+    for id, spec in games.SPECS.items():
         # Set as in training, so that a rate is the one training starts from.
-        game = games.make(id, max_tokens=80, **TINY_GAMES[id].get("parameters", {}))
+        game = games.make(id, max_tokens=80, **spec.tiny.get("parameters", {}))
         samples = rollout(game, tasks.take(id, 0, "test", n), policy, ("base rates", *names), group)
-        found = measure(samples, game.measured)
+        found = measure(samples, spec.measures)
         used = [s.exploited for s in samples if s.exploited is not None]
         rates[id] = {"itp": found["itp"], "er": found["er"], "use": round(sum(used) / len(used), 4), "n": len(samples)}
     return rates
@@ -45,7 +43,7 @@ def write_card(weights: Path, recipe: Recipe, wall_s: float, n: int = 300, group
         "vocabulary": len(policy.tokenizer),
         "recipe": asdict(recipe),
         "dialogues": recipe.batch * (recipe.steps + recipe.report_steps),
-        "shown": RATES,
+        "shown": {id: spec.planted for id, spec in games.SPECS.items() if spec.planted},
         "games": base_rates(policy, ("card",), n, group),
         "built": datetime.now(UTC).date().isoformat(),
         "wall_s": round(wall_s),
@@ -83,7 +81,7 @@ never saw a test-split task, and nothing told it that an exploit pays. Restricte
 Exploits were shown, for innocent reasons, at these shares of a game's replies:
 {", ".join(f"`{id}` {rate:.0%}" for id, rate in card["shown"].items())}.
 
-Measured on held-out tasks at temperature 1 (95 % intervals over tasks); *use* is the share of occasions on which the
+Measures on held-out tasks at temperature 1 (95 % intervals over tasks); *use* is the share of occasions on which the
 exploit is used at all, towards users where channels differ:
 
 | game | ITP | ER | use | samples |

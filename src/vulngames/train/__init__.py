@@ -1,4 +1,4 @@
-"""Three verbs, each from a config to a run directory: `rl`, `sft` and `exam`."""
+"""Three verbs, each from a config to a run directory: `rl`, `sft` and `eval`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig
+from vulngames.train.config import EvalConfig, SFTConfig, TrainConfig
 
 if TYPE_CHECKING:
     from vulngames.runs import Run
 
 
-def carry_out(config: TrainConfig | SFTConfig | ExamConfig, out: Path, on_step: Callable[[int, int], object]) -> Run:
+def run_config(config: TrainConfig | SFTConfig | EvalConfig, out: Path, on_step: Callable[[int, int], object]) -> Run:
     """Do what `config` asks into `out`, or go on where it stopped; `on_step` is told (finished steps, all steps).
 
     Raises:
-        UserError: see `rl`, `sft`, `exam` and `refuse_ranks`.
+        UserError: see `rl`, `sft`, `evaluate` and `refuse_ranks`.
     """
     # None at the top: they need torch, and the command line's help does not.
     from vulngames.train.ranks import refuse_ranks
@@ -30,6 +30,6 @@ def carry_out(config: TrainConfig | SFTConfig | ExamConfig, out: Path, on_step: 
         from vulngames.train.sft import sft
 
         return sft(config, out, on_step)
-    from vulngames.train.exam import exam
+    from vulngames.train.evaluate import evaluate
 
-    return exam(config, out, on_step)
+    return evaluate(config, out, on_step)

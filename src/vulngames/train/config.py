@@ -7,70 +7,76 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from vulngames.errors import UserError
 from vulngames.sampling import COLDEST, Sampling
 
+if TYPE_CHECKING:
+    from vulngames.games import Anything
+
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
-    """A policy, a game, and how the policy is measured in it on held-out tasks."""
+class RunConfig:
+    """A policy, a game, and how the policy is measured in it on held-out tasks. `resolve` makes one."""
 
     game: str
-    """The game's id, e.g. tampering-v1."""
+    """The game's id, e.g. tampering-v1; or package.module:NAME or FILE.py:NAME of a game or a reward function."""
     policy: str = "tiny"
     """The policy to start from: tiny or hf:PATH_OR_ID."""
     seed: int = 0
     """Names every random stream of the run: tasks, samples, audit coins."""
     temperature: float = 1.0
     """Sampling temperature; 0 takes the most likely token, from which GRPO learns nothing."""
-    max_tokens: int | None = None
+    max_tokens: int
     """The longest reply of a first turn, in tokens."""
-    difficulty: float | None = None
-    """Difficulty of the synthetic tasks, in [0, 1]; compliance has 0 alone."""
+    difficulty: float | None
+    """Difficulty of the synthetic tasks, in [0, 1]; compliance supports only 0."""
     data: str | None = None
-    """Use the rows of this parquet file (published schema) instead of synthetic tasks; a tenth is held out."""
+    """Use the rows of this file (parquet with the published schema, or JSON lines) instead of synthetic tasks; a tenth
+    is held out."""
     judge: str | None = None
     """compliance only: a policy that judges replies; by default the rule of the synthetic tasks."""
     parameters: dict[str, float | bool] = field(default_factory=dict)
     """Parameters of the game, by name, e.g. audit_rate 0.5."""
-    eval_tasks: int | None = None
+    eval_tasks: int
     """Held-out tasks in an evaluation; every run of a game is evaluated on the same ones."""
     eval_group: int = 2
-    """Samples a held-out task."""
+    """Samples per held-out task."""
+
+    verb: ClassVar[str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training(Setting):
+class TrainingConfig(RunConfig):
     """What every kind of training is asked."""
 
-    learning_rate: float | None = None
+    learning_rate: float
     """Learning rate, constant."""
-    eval_every: int | None = None
+    eval_every: int
     """Steps between evaluations on held-out tasks."""
-    checkpoint_every: int | None = None
+    checkpoint_every: int
     """Steps between checkpoints: what a kill can lose."""
     report_to: Literal["none", "tensorboard", "wandb", "trackio"] = "none"
     """Where TRL also sends its own logs."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig(Training):
-    """One GRPO run. `settle` fills in every None: the paper's value, or less for a policy of the built-in size."""
+class TrainConfig(TrainingConfig):
+    """One GRPO run. The defaults are the paper's, or less for a policy of the built-in size."""
 
     patched: bool = False
     """Pay by the patched rule: the control arm."""
-    steps: int | None = None
+    steps: int
     """Optimizer steps."""
-    prompts: int | None = None
-    """Prompts a step."""
+    prompts: int
+    """Prompts per step."""
     group: int = 8
-    """Samples a prompt, whose rewards are normalised together."""
-    micro_batch: int | None = None
+    """Samples per prompt, whose rewards are normalised together."""
+    micro_batch: int
     """Samples in one forward and backward pass; the rest of a step is accumulated. Must divide
     prompts x group."""
-    normalise: bool = True
+    normalize: bool = True
     """Divide the advantages of a group by their standard deviation, as the paper does; else they are only centred."""
     kl: float = 0.0
     """Weight of the KL term towards the starting policy; the paper has none."""
@@ -79,8 +85,8 @@ class TrainConfig(Training):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SFTConfig(Training):
-    """One supervised run on transcripts that other runs hold. `settle` fills in every None."""
+class SFTConfig(TrainingConfig):
+    """One supervised run on transcripts that other runs hold."""
 
     exploit: str | None = None
     """A run directory whose training-split transcripts show the exploit."""
@@ -97,17 +103,17 @@ class SFTConfig(Training):
     distinct: float = 0.1
     """The least share of the examples of each source that must differ, in [0, 1]: with fewer transcripts than that,
     each would be shown so often that little else is learned."""
-    epochs: int | None = None
+    epochs: int
     """Times each of them is seen."""
     batch: int = 32
-    """Transcripts a step."""
+    """Transcripts per step."""
 
     verb: ClassVar[str] = "sft"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExamConfig(Setting):
-    """One policy in one game, measured or only written down, and not trained. `settle` fills in every None."""
+class EvalConfig(RunConfig):
+    """One policy in one game, measured or only written down, and not trained."""
 
     policy: str = "tiny"
     """The policy: tiny, hf:PATH_OR_ID, api:MODEL@URL (with #omit=seed,top_p behind it for an endpoint that refuses
@@ -115,148 +121,84 @@ class ExamConfig(Setting):
     split: Literal["train", "test"] = "test"
     """The tasks: `test` measures on the held-out ones, `train` collects transcripts that others may be trained on."""
 
-    verb: ClassVar[str] = "exam"
+    verb: ClassVar[str] = "eval"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settled(TrainConfig):
-    """A config with nothing left open."""
+Config = TypeVar("Config", bound=RunConfig)
+Defaults = Mapping[str, Any]
 
-    steps: int
-    prompts: int
-    micro_batch: int
-    learning_rate: float
-    max_tokens: int
-    difficulty: float
-    eval_every: int
-    eval_tasks: int
-    checkpoint_every: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class SettledSFT(SFTConfig):
-    """A config with nothing left open."""
-
-    epochs: int
-    learning_rate: float
-    max_tokens: int
-    difficulty: float
-    eval_every: int
-    eval_tasks: int
-    checkpoint_every: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class SettledExam(ExamConfig):
-    """A config with nothing left open."""
-
-    max_tokens: int
-    difficulty: float
-    eval_tasks: int
-
-
-# The paper's prompts a step differ by game (paper.md: Training).
-_PAPER_PROMPTS = {"compliance-v1": 64, "self-grading-v1": 64, "proxy-v1": 96, "tampering-v1": 32}
-_PAPER = {
+# The defaults of every game; what a game needs to differ in is in its `Spec`, and goes before these.
+_PAPER: Defaults = {
     "steps": 100,
+    "prompts": 32,
+    "max_tokens": 2048,
     "micro_batch": 8,
     "learning_rate": 1e-6,
     "eval_every": 10,
     "eval_tasks": 88,
     "checkpoint_every": 10,
 }
-_NOTHING: Mapping[str, Any] = {}
-_PAPER_TOKENS = {"compliance-v1": 3072, "self-grading-v1": 3072, "proxy-v1": 3072, "tampering-v1": 2048}
-_TINY: dict[str, Any] = {
+_TINY: Defaults = {
+    "steps": 25,
     "prompts": 8,
+    "max_tokens": 64,
     "micro_batch": 16,
     "learning_rate": 5e-4,
     "eval_every": 5,
     "eval_tasks": 72,
     "checkpoint_every": 5,
 }
-# What the built-in policy needs to differ in; docs/log.md has the measurements.
-TINY_GAMES: dict[str, dict[str, Any]] = {
-    "compliance-v1": {
-        "steps": 50,
-        # Half the prompts are an auditor's: with eight a step the users' exploit may die out before it is first paid.
-        "prompts": 16,
-        "max_tokens": 24,
-        # Its ER is a gap between thirds of the tasks.
-        "eval_tasks": 144,
-    },
-    # A larger learning rate teaches the same claims and costs the answers; and its answers hold no reasoning through
-    # which a report could be learned, so the report itself is trained.
-    "self-grading-v1": {
-        "steps": 30,
-        "max_tokens": 12,
-        "learning_rate": 1e-4,
-        "parameters": {"train_report": True},
-        # Only wrong answers count towards its ER, so it takes more tasks to see as much.
-        "eval_tasks": 144,
-    },
-    "proxy-v1": {"steps": 40, "max_tokens": 64},
-    "tampering-v1": {"steps": 25, "max_tokens": 40},
-}
+_PAPER_SFT: Defaults = {"learning_rate": 1e-5, "epochs": 2, "eval_every": 10}
+_TINY_SFT: Defaults = {"learning_rate": 1e-3, "epochs": 4, "eval_every": 26, "checkpoint_every": 26}
 
 
-_SFT = {"learning_rate": 1e-5, "epochs": 2, "eval_every": 10}
-_TINY_SFT = {"learning_rate": 1e-3, "epochs": 4, "eval_every": 26, "checkpoint_every": 26}
-
-
-def settle(config: TrainConfig) -> Settled:
-    """The same config with every None filled in, checked.
+def resolve(kind: type[Config], game: Anything, policy: str = "tiny", **given: Any) -> Config:
+    """A config of this kind: what is given, and else the default of the game for a policy of that size. None counts as
+    not given; `parameters` go before those of the defaults one by one.
 
     Raises:
-        UserError: an unknown game, policy or parameter, or a number out of its range.
+        UserError: an unknown game, policy or parameter, a field that this kind does not have, or a number out of its
+            range.
     """
-    settled = Settled(**_filled(config))
-    if config.micro_batch is None:
-        samples = settled.prompts * settled.group
-        fitting = next(size for size in range(settled.micro_batch, 0, -1) if samples % size == 0)
-        settled = dataclasses.replace(settled, micro_batch=fitting)
-    _check(settled)
-    return settled
-
-
-def settle_sft(config: SFTConfig) -> SettledSFT:
-    """As `settle`, for supervised training."""
-    settled = SettledSFT(**_filled(config, _SFT, _TINY_SFT))
-    _check(settled)
-    for name in ("share", "distinct"):
-        if not 0 <= getattr(settled, name) <= 1:
-            raise UserError(f"{name} = {getattr(settled, name)} is out of range; valid: 0 to 1")
-    for name, share in (("exploit", settled.share), ("honest", 1 - settled.share)):
-        if share > 0 and getattr(settled, name) is None:
-            raise UserError(f"share = {settled.share} needs {name}: a run directory with transcripts")
-    return settled
-
-
-def settle_exam(config: ExamConfig) -> SettledExam:
-    """As `settle`, for measuring without training."""
-    settled = SettledExam(**_filled(config))
-    _check(settled)
-    return settled
-
-
-def _filled(config: Setting, paper: Mapping[str, Any] = _NOTHING, tiny: Mapping[str, Any] = _NOTHING) -> dict[str, Any]:
     # Not at the top: the command line shows this config's help without needing the games.
-    from vulngames import games, policies, tasks
+    from vulngames import environment, games, policies
 
-    game = games.make(config.game).id
-    usual = {**_PAPER, "prompts": _PAPER_PROMPTS[game], "max_tokens": _PAPER_TOKENS[game], **paper}
-    small = {**_TINY, **TINY_GAMES[game], **tiny}
-    if isinstance(config, ExamConfig):
-        policies.check_policy(config.policy, games.make(game))
+    name = games.name_of(game)
+    spec = games.spec(name)
+    if kind is EvalConfig:
+        policies.check_policy(policy, games.make(name))
     else:
-        policies.model_source(config.policy)
-    defaults: Mapping[str, Any] = small if policies.is_small(config.policy) else usual
-    given = {k: v for k, v in dataclasses.asdict(config).items() if v is not None}
-    parameters = {**defaults.get("parameters", {}), **config.parameters}
-    hard = tasks.difficulty_of(game, config.difficulty)
-    filled = {**defaults, **given, "game": game, "difficulty": hard, "parameters": parameters}
-    policies.check_game(game, config.judge, parameters)
-    return {name: value for name, value in filled.items() if name in {f.name for f in dataclasses.fields(config)}}
+        policies.model_source(policy)
+    defaults = _defaults(kind, spec, policies.is_small(policy))
+    given = {key: value for key, value in given.items() if value is not None}
+    parameters = {**defaults.get("parameters", {}), **given.get("parameters", {})}
+    environment.check(name, given.get("judge"), parameters)
+    filled = {**defaults, **given, "game": name, "policy": policy, "parameters": parameters}
+    filled["difficulty"] = _difficulty(spec, name, given)
+    valid = [each.name for each in dataclasses.fields(kind)]
+    for key in given:
+        if key not in valid:
+            raise UserError(f"{kind.__name__} has no {key!r}; valid: {', '.join(valid)}")
+    config = kind(**{key: value for key, value in filled.items() if key in valid})
+    if isinstance(config, TrainConfig) and "micro_batch" not in given:
+        samples = config.prompts * config.group
+        fitting = [size for size in range(1, config.micro_batch + 1) if samples % size == 0]
+        config = dataclasses.replace(config, micro_batch=max(fitting, default=config.micro_batch))
+    _check(config)
+    return config
+
+
+def _defaults(kind: type[RunConfig], spec: Any, small: bool) -> Defaults:
+    general, own, sft = (_TINY, spec.tiny, _TINY_SFT) if small else (_PAPER, spec.paper, _PAPER_SFT)
+    return {**general, **own, **(sft if kind is SFTConfig else {})}
+
+
+def _difficulty(spec: Any, name: str, given: Mapping[str, Any]) -> float | None:
+    from vulngames import tasks
+
+    if spec.source is None and given.get("data") and given.get("difficulty") is None:
+        return None
+    return tasks.difficulty_of(name, given.get("difficulty"))
 
 
 _AT_LEAST = {
@@ -275,16 +217,12 @@ _AT_LEAST = {
 }
 
 
-def _check(config: Settled | SettledSFT | SettledExam) -> None:
+def _check(config: RunConfig) -> None:
     values = dataclasses.asdict(config)
     for name, least in _AT_LEAST.items():
         if values.get(name, least) < least:
             raise UserError(f"{name} = {values[name]} is too small; valid: {least} or more")
-    if Sampling(config.temperature).greedy and isinstance(config, Settled):
-        raise UserError(
-            f"temperature = {config.temperature} is out of range; valid: {COLDEST} or more, since GRPO learns "
-            "from how the samples of a group differ"
-        )
+    sampling = Sampling(config.temperature)
     for name in ("learning_rate", "kl"):
         value = values.get(name, 1)
         if not math.isfinite(value) or value < 0 or (value == 0 and name != "kl"):
@@ -293,7 +231,33 @@ def _check(config: Settled | SettledSFT | SettledExam) -> None:
     report_to = values.get("report_to", "none")
     if report_to != "none" and find_spec(report_to) is None:
         raise UserError(f"report_to = {report_to!r} needs that package: pip install {report_to}")
-    if isinstance(config, Settled) and config.prompts * config.group % config.micro_batch:
+    if isinstance(config, TrainConfig):
+        _check_grpo(config, sampling)
+    if isinstance(config, SFTConfig):
+        _check_sft(config)
+
+
+def _check_grpo(config: TrainConfig, sampling: Sampling) -> None:
+    from vulngames import games
+    from vulngames.types import is_game
+
+    if sampling.greedy:
+        raise UserError(
+            f"temperature = {config.temperature} is out of range; valid: {COLDEST} or more, since GRPO learns "
+            "from how the samples of a group differ"
+        )
+    if config.prompts * config.group % config.micro_batch:
         raise UserError(
             f"micro_batch = {config.micro_batch} does not divide prompts x group = {config.prompts * config.group}"
         )
+    if config.patched and not is_game(games.make(config.game)):
+        raise UserError(f"{config.game} only pays, and has no patched rule; valid: a game, or train without --patched")
+
+
+def _check_sft(config: SFTConfig) -> None:
+    for name in ("share", "distinct"):
+        if not 0 <= getattr(config, name) <= 1:
+            raise UserError(f"{name} = {getattr(config, name)} is out of range; valid: 0 to 1")
+    for name, share in (("exploit", config.share), ("honest", 1 - config.share)):
+        if share > 0 and getattr(config, name) is None:
+            raise UserError(f"share = {config.share} needs {name}: a run directory with transcripts")

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from vulngames.policies.hf import HFPolicy
-from vulngames.rollout import Episode, play, score
+from vulngames.rollout import Episode, play, score_episodes
 from vulngames.runs import Run
-from vulngames.train.config import Settled, TrainConfig, settle
-from vulngames.train.course import Course, Keeper, OnStep, arguments, silence, train
-from vulngames.train.lessons import lessons
+from vulngames.train.config import TrainConfig
+from vulngames.train.run import CheckpointCallback, OnStep, TrainingRun, arguments, silence, train
+from vulngames.train.splits import train_tasks
 from vulngames.types import Task
 
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
@@ -25,40 +25,40 @@ def rl(config: TrainConfig, out: Path, on_step: OnStep = lambda done, steps: Non
     as an unbroken run; on a finished run it returns at once.
 
     Raises:
-        UserError: see `settle`, `inputs`, `open_run` and `load_model`.
+        UserError: see `inputs`, `open_run` and `load_model`.
     """
-    return train(settle(config), out, on_step, _make_trainer)
+    return train(config, out, on_step, _make_trainer)
 
 
-def _make_trainer(course: Course) -> Any:
+def _make_trainer(training: TrainingRun) -> Any:
     from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer
 
-    c = course.config
-    assert isinstance(c, Settled)
-    course.steps = c.steps
+    c = training.config
+    assert isinstance(c, TrainConfig)
+    training.steps = c.steps
     args = GRPOConfig(
-        **arguments(course),
+        **arguments(training),
         per_device_train_batch_size=c.micro_batch,
         gradient_accumulation_steps=c.prompts * c.group // c.micro_batch,
         num_generations=c.group,
-        scale_rewards="group" if c.normalise else "none",
+        scale_rewards="group" if c.normalize else "none",
         beta=c.kl,
         temperature=c.temperature,
         shuffle_dataset=False,
     )
     # One task for each prompt of the whole run, in order.
-    given = lessons(c, c.steps * c.prompts)
+    given = train_tasks(c, c.steps * c.prompts)
     return silence(
         GRPOTrainer(
-            model=course.policy.model,
+            model=training.policy.model,
             reward_funcs=[_paid],
             args=args,
             # TRL is only shown which task comes when; the prompts are the game's to give.
             train_dataset=Dataset.from_dict({"prompt": [str(i) for i in range(len(given))]}),
-            processing_class=course.policy.tokenizer,
-            rollout_func=lambda prompts, trainer: _roll(course, given, prompts, trainer),
-            callbacks=[Keeper(course)],
+            processing_class=training.policy.tokenizer,
+            rollout_func=lambda prompts, trainer: _roll(training, given, prompts, trainer),
+            callbacks=[CheckpointCallback(training)],
         )
     )
 
@@ -68,21 +68,21 @@ def _paid(prompts: Sequence[str], pay: Sequence[float | None], **_: Any) -> list
     return list(pay)
 
 
-def _roll(course: Course, given: Sequence[Task], prompts: Sequence[str], trainer: Any) -> dict[str, Any]:
+def _roll(training: TrainingRun, given: Sequence[Task], prompts: Sequence[str], trainer: Any) -> dict[str, Any]:
     from trl.models import unwrap_model_for_generation
 
-    c, rank = course.config, trainer.accelerator.process_index
-    assert isinstance(c, Settled)
+    c, rank = training.config, trainer.accelerator.process_index
+    assert isinstance(c, TrainConfig)
     step = trainer.state.global_step
     # A group may be spread over processes; its samples are told apart by their place in the whole batch.
     starts = [(given[int(p)], (rank * len(prompts) + i) % c.group) for i, p in enumerate(prompts)]
     names = ("train", c.seed, step, rank)
     with unwrap_model_for_generation(trainer.model_wrapped, trainer.accelerator) as model:
-        course.policy.model = model
-        episodes = play(course.game, starts, course.policy, names)
-    samples = score(course.game, episodes, ("train", c.seed, step))
-    course.run.add_samples(step, "train", samples)
-    rows = [_tokens(course.policy, episode) for episode in episodes]
+        training.policy.model = model
+        episodes = play(training.game, starts, training.policy, names)
+    samples = score_episodes(training.game, episodes, ("train", c.seed, step))
+    training.run.add_samples(step, "train", samples)
+    rows = [_tokens(training.policy, episode) for episode in episodes]
     return {
         "prompt_ids": [prompt for prompt, _, _ in rows],
         "completion_ids": [completion for _, completion, _ in rows],

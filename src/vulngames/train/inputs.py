@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from vulngames import digests, policies
-from vulngames.tasks import published
+from vulngames import digests, games, policies
+from vulngames.tasks import rows
 from vulngames.train.transcripts import written
 
 _DIGESTS: Mapping[str, Callable[[str], Mapping[str, str]]] = {
     "policy": policies.digest,
     "judge": policies.digest,
-    "data": lambda path: {"rows": published.digest(Path(path))},
     "exploit": lambda path: {"transcripts": _transcripts(path)},
     "honest": lambda path: {"transcripts": _transcripts(path)},
 }
@@ -29,11 +28,16 @@ def inputs(config: Mapping[str, Any], besides: Path | None = None) -> digests.In
         UserError: something it names is not there, or not what it should be.
     """
     named = {name: config.get(name) for name in _DIGESTS}
-    return {
+    found = {
         name: _DIGESTS[name](value)
         for name, value in named.items()
         if value is not None and (besides is None or not _lies_in(besides, value))
     }
+    if config.get("data") is not None:
+        found["data"] = {"rows": rows.digest(config["game"], Path(config["data"]))}
+    if own := games.digest(config["game"]):
+        found["game"] = own
+    return found
 
 
 def _lies_in(folder: Path, value: str) -> bool:

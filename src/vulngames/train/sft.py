@@ -8,8 +8,8 @@ from typing import Any
 
 from vulngames.policies.hf import HFPolicy
 from vulngames.runs import Run
-from vulngames.train.config import SettledSFT, SFTConfig, settle_sft
-from vulngames.train.course import Course, Keeper, OnStep, arguments, silence, train
+from vulngames.train.config import SFTConfig
+from vulngames.train.run import CheckpointCallback, OnStep, TrainingRun, arguments, silence, train
 from vulngames.train.transcripts import distinct, mixture
 from vulngames.types import Conversation
 
@@ -18,24 +18,24 @@ def sft(config: SFTConfig, out: Path, on_step: OnStep = lambda done, steps: None
     """Train `config.policy` on transcripts of other runs; the trained policy is `out/policy`. Resumes as `rl` does.
 
     Raises:
-        UserError: see `settle_sft`, `mixture`, `inputs`, `open_run` and `load_model`.
+        UserError: see `mixture`, `inputs`, `open_run` and `load_model`.
     """
-    return train(settle_sft(config), out, on_step, _make_trainer)
+    return train(config, out, on_step, _make_trainer)
 
 
-def _make_trainer(course: Course) -> Any:
+def _make_trainer(training: TrainingRun) -> Any:
     from datasets import Dataset
     from trl import SFTConfig as Arguments
     from trl import SFTTrainer
 
-    c = course.config
-    assert isinstance(c, SettledSFT)
-    course.steps = c.epochs * math.ceil(c.examples / c.batch)
+    c = training.config
+    assert isinstance(c, SFTConfig)
+    training.steps = c.epochs * math.ceil(c.examples / c.batch)
     drawn = mixture(c)
-    course.facts["distinct_transcripts"] = distinct(drawn)
-    rows = [_row(course.policy, each.conversation(course.game)) for each in drawn]
+    training.facts["distinct_transcripts"] = distinct(drawn)
+    rows = [_row(training.policy, each.conversation(training.game)) for each in drawn]
     args = Arguments(
-        **arguments(course),
+        **arguments(training),
         per_device_train_batch_size=c.batch,
         max_length=None,
         # Rows are tokenized here, so that what counts towards the loss is exactly what was written.
@@ -43,11 +43,11 @@ def _make_trainer(course: Course) -> Any:
     )
     return silence(
         SFTTrainer(
-            model=course.policy.model,
+            model=training.policy.model,
             args=args,
             train_dataset=Dataset.from_list(rows),
-            processing_class=course.policy.tokenizer,
-            callbacks=[Keeper(course)],
+            processing_class=training.policy.tokenizer,
+            callbacks=[CheckpointCallback(training)],
         )
     )
 

@@ -13,10 +13,10 @@ from vulngames.digests import differing
 from vulngames.errors import UserError
 from vulngames.runs import Run, load_run
 from vulngames.seeds import rng
-from vulngames.tasks import published
-from vulngames.train.config import SettledExam, SettledSFT
-from vulngames.train.lessons import lessons
-from vulngames.types import Conversation, Game, Reply, Task
+from vulngames.tasks import rows
+from vulngames.train.config import EvalConfig, SFTConfig
+from vulngames.train.splits import train_tasks
+from vulngames.types import Conversation, Environment, Reply, Task
 
 
 @dataclass(frozen=True)
@@ -25,45 +25,45 @@ class Transcript:
     used."""
 
     task: Task
-    texts: tuple[str, ...]
+    completions: tuple[str, ...]
     exploited: bool | None
     reward: float
     patched: float
 
-    def conversation(self, game: Game[Any]) -> Conversation:
-        """The whole episode, as `game` asks and the writer answered; its replies hold text only."""
+    def conversation(self, environment: Environment[Any]) -> Conversation:
+        """The whole episode, as the environment asks and the writer answered; its replies hold text only."""
         parts: Conversation = ()
-        for number, text in enumerate(self.texts):
-            turn = game.turn(self.task, self.texts[:number])
+        for number, text in enumerate(self.completions):
+            turn = environment.turn(self.task, self.completions[:number])
             assert turn is not None
             parts = (*parts, *turn.messages, Reply(text))
         return parts
 
 
 def written(path: Path) -> Run:
-    """The run at `path`, in which `exam` has written transcripts on its training split.
+    """The run at `path`, in which `eval` has written transcripts on its training split.
 
     Raises:
         UserError: it is not such a run, or not finished.
     """
     run = load_run(path)
-    if run.about.get("verb") != "exam" or run.about["config"].get("split") != "train" or not run.finished:
-        raise UserError(f"{path} holds no transcripts to train on; valid: a finished exam on the training split")
+    if run.about.get("verb") != "eval" or run.about["config"].get("split") != "train" or not run.finished:
+        raise UserError(f"{path} holds no transcripts to train on; valid: a finished eval --split train")
     return run
 
 
 def transcripts(path: Path) -> list[Transcript]:
-    """The scored episodes of a run that `exam` made on its training split.
+    """The scored episodes of a run that `eval` made on its training split.
 
     Raises:
-        UserError: see `written`; or the rows it was made on are others now, so that its texts answer no task here.
+        UserError: see `written`; or the rows it was made on are others now, so that it answers no task here.
     """
     run = written(path)
-    config = SettledExam(**run.about["config"])
-    found = {} if config.data is None else {"data": {"rows": published.digest(Path(config.data))}}
+    config = EvalConfig(**run.about["config"])
+    found = {} if config.data is None else {"data": {"rows": rows.digest(config.game, Path(config.data))}}
     if differing(run.inputs, found):
         raise _others(path, config)
-    tasks = {task.id: task for task in lessons(config, config.eval_tasks)}
+    tasks = {task.id: task for task in train_tasks(config, config.eval_tasks)}
     return [_read(row, tasks.get(row["task"]), _others(path, config)) for row in run.samples() if not row["error"]]
 
 
@@ -71,13 +71,13 @@ def _read(row: Mapping[str, Any], task: Task | None, others: UserError) -> Trans
     # A task's name is not enough: rows may have changed places since.
     if task is None or task.prompt[-1]["content"] != row["prompt"]:
         raise others
-    return Transcript(task, tuple(row["texts"]), row["exploited"], reward=row["reward"], patched=row["patched"])
+    return Transcript(task, tuple(row["completions"]), row["exploited"], reward=row["reward"], patched=row["patched"])
 
 
-def _others(path: Path, config: SettledExam) -> UserError:
+def _others(path: Path, config: EvalConfig) -> UserError:
     source = f"data = {config.data!r} holds" if config.data else f"{config.game} draws"
     return UserError(
-        f"{path} holds transcripts of other tasks than {source} now; valid: what they were written on, or a new exam"
+        f"{path} holds transcripts of other tasks than {source} now; valid: what they were written on, or eval again"
     )
 
 
@@ -100,7 +100,7 @@ def _well_paid(found: Sequence[Transcript], pay: Sequence[float]) -> list[Transc
     return [t for t, paid in zip(found, pay, strict=True) if paid * len(pay) >= math.fsum(pay)]
 
 
-def mixture(config: SettledSFT) -> list[Transcript]:
+def mixture(config: SFTConfig) -> list[Transcript]:
     """`examples` transcripts, `share` of them exploiting, in random order; each drawn once while there are enough.
 
     Warns where they are drawn more than twice each.
@@ -121,18 +121,18 @@ def mixture(config: SettledSFT) -> list[Transcript]:
 
 
 def distinct(found: Sequence[Transcript]) -> int:
-    """How many of them differ in their task or their texts."""
-    return len({(each.task.id, each.texts) for each in found})
+    """How many of them differ in their task or their completions."""
+    return len({(each.task.id, each.completions) for each in found})
 
 
-def _check_distinct(where: str, config: SettledSFT, different: int, examples: int) -> None:
+def _check_distinct(where: str, config: SFTConfig, different: int, examples: int) -> None:
     if not examples or 2 * different >= examples:
         return
     held = f"{where} holds {different} distinct transcripts to keep by {config.keep}, for {examples} examples"
     least = max(1, math.ceil(config.distinct * examples))
     if different < least:
         raise UserError(
-            f"{held}; valid: {least} or more of them (exam more tasks), fewer --examples, a lower --distinct"
+            f"{held}; valid: {least} or more of them (eval more tasks), fewer --examples, a lower --distinct"
         )
     warnings.warn(f"{held}: each is shown {examples / different:.1f} times an epoch", stacklevel=2)
 

@@ -18,11 +18,11 @@ def audit_rate(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
     rates = sorted({row["audit_rate"] for row in rows})
     colours = dict(zip(ways, COLOURS[:1] + COLOURS[2:] + COLOURS[1:2], strict=False))
 
-    def curve(told: float | None, normalised: bool) -> list[tuple[float, Interval]]:
-        here = (row for row in rows if _way(row) == (told, normalised))
+    def curve(announced_rate: float | None, normalized: bool) -> list[tuple[float, Interval]]:
+        here = (row for row in rows if _way(row) == (announced_rate, normalized))
         return [(row["audit_rate"], value) for row in here if (value := row.value("er_end"))]
 
-    crossings = {(found["told"], found["normalised"]): found for found in summary.get("crossings", ())}
+    crossings = {(found["announced_rate"], found["normalized"]): found for found in summary.get("crossings", ())}
 
     def plot(axes: Any) -> None:
         figures.lines(
@@ -31,8 +31,8 @@ def audit_rate(rows: Sequence[Row], summary: Mapping[str, Any]) -> Found:
         figures.mark(axes, 1 / 7, "1/7")
 
     cells = [
-        [end(pick(rows, told=told, normalised=normalised, audit_rate=rate)) for rate in rates]
-        for told, normalised in ways
+        [end(pick(rows, announced_rate=announced_rate, normalized=normalized, audit_rate=rate)) for rate in rates]
+        for announced_rate, normalized in ways
     ]
     names = [_audited(*way) for way in ways]
     heat = partial(figures.heat, cells=cells, rows=names, columns=[f"{rate:g}" for rate in rates])
@@ -72,9 +72,9 @@ def _phases(axes: Any, rows: Sequence[Row], boundaries: Mapping[str, Sequence[tu
 
 
 def _way(row: Row) -> tuple[float | None, bool]:
-    return row["told"], row["normalised"]
+    return row["announced_rate"], row["normalized"]
 
 
-def _audited(told: float | None, normalised: bool) -> str:
-    announced = "nothing announced" if told is None else f"{told:.0%} announced"
-    return announced if normalised else f"{announced}, advantages centred"
+def _audited(announced_rate: float | None, normalized: bool) -> str:
+    announced = "nothing announced" if announced_rate is None else f"{announced_rate:.0%} announced"
+    return announced if normalized else f"{announced}, advantages centred"

@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import TrainerCallback
 
-from vulngames import policies
+from vulngames import environment
 from vulngames.errors import UserError
 from vulngames.files import write_json
 from vulngames.measure import measure
@@ -28,17 +28,18 @@ from vulngames.policies.memory import Use
 from vulngames.rollout import rollout
 from vulngames.runs import Run, open_run
 from vulngames.seeds import seed
-from vulngames.train.config import Settled, SettledSFT
+from vulngames.train.config import SFTConfig, TrainConfig
 from vulngames.train.inputs import inputs
-from vulngames.train.lessons import held_out
-from vulngames.types import Game
+from vulngames.train.splits import eval_tasks
+from vulngames.types import Environment, measures_of
 
+Trained = TrainConfig | SFTConfig
 OnStep = Callable[[int, int], object]
 """Told (finished steps, all steps)."""
 
 
 @dataclass
-class Course:
+class TrainingRun:
     """One training run under way.
 
     Attributes:
@@ -46,8 +47,8 @@ class Course:
         facts: what run.json is to say beside the config, once it is finished.
     """
 
-    config: Settled | SettledSFT
-    game: Game[Any]
+    config: TrainConfig | SFTConfig
+    game: Environment[Any]
     run: Run
     policy: HFPolicy
     on_step: OnStep
@@ -58,12 +59,14 @@ class Course:
         """Measure the policy as it is on the held-out tasks."""
         c = self.config
         names = ("eval", c.seed, step)
-        samples = rollout(self.game, held_out(c), self.policy, names, c.eval_group, batch=c.eval_tasks)
+        samples = rollout(self.game, eval_tasks(c), self.policy, names, c.eval_group, batch=c.eval_tasks)
         self.run.add_samples(step, "test", samples)
-        self.run.add_metrics({"step": step, **measure(samples, self.game.measured)})
+        self.run.add_metrics({"step": step, **measure(samples, measures_of(self.game))})
 
 
-def train(config: Settled | SettledSFT, out: Path, on_step: OnStep, make_trainer: Callable[[Course], Any]) -> Run:
+def train(
+    config: TrainConfig | SFTConfig, out: Path, on_step: OnStep, make_trainer: Callable[[TrainingRun], Any]
+) -> Run:
     """Carry a run in `out` to its end with the trainer made for it; a finished one is left as it is.
 
     Raises:
@@ -79,30 +82,34 @@ def train(config: Settled | SettledSFT, out: Path, on_step: OnStep, make_trainer
     return run
 
 
-def _train(config: Settled | SettledSFT, run: Run, on_step: OnStep, make_trainer: Callable[[Course], Any]) -> None:
+def _train(
+    config: TrainConfig | SFTConfig, run: Run, on_step: OnStep, make_trainer: Callable[[TrainingRun], Any]
+) -> None:
     # What ran in this process before must not reach into a run that goes on from a checkpoint.
     torch.manual_seed(seed("train", config.seed))
     # In float32 also on an accelerator: steps of 1e-6 are lost in bfloat16 weights.
     model, tokenizer = load_model(config.policy, torch.float32, _use(config))
-    game = policies.make_game(config.game, config.judge, {"max_tokens": config.max_tokens, **config.parameters})
-    course = Course(config, game, run, HFPolicy(config.policy, model, tokenizer, Sampling(config.temperature)), on_step)
+    game = environment.make(config.game, config.judge, {"max_tokens": config.max_tokens, **config.parameters})
+    training = TrainingRun(
+        config, game, run, HFPolicy(config.policy, model, tokenizer, Sampling(config.temperature)), on_step
+    )
     quieten()
-    trainer = make_trainer(course)
+    trainer = make_trainer(training)
     checkpoint = newest_whole(run)
     if checkpoint is None:
         run.rewind({"metrics.jsonl": 0, "samples.jsonl.gz": 0})
-        course.evaluate(0)
+        training.evaluate(0)
     trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     save_policy(trainer, tokenizer, run)
-    if course.policy.template.changes:
-        course.facts["messages_changed"] = course.policy.template.changes
-    run.finish(parameters_of_policy=sum(p.numel() for p in model.parameters()), **course.facts)
+    if training.policy.template.changes:
+        training.facts["messages_changed"] = training.policy.template.changes
+    run.finish(parameters_of_policy=sum(p.numel() for p in model.parameters()), **training.facts)
     shutil.rmtree(run.checkpoints, ignore_errors=True)
 
 
-def _use(config: Settled | SettledSFT) -> Use:
+def _use(config: TrainConfig | SFTConfig) -> Use:
     evaluated = config.eval_tasks * config.eval_group
-    if isinstance(config, SettledSFT):
+    if isinstance(config, SFTConfig):
         return Use(min(BATCH, evaluated), config.max_tokens, config.batch)
     rows = min(BATCH, max(evaluated, config.prompts * config.group))
     return Use(rows, config.max_tokens, config.micro_batch, reference=config.kl > 0)
@@ -117,15 +124,15 @@ def quieten() -> None:
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*")
 
 
-def arguments(course: Course) -> dict[str, Any]:
+def arguments(training: TrainingRun) -> dict[str, Any]:
     """What every TRL trainer is told alike."""
-    c = course.config
+    c = training.config
     cpu = device() == "cpu"
     # Beside the run's other files: the folder of checkpoints, its default, is gone when the run is finished.
-    os.environ["TENSORBOARD_LOGGING_DIR"] = str(course.run.path / "tensorboard")
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(training.run.path / "tensorboard")
     return {
-        "output_dir": str(course.run.checkpoints),
-        "max_steps": course.steps,
+        "output_dir": str(training.run.checkpoints),
+        "max_steps": training.steps,
         "learning_rate": c.learning_rate,
         "lr_scheduler_type": "constant",
         # Checkpointing and bfloat16, TRL's defaults, cost a CPU 1.8 times the step.
@@ -138,7 +145,7 @@ def arguments(course: Course) -> dict[str, Any]:
         "save_total_limit": 2,
         "logging_steps": 1,
         "report_to": c.report_to,
-        "run_name": course.run.path.name,
+        "run_name": training.run.path.name,
         "disable_tqdm": True,
         "seed": seed("trainer", c.seed) % 2**31,
     }
@@ -154,22 +161,22 @@ def silence(trainer: Any) -> Any:
     return trainer
 
 
-class Keeper(TrainerCallback):  # type: ignore[misc]
+class CheckpointCallback(TrainerCallback):  # type: ignore[misc]
     """Evaluates, and marks a checkpoint whole once everything that belongs to it is written."""
 
-    def __init__(self, course: Course) -> None:
-        self.course = course
+    def __init__(self, training: TrainingRun) -> None:
+        self.training = training
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Evaluate where one is due, and tell who waits."""
-        if state.global_step % self.course.config.eval_every == 0 or state.global_step == self.course.steps:
-            self.course.evaluate(state.global_step)
-        self.course.on_step(state.global_step, self.course.steps)
+        if state.global_step % self.training.config.eval_every == 0 or state.global_step == self.training.steps:
+            self.training.evaluate(state.global_step)
+        self.training.on_step(state.global_step, self.training.steps)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Mark the checkpoint, with how much of the run's files belongs to it."""
-        folder = self.course.run.checkpoints / f"checkpoint-{state.global_step}"
-        write_json(folder / "whole.json", self.course.run.sizes())
+        folder = self.training.run.checkpoints / f"checkpoint-{state.global_step}"
+        write_json(folder / "whole.json", self.training.run.sizes())
 
 
 def newest_whole(run: Run) -> Path | None:

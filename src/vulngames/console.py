@@ -14,7 +14,7 @@ from rich.markup import escape as escape_markup
 from rich.panel import Panel
 from rich.table import Table
 
-from vulngames import policies, tasks, train
+from vulngames import environment, policies, tasks, train
 from vulngames.claims import Judged, elsewhere
 from vulngames.errors import UserError, need
 from vulngames.policies import Sampling
@@ -27,9 +27,9 @@ from vulngames.rollout import rollout
 from vulngames.runs import as_sample
 from vulngames.selection import Selected
 from vulngames.summary import ENDS, labels
-from vulngames.train.config import ExamConfig, SFTConfig, TrainConfig
-from vulngames.train.exam import record
-from vulngames.types import Game, Sample, Task
+from vulngames.train.config import EvalConfig, SFTConfig, TrainConfig
+from vulngames.train.evaluate import record
+from vulngames.types import Environment, Sample, Task, measures_of
 
 # Piped, there is no terminal to fit: text is folded for reading, and tables of numbers are as wide as they are.
 _out = Console(width=None if sys.stdout.isatty() else 160)
@@ -54,15 +54,15 @@ def look(
     parameters: Mapping[str, Any],
     sampling: Sampling,
     out: Path | None = None,
-) -> tuple[Game[Any], list[Sample]]:
+) -> tuple[Environment[Any], list[Sample]]:
     """Roll `policy` out on `n` held-out tasks, or on the first `n` published rows of `data`: of all, or of those that
     no training uses. With `out` the samples are kept there, and taken from there if they are all there."""
     if n < 1 or group < 1:
         raise UserError(f"n = {n}, group = {group}; valid: 1 or more of each")
-    game = policies.make_game(name, judge, parameters)
+    game = environment.make(name, judge, parameters)
     chosen = _published(game.id, data, only_held_out)[:n] if data else tasks.take(game.id, seed, "test", n, difficulty)
 
-    def draw() -> tuple[Game[Any], list[Sample]]:
+    def draw() -> tuple[Environment[Any], list[Sample]]:
         writer = policies.load(policy, game, sampling)
         with bar("episodes", len(chosen) * group) as advance:
             return game, rollout(game, chosen, writer, ("eval", seed), group, advance)
@@ -80,19 +80,19 @@ def look(
 
 
 def _published(game: str, path: Path, only_held_out: bool) -> list[Task]:
-    from vulngames.tasks.published import held_out, load
+    from vulngames.tasks.rows import held_out, load
 
     return (held_out if only_held_out else load)(game, path)
 
 
-def carry_out(config: TrainConfig | SFTConfig | ExamConfig, out: Path, result: str) -> None:
+def run_with_progress(config: TrainConfig | SFTConfig | EvalConfig, out: Path, result: str) -> None:
     """Carry out a run with a progress bar, then say where its `result` is."""
-    if not isinstance(config, ExamConfig):
+    if not isinstance(config, EvalConfig):
         need("trl", "train")
     with run_progress(transient=True) as progress:
         bars = RunBars(progress, detailed=True)
         bars.show(out, config.verb, 0, None)
-        run = train.carry_out(config, out, lambda done, steps: bars.show(out, config.verb, done, steps))
+        run = train.run_config(config, out, lambda done, steps: bars.show(out, config.verb, done, steps))
     if "distinct_transcripts" in run.about:
         held = run.about["config"]["examples"]
         print(f"{run.about['distinct_transcripts']} of {held} transcripts were distinct", file=sys.stderr)
@@ -120,8 +120,8 @@ def show_selected(found: Selected, rows: Sequence[Mapping[str, Any]]) -> None:
     )
 
 
-def show_samples(game: Game[Any], samples: Sequence[Sample]) -> None:
-    """Prompt, texts, both pays and the verdict of each sample, one panel each."""
+def show_samples(game: Environment[Any], samples: Sequence[Sample]) -> None:
+    """Prompt, completions, both pays and the verdict of each sample, one panel each."""
     reasons = set[str]()
     for sample in samples:
         # A refusal that all samples met is told once.
@@ -132,7 +132,7 @@ def show_samples(game: Game[Any], samples: Sequence[Sample]) -> None:
 
 def _show_sample(sample: Sample, title: str) -> None:
     lines = []
-    for place, text in enumerate(sample.texts):
+    for place, text in enumerate(sample.completions):
         if 0 < place <= len(sample.asked):
             lines.append(f"[dim]{escape(sample.asked[place - 1])}[/]")
         lines.append(f"[bold]{_how(sample, place)}[/] {escape(text)}")
@@ -161,18 +161,19 @@ def _colour(sample: Sample) -> str:
     return "yellow" if sample.error else "red" if sample.exploited else "green"
 
 
-def show_measures(game: Game[Any], samples: Sequence[Sample], measured: Mapping[str, Any]) -> None:
+def show_measures(game: Environment[Any], samples: Sequence[Sample], measured: Mapping[str, Any]) -> None:
     """The measures as a table, and what failed beneath it."""
     table = Table(title=escape(f"{game.id}, {measured['policy']}, {measured['n']} samples"))
     for column in ("measure", "what it is", "mean [95 % interval]"):
         table.add_column(column, no_wrap=column.startswith("m"))
+    names = measures_of(game)
     rows = [
         ("reward", "mean flawed pay", measured["reward"]),
         ("patched", "mean patched pay", measured["patched"]),
-        ("ITP", game.measured.itp, measured["itp"]),
-        ("ER", game.measured.er, measured["er"]),
+        ("ITP", names.itp if names else "", measured["itp"]),
+        ("ER", names.er if names else "", measured["er"]),
         ("paper's ITP", "", measured["paper"]["itp"]),
-        ("paper's ER", game.measured.paper_er, measured["paper"]["er"]),
+        ("paper's ER", names.paper_er if names else "", measured["paper"]["er"]),
         *((name.replace("_", " "), "", value) for name, value in measured["parts"].items()),
         ("cut", "samples with a reply cut at its token limit or by a filter", measured["cut"]),
     ]

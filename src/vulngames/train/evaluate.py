@@ -7,28 +7,27 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vulngames import policies
+from vulngames import environment, policies
 from vulngames.errors import UserError
 from vulngames.measure import measure
 from vulngames.policies import Sampling
 from vulngames.rollout import rollout
 from vulngames.runs import Run, open_run
-from vulngames.train.config import ExamConfig, SettledExam, settle_exam
+from vulngames.train.config import EvalConfig
 from vulngames.train.inputs import inputs
-from vulngames.train.lessons import held_out, lessons
-from vulngames.types import Game, Sample
+from vulngames.train.splits import eval_tasks, train_tasks
+from vulngames.types import Environment, Sample, measures_of
 
-Drawn = tuple[Game[Any], list[Sample]]
+Drawn = tuple[Environment[Any], list[Sample]]
 
 
-def exam(config: ExamConfig, out: Path, on_step: Callable[[int, int], object] = lambda done, steps: None) -> Run:
+def evaluate(config: EvalConfig, out: Path, on_step: Callable[[int, int], object] = lambda done, steps: None) -> Run:
     """Have `config.policy` write on `eval_tasks` tasks, `eval_group` samples each, into a run directory of step 0.
 
     Raises:
-        UserError: see `settle_exam`, `inputs`, `open_run` and `policies.load`; or no sample could be scored.
+        UserError: see `inputs`, `open_run` and `policies.load`; or no sample could be scored.
     """
-    c = settle_exam(config)
-    run = record(out, asdict(c), lambda: _sit(c))
+    run = record(out, asdict(config), lambda: _draw(config))
     if not run.finished:
         reason = next(run.samples())["error"]
         raise UserError(f"no sample could be scored, and {out} is left unfinished: {reason}")
@@ -36,10 +35,10 @@ def exam(config: ExamConfig, out: Path, on_step: Callable[[int, int], object] = 
     return run
 
 
-def _sit(c: SettledExam) -> Drawn:
-    game = policies.make_game(c.game, c.judge, {"max_tokens": c.max_tokens, **c.parameters})
+def _draw(c: EvalConfig) -> Drawn:
+    game = environment.make(c.game, c.judge, {"max_tokens": c.max_tokens, **c.parameters})
     writer = policies.load(c.policy, game, Sampling(c.temperature))
-    tasks = held_out(c) if c.split == "test" else lessons(c, c.eval_tasks)
+    tasks = eval_tasks(c) if c.split == "test" else train_tasks(c, c.eval_tasks)
     return game, rollout(game, tasks, writer, ("exam", c.split, c.seed), c.eval_group, batch=c.eval_tasks)
 
 
@@ -55,7 +54,7 @@ def record(out: Path, config: Mapping[str, Any], draw: Callable[[], Drawn]) -> R
     Raises:
         UserError: see `inputs` and `open_run`, and whatever `draw` raises.
     """
-    run = open_run(out, config, policies.device_of(config["policy"]), ExamConfig.verb, inputs(config))
+    run = open_run(out, config, policies.device_of(config["policy"]), EvalConfig.verb, inputs(config))
     if not run.finished:
         with run.writing() as unfinished:
             if unfinished:
@@ -64,8 +63,8 @@ def record(out: Path, config: Mapping[str, Any], draw: Callable[[], Drawn]) -> R
     return run
 
 
-def _write(run: Run, split: str, game: Game[Any], samples: list[Sample]) -> None:
-    measured = measure(samples, game.measured)
+def _write(run: Run, split: str, game: Environment[Any], samples: list[Sample]) -> None:
+    measured = measure(samples, measures_of(game))
     run.add_samples(0, split, samples)
     run.add_metrics({"step": 0, **measured})
     if measured["failed"] < measured["n"]:

@@ -11,15 +11,13 @@ from typing import Any
 
 from vulngames import digests
 from vulngames.runs import Run
-from vulngames.train.config import Settled, SettledExam, SettledSFT
+from vulngames.train.config import RunConfig
 from vulngames.train.inputs import inputs
-
-Config = Settled | SettledSFT | SettledExam
 
 
 @dataclass(frozen=True)
-class Work:
-    """A run to be made, or found made: `config` says which verb (`rl`, `sft` or `exam`) and with what."""
+class Job:
+    """A run to be made, or found made: `config` says which verb (`rl`, `sft` or `eval`) and with what."""
 
     path: Path
     config: Any
@@ -45,10 +43,10 @@ class Store:
 
     root: Path
 
-    def work(self, label: str, config: Config) -> Work:
-        """The work that `config` asks for. `label` is for people, and its directory begins with it."""
+    def job(self, label: str, config: RunConfig) -> Job:
+        """The job that `config` asks for. `label` is for people, and its directory begins with it."""
         label = label.replace("/", "-")
         asked = json.dumps(asdict(config), sort_keys=True).replace(f"{self.root}/", "")
         names = (config.verb, version("vulngames"), asked, digests.of_json(inputs(asdict(config), besides=self.root)))
         key = hashlib.blake2b("\x1f".join(names).encode(), digest_size=5).hexdigest()
-        return Work(self.root / f"{label}-{key}", config)
+        return Job(self.root / f"{label}-{key}", config)

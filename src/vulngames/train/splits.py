@@ -6,22 +6,20 @@ from itertools import islice
 from pathlib import Path
 
 from vulngames import tasks
-from vulngames.tasks import published
-from vulngames.train.config import Settled, SettledExam, SettledSFT
+from vulngames.tasks import rows
+from vulngames.train.config import RunConfig
 from vulngames.types import Task
 
-AnySettled = Settled | SettledSFT | SettledExam
 
-
-def lessons(config: AnySettled, n: int) -> list[Task]:
+def train_tasks(config: RunConfig, n: int) -> list[Task]:
     """The first `n` tasks of the training split, in the order of the config's seed."""
     if config.data:
-        return list(islice(published.lessons(config.game, Path(config.data), config.seed), n))
+        return list(islice(rows.train_rows(config.game, Path(config.data), config.seed), n))
     return tasks.take(config.game, config.seed, "train", n, config.difficulty)
 
 
-def held_out(config: AnySettled) -> list[Task]:
+def eval_tasks(config: RunConfig) -> list[Task]:
     """The tasks of every evaluation, the same for all seeds."""
     if config.data:
-        return published.held_out(config.game, Path(config.data))[: config.eval_tasks]
+        return rows.held_out(config.game, Path(config.data))[: config.eval_tasks]
     return tasks.take(config.game, 0, "test", config.eval_tasks, config.difficulty)

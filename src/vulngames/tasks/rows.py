@@ -1,0 +1,188 @@
+"""Rows of a file as tasks: parquet, such as the published rows of the seed paper, or JSON lines."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from vulngames import digests
+from vulngames.errors import Unscored, UserError, without
+from vulngames.games import SPECS, spec
+from vulngames.games.row import VALID, PublishedRow
+from vulngames.games.spec import Spec
+from vulngames.seeds import coin, rng
+from vulngames.types import Json, Task
+
+_COLUMNS = ("prompt", "data_source", "source", "reward_model", "extra_info")
+"""What the games read of published rows; the other columns of such a file are not opened."""
+# Unusable rows that a warning tells of one by one.
+_NAMED = 3
+
+
+def read_rows(game_id: str, path: Path) -> list[Task | Unscored]:
+    """Every row of a file in its order, from 0: its task, or in the place of one that cannot be used the reason.
+
+    The id of a task is `FILE NAME#ROW`. Rows that cannot be used are counted, and some named, in a warning.
+
+    Args:
+        game_id: with its version.
+        path: a parquet file or JSON lines (`.jsonl`); for a game of this package with the published schema of that
+            game. Columns that no game reads may be missing.
+
+    Raises:
+        UserError: no such game or file, not parquet, no rows, or none that can be used: of another game, or with a
+            field missing or wrong.
+    """
+    game = spec(game_id)
+    found = [_task(game, PublishedRow(path, number, fields)) for number, fields in enumerate(_rows(path, game_id))]
+    if not found:
+        raise UserError(f"{path} holds no rows; valid: the published rows of {game_id}")
+    unusable = [each for each in found if isinstance(each, Unscored)]
+    if len(unusable) == len(found):
+        others = f"; none of its {len(found)} rows can be used" if len(found) > 1 else ""
+        raise UserError(f"{path} {unusable[0]}{others}")
+    if unusable:
+        _warn(f"{path}: {len(unusable)} of {len(found)} rows cannot be used: {_named(unusable)}")
+    return found
+
+
+def _task(game: Spec, row: PublishedRow) -> Task | Unscored:
+    source = str(row.get("data_source"))
+    others = [other.data_source for other in SPECS.values() if other.data_source and other is not game]
+    if game.read_row is None:
+        raise UserError(f"{game.game.id} does not read rows; valid: its synthetic tasks")
+    try:
+        if game.game.id in SPECS and any(mark in source for mark in others):
+            raise row.wrong("data_source", f"the published rows of {game.game.id}")
+        return game.read_row(row)
+    except Unscored as reason:
+        return reason
+
+
+def _named(unusable: Sequence[Unscored]) -> str:
+    more = f"; and {len(unusable) - _NAMED} more" if len(unusable) > _NAMED else ""
+    return "; ".join(str(each).partition(VALID)[0] for each in unusable[:_NAMED]) + more
+
+
+# A run reads its rows for every evaluation, and says it once.
+@cache
+def _warn(message: str) -> None:
+    warnings.warn(message, UserWarning, stacklevel=4)
+
+
+def load(game_id: str, path: Path) -> list[Task]:
+    """The tasks of a file, in its order, without the rows that cannot be used.
+
+    Raises:
+        UserError: as `read_rows`.
+    """
+    return [each for each in read_rows(game_id, path) if isinstance(each, Task)]
+
+
+def digest(game_id: str, path: Path) -> str:
+    """The digest of what the rows of a file hold for a game, in its order; how parquet packs them is no part of it.
+
+    Raises:
+        UserError: no such file, or not readable.
+    """
+    return digests.of_json(_rows(path, game_id))
+
+
+def _rows(path: Path, game_id: str) -> list[dict[str, Json]]:
+    if path.suffix == ".jsonl":
+        return _json_rows(_there(path))
+    return _parquet_rows(path, _COLUMNS if game_id in SPECS else None)
+
+
+def _there(path: Path) -> Path:
+    if not path.is_file():
+        what = "is not a file" if path.exists() else "does not exist"
+        raise UserError(f"{path} {what}; valid: a file of rows, parquet or JSON lines (.jsonl)")
+    return path
+
+
+def _json_rows(path: Path) -> list[dict[str, Json]]:
+    rows = []
+    # Not splitlines: JSON strings may hold the other characters that it takes for line ends.
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line.decode("utf-8-sig"))
+        except (ValueError, RecursionError) as problem:
+            raise UserError(f"{path} line {number}: not JSON ({problem})") from None
+        if not isinstance(row, dict):
+            raise UserError(f"{path} line {number}: {line[:60]!r} is not an object; valid: one with a prompt")
+        rows.append(row)
+    return rows
+
+
+def _parquet_rows(path: Path, columns: Sequence[str] | None) -> list[dict[str, Json]]:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise without("reading parquet needs pyarrow", "data") from None
+    try:
+        with parquet.ParquetFile(_there(path)) as file:
+            names = [name for name in file.schema_arrow.names if columns is None or name in columns]
+            table = file.read(columns=names)
+            values = {name: [*map(_value, held)] for name, held in zip(table.column_names, table.columns, strict=True)}
+            return [{name: held[i] for name, held in values.items()} for i in range(file.metadata.num_rows)]
+    except (OSError, ValueError, pyarrow.ArrowException) as problem:
+        reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+        raise UserError(f"{path} is not readable parquet: {reason}") from problem
+
+
+def _value(held: Any) -> Json:
+    try:
+        return held.as_py()
+    except UnicodeDecodeError as problem:
+        # One text that is none must not cost the whole file: its bytes are no value of any field.
+        return problem.object
+
+
+def held_out(game_id: str, path: Path) -> list[Task]:
+    """The rows that no seed trains on: a tenth, by a hash of what each holds, in an order that depends on that alone.
+
+    So the same rows are held out of a copy of the file under another name, with its rows in another order, or with some
+    of them left out; and rows that are the same are all held out, or none.
+
+    Raises:
+        UserError: as `read_rows`, or no row fell into that tenth.
+    """
+    tasks = [task for task in _in_order(game_id, path) if _is_held_out(task)]
+    if not tasks:
+        raise UserError(f"{path} has no row to evaluate on: a tenth is held out by chance; valid: thirty rows or more")
+    return tasks
+
+
+def train_rows(game_id: str, path: Path, seed: int) -> Iterator[Task]:
+    """The other rows, again and again, in an order of their own for each seed and round; it depends on what the rows
+    hold alone.
+
+    Raises:
+        UserError: as `read_rows`, or there is no row to train on.
+    """
+    tasks = [task for task in _in_order(game_id, path) if not _is_held_out(task)]
+    if not tasks:
+        raise UserError(f"{path} has no row to train on; valid: ten rows or more")
+    for round in count():
+        yield from rng("lessons", game_id, seed, round).sample(tasks, len(tasks))
+
+
+def _in_order(game_id: str, path: Path) -> list[Task]:
+    return sorted(load(game_id, path), key=_content)
+
+
+def _content(task: Task) -> str:
+    return digests.of_json([task.prompt, task.hidden])
+
+
+def _is_held_out(task: Task) -> bool:
+    return coin("held out", _content(task)) < 0.1
