@@ -1,0 +1,45 @@
+"""The format of the files that this package writes, so that another version of it reads them rightly or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from vulngames.errors import UserError
+
+FORMAT = 1
+"""Stands in every file as `format`. Raise it when a reader of the older one would misread the newer."""
+T = TypeVar("T")
+
+
+def check(held: Mapping[str, Any], where: Path | str) -> None:
+    """Whether this version reads the file that `held` is from.
+
+    Raises:
+        UserError: it was written by a newer version, or by one from before there were formats.
+    """
+    found = held.get("format")
+    if isinstance(found, int) and found > FORMAT:
+        raise UserError(f"{where} has format {found}; valid: {FORMAT} or less, or a newer vulngames")
+    if found != FORMAT:
+        raise UserError(
+            f"{where} has no format that is known; valid: a file that vulngames wrote since format {FORMAT}"
+        )
+
+
+def read_as(kind: type[T], value: Any, where: Path | str, again: str) -> T:
+    """A value from JSON as what it was written from: numbers, names and lists are checked.
+
+    Args:
+        again: what puts a damaged file right, for the message.
+
+    Raises:
+        UserError: it is damaged; the place in it is named.
+    """
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as problem:
+        raise UserError(f"{where} is damaged: {problem}; {again}") from None
