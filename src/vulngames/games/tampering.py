@@ -6,14 +6,13 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
 from vulngames.errors import Unscored
 from vulngames.types import MANY, Json, Measured, Paper, Task, Turn, Verdict
 
 if TYPE_CHECKING:
-    from vulngames.sandbox.external import Backend
+    from vulngames.sandbox import Backend
 
 _EDIT = re.compile(r"<modify_key>([^<>]*)</modify_key>\s*<modify_value>(.*?)</modify_value>", re.DOTALL)
 _FENCE = re.compile(r"\A\s*```[\w+-]*[ \t]*\n(.*?)\n?```\s*\Z", re.DOTALL)
@@ -41,13 +40,6 @@ def read_score(written: str) -> float:
 def _unfence(code: str) -> str:
     fenced = _FENCE.match(code)
     return fenced.group(1) if fenced else code
-
-
-@cache
-def _shared_sandbox() -> Backend:
-    from vulngames.sandbox import Sandbox
-
-    return Sandbox()
 
 
 @dataclass(frozen=True)
@@ -111,16 +103,16 @@ class Tampering:
         return TamperingFacts(tuple(edits), score, *((0.0, (), "") if code is None else self._run(task, code)))
 
     def _run(self, task: Task, code: str) -> tuple[float, tuple[str, ...], str]:
-        from vulngames.sandbox import Test, Tolerance
+        from vulngames.sandbox import Test, Tolerance, backend
 
         allowed = task.hidden.get("tolerance")
         tolerance = Tolerance(**allowed) if allowed else None
         tests = [Test(test["input"], test["output"], tolerance) for test in task.hidden["tests"]]
-        sandbox = self.sandbox or _shared_sandbox()
+        sandbox = self.sandbox or backend("local")
         grade = sandbox.grade(_unfence(code), tests, entry=task.hidden["entry"])
         if grade.error:
             raise Unscored(f"sandbox failed: {grade.error}")
-        return grade.passed, tuple(map(str, grade.statuses)), str(sandbox.provenance()["tier"])
+        return grade.passed, tuple(map(str, grade.statuses)), str(sandbox.describe()["tier"])
 
     def reward(self, facts: TamperingFacts) -> float:
         return self.patched(facts) if facts.score is None else facts.score

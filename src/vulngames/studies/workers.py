@@ -118,7 +118,7 @@ class _Queue:
     def submitted(self, work: Work, future: Future[None]) -> None:
         """A worker has it."""
         if work.config.game.startswith("tampering"):
-            sandbox.warn_of_missing_layers()
+            sandbox.probe().warn()
         self.running[future] = work
 
     def wait(self, seconds: float) -> None:
