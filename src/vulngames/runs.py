@@ -93,7 +93,7 @@ def provenance(device: str) -> dict[str, Any]:
         "device": device,
         "versions": {name: _version(name) for name in VERSIONED},
         "commit": _commit(),
-        "sandbox": sandbox.provenance(),
+        "sandbox": sandbox.probe().describe(),
     }
 
 

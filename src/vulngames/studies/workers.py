@@ -120,7 +120,7 @@ class _Queue:
     def submitted(self, job: Job, future: Future[None]) -> None:
         """A worker has it."""
         if spec(job.config.game).runs_code:
-            sandbox.warn_of_missing_layers()
+            sandbox.probe().warn()
         self.running[future] = job
 
     def wait(self, seconds: float) -> None:
