@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.test_sandbox import PROGRAMS
+from programs import PROGRAMS
 from vulngames.sandbox import Limits, Sandbox, Status, Test
 
 pytestmark = [

@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
 
-from tests.test_report import make_run, words
+from pages import make_run, words
 from vulngames.errors import UserError
 from vulngames.report import write_report
 from vulngames.report.chapters import CHAPTERS

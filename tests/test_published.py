@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared import ELSEWHERE, SHARED
 from vulngames.errors import UserError
 from vulngames.games.tampering import edit
 from vulngames.runs import Run
@@ -24,8 +25,8 @@ from vulngames.types import Message, Task
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-real = pytest.mark.skipif(not DATA.is_dir(), reason="the published rows are not here")
+DATA = SHARED / "data"
+real = pytest.mark.skipif(not DATA.is_dir(), reason=f"no {DATA}; {ELSEWHERE}")
 
 SYSTEM, USER = {"role": "system", "content": "s"}, {"role": "user", "content": "u"}
 STARTER = "class Solution:\n    def add(self, a: int, b: int) -> int:\n        "

@@ -22,6 +22,7 @@ pytest.importorskip("trl")
 
 from vulngames.errors import UserError
 from vulngames.games.self_grading import best_response
+from vulngames.policies import TINY
 from vulngames.runs import Run
 from vulngames.studies.audit_rate import RATES, _falls
 from vulngames.studies.catalysis import alone, second_steps
@@ -59,8 +60,6 @@ def test_the_same_recipe_is_the_same_run_wherever_the_store_lies(tmp_path: Path)
 def test_a_policy_outside_the_store_is_known_by_its_contents_wherever_it_lies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vulngames.policies import TINY
-
     monkeypatch.chdir(tmp_path)
     mine = tmp_path / "backup" / "runs" / "mine"
     shutil.copytree(TINY["tiny"], mine)
@@ -73,26 +72,26 @@ def test_a_policy_of_the_store_is_named_by_its_own_recipe(tmp_path: Path) -> Non
     names = []
     for root in (tmp_path / "a", tmp_path / "b"):
         parent = _work(root)
-        shutil.copytree(Path("src/vulngames/tiny/weights/small"), parent.path / "policy")
+        shutil.copytree(TINY["tiny:small"], parent.path / "policy")
         names.append(_work(root, policy=parent.policy).path.name)
     assert names[0] == names[1]
 
 
 def test_a_policy_beside_the_store_is_none_of_it(tmp_path: Path) -> None:
     folder, found = tmp_path / "store-of-models" / "model", set()
-    for size in ("small", "medium"):
+    for size in ("tiny:small", "tiny"):
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(Path("src/vulngames/tiny/weights") / size, folder)
+        shutil.copytree(TINY[size], folder)
         found.add(_work(tmp_path / "store", policy=f"hf:{folder}").path)
     assert len(found) == 2
 
 
 def test_other_weights_are_another_recipe(tmp_path: Path) -> None:
     names = set()
-    for size in ("small", "medium"):
+    for size in ("tiny:small", "tiny"):
         folder = tmp_path / "model"
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(Path("src/vulngames/tiny/weights") / size, folder)
+        shutil.copytree(TINY[size], folder)
         names.add(_work(tmp_path / size, policy=f"hf:{folder}").path.name)
     assert len(names) == 2
 
@@ -103,7 +102,7 @@ def test_other_weights_are_another_recipe(tmp_path: Path) -> None:
 )
 def test_another_template_tokenizer_or_config_is_another_recipe(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "model"
-    shutil.copytree(Path("src/vulngames/tiny/weights/small"), folder)
+    shutil.copytree(TINY["tiny:small"], folder)
     before = _work(tmp_path / "store", policy=f"hf:{folder}").path
     with (folder / name).open("a") as file:
         file.write("\n")
@@ -327,7 +326,7 @@ def _fake(out: Path) -> Callable[[Work], None]:
         work.path.mkdir(parents=True)
         about = {"verb": work.config.verb, "config": vars(work.config), "finished": True, "parameters_of_policy": 1}
         (work.path / "run.json").write_text(json.dumps(about))
-        shutil.copytree(Path("src/vulngames/tiny/weights/small"), work.path / "policy")
+        shutil.copytree(TINY["tiny:small"], work.path / "policy")
         if work.config.verb == "exam" and work.config.split == "train":
             real = _written(out / work.path.name, work.config.game, seed=work.config.seed)
             shutil.rmtree(work.path)
@@ -453,10 +452,10 @@ def test_one_study_of_all_is_not_replaced_either(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("no_work")
 def test_a_study_of_other_weights_under_the_same_name_is_not_replaced(tmp_path: Path) -> None:
     model = tmp_path / "model"
-    shutil.copytree(Path("src/vulngames/tiny/weights/small"), model)
+    shutil.copytree(TINY["tiny:small"], model)
     plan = {"policy": f"hf:{model}", "games": ("tampering-v1",)}
     _held(tmp_path / "study", **plan)
-    shutil.copy("src/vulngames/tiny/weights/medium/model.safetensors", model)
+    shutil.copy(TINY["tiny"] / "model.safetensors", model)
     with pytest.raises(UserError, match=r"made when 'hf:.*/model' had other weights; choose another directory"):
         run_study("emergence", Plan(**plan, seeds=2, steps=3), tmp_path / "study")
 
