@@ -208,7 +208,7 @@ def test_a_wrong_row_leaves_the_others_usable(tmp_path: Path, game: str, name: s
         path = written(tmp_path / "rows.parquet", good, changed(good, name, value), good)
     except (pa.ArrowException, TypeError):
         pytest.skip("parquet holds no such column")
-    with pytest.warns(UserWarning) as said:
+    with pytest.warns(UserWarning, match="cannot be used") as said:
         found = rows(game, path)
     assert [isinstance(each, Task) for each in found] == [True, False, True]
     assert [task.id for task in load(game, path)] == ["rows.parquet#0", "rows.parquet#2"]
@@ -230,7 +230,7 @@ def test_a_text_that_is_not_utf8_costs_its_row_alone(tmp_path: Path, nested: boo
     answers = pa.StructArray.from_arrays([texts(b"7", b"\xff" if nested else b"7")], ["ground_truth"])
     path = tmp_path / "rows.parquet"
     parquet.write_table(pa.Table.from_arrays([prompts, answers], ["prompt", "reward_model"]), path)
-    with pytest.warns(UserWarning) as warned:
+    with pytest.warns(UserWarning, match="cannot be used") as warned:
         assert [task.id for task in load("self-grading-v1", path)] == ["rows.parquet#0", "rows.parquet#2"]
     assert str(warned[0].message).endswith(f"1 of 3 rows cannot be used: row 1: {said}")
 
@@ -239,7 +239,7 @@ def test_a_handful_of_unusable_rows_is_named(tmp_path: Path) -> None:
     good = row_of("self-grading-v1")
     bad = changed(good, "reward_model.ground_truth", "")
     path = written(tmp_path / "rows.parquet", *[bad] * 6, good)
-    with pytest.warns(UserWarning) as said:
+    with pytest.warns(UserWarning, match="cannot be used") as said:
         assert len(load("self-grading-v1", path)) == 1
     named = "; ".join(f"row {i}: reward_model.ground_truth is empty" for i in range(3))
     assert str(said[0].message) == f"{path}: 6 of 7 rows cannot be used: {named}; and 3 more"
@@ -442,6 +442,7 @@ def test_rows_that_no_training_uses_can_be_asked_for(vulngames: Any, problems: P
     assert json.loads(vulngames(*command, "--held-out").stdout)["n"] == kept < 40
 
 
+@pytest.mark.filterwarnings("ignore:.* rows cannot be used")
 def test_a_policy_trains_on_published_rows(vulngames: Any, damaged: Path, tmp_path: Path) -> None:
     pytest.importorskip("trl")
     small = ("--steps", "1", "--prompts", "2", "--micro-batch", "16", "--data", damaged.name, "--out", "run")
