@@ -530,7 +530,7 @@ def broken() -> Iterator[tuple[str, str | Callable[[dict[str, Any]], None]]]:
     yield "relapse_after", lambda s: s.update(relapse_after=3)
 
 
-@pytest.mark.parametrize(("says", "how"), broken())
+@pytest.mark.parametrize(("says", "how"), list(broken()))
 def test_a_damaged_or_foreign_summary_is_one_line(tmp_path: Path, says: str, how: Any) -> None:
     summary = correction(0.1, 0.1)
     if callable(how):

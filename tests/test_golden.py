@@ -75,8 +75,10 @@ def test_the_golden_runs_come_out_as_they_did(tmp_path: Path) -> None:
     assert {file.name for file in made.iterdir()} == {file.name for file in GOLDEN.glob("*.json*")}, "make golden"
     here = (made / "platform.json").read_text() == (GOLDEN / "platform.json").read_text()
     alike = same if here else near
-    changes = {file.stem: moved(rows(file), rows(made / file.name), alike) for file in GOLDEN.glob("*.jsonl")}
-    assert not {name: lines for name, lines in changes.items() if lines}
+    lines = []
+    for file in sorted(GOLDEN.glob("*.jsonl")):
+        lines += [f"{file.stem}, {line}" for line in moved(rows(file), rows(made / file.name), alike)]
+    assert not lines, "\n".join(["a change on purpose? make golden, and say why in CHANGELOG.md", *lines])
 
 
 ROW = {"step": 5, "n": 48, "failed": 0, "er": {"mean": 0.5, "lo": 0.4, "hi": 0.6}, "parts": {"refused": None}}
