@@ -165,6 +165,7 @@ def test_the_threads_of_the_event_loop_stay_free() -> None:
     assert threading.active_count() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_killed_worker_costs_nothing_but_time(workers: int) -> None:
     # The input is read before the kill: a second run must find it whole.
@@ -289,6 +290,7 @@ def test_at_t0_nothing_is_said_to_hold() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_short_soak() -> None:
     soak = Path(__file__).resolve().parents[1] / "benchmarks" / "soak.py"
     command = [sys.executable, str(soak), "--samples", "200", "--kill-every", "40", "--rows", "4"]

@@ -442,6 +442,7 @@ def test_rows_that_no_training_uses_can_be_asked_for(vulngames: Any, problems: P
     assert json.loads(vulngames(*command, "--held-out").stdout)["n"] == kept < 40
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.* rows cannot be used")
 def test_a_policy_trains_on_published_rows(vulngames: Any, damaged: Path, tmp_path: Path) -> None:
     pytest.importorskip("trl")
@@ -483,6 +484,7 @@ def wrote(problems: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return exam(config, Path("wrote")).path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("digested", [True, False], ids=["digested", "from before there were digests"])
 @pytest.mark.parametrize(
     "rows",
@@ -504,6 +506,7 @@ def test_transcripts_are_not_paired_with_rows_of_other_contents(
     assert str(error.value) == OTHERS
 
 
+@pytest.mark.slow
 def test_rows_that_changed_between_exam_and_sft_end_in_one_line(vulngames: Any, problems: Path, wrote: Path) -> None:
     written(problems, *reversed(problem_rows(40)))
     said = vulngames("sft", "tampering-v1", "--exploit", wrote, "--keep", "all", "--out", "student", check=False)

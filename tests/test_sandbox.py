@@ -400,6 +400,7 @@ def test_no_test_is_run_after_a_timeout(quick: Sandbox) -> None:
     assert time.monotonic() - start < 5
 
 
+@pytest.mark.slow
 def test_processor_time_is_limited_apart_from_wall_time() -> None:
     with Sandbox(Limits(wall_s=20, cpu_s=1)) as sandbox:
         start = time.monotonic()
@@ -756,6 +757,7 @@ def test_grade_compares_only_clean_ends() -> None:
 # --- real problems ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not ROWS.exists(), reason=f"no {ROWS}; {ELSEWHERE}")
 @pytest.mark.parametrize("name", ["T3", "T2"])
 def test_real_problems_can_be_won(name: str) -> None:

@@ -145,6 +145,7 @@ def test_the_page_holds_model_text_as_data_alone(vulngames: Any, run: Run) -> No
     assert sample["texts"][0].startswith("</script><script>document.title='owned'")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["step", "split", "game", "task", "prompt", "texts", "reward", "patched", "paper"])
 @pytest.mark.parametrize("value", [..., None], ids=["absent", "null"])
 def test_a_damaged_sample_is_named_in_one_line(run: Run, vulngames: Any, name: str, value: object) -> None:
