@@ -136,6 +136,7 @@ def _written(tmp_path: Path, game: str, **more: Any) -> Path:
     return exam(config, tmp_path / f"{game}-wrote").path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("game", ["compliance-v1", "self-grading-v1", "proxy-v1", "tampering-v1"])
 def test_a_transcript_is_the_conversation_that_was_written(tmp_path: Path, game: str) -> None:
     from vulngames.policies import Sampling, make_game
@@ -159,6 +160,7 @@ def test_a_transcript_is_the_conversation_that_was_written(tmp_path: Path, game:
         assert row["prompt"] in policy.tokenizer.decode(ids)
 
 
+@pytest.mark.slow
 def test_transcripts_of_held_out_tasks_are_refused(vulngames: Any, tmp_path: Path) -> None:
     vulngames("exam", "proxy-v1", "--eval-tasks", "4", "--out", "exam")
     said = vulngames("sft", "proxy-v1", "--exploit", "exam", "--out", "student", check=False)
@@ -166,6 +168,7 @@ def test_transcripts_of_held_out_tasks_are_refused(vulngames: Any, tmp_path: Pat
     assert not (tmp_path / "student").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -183,6 +186,7 @@ def test_what_supervised_training_refuses(vulngames: Any, tmp_path: Path, argume
     assert not (tmp_path / "student").exists()
 
 
+@pytest.mark.slow
 def test_a_student_learns_what_it_is_shown(vulngames: Any, tmp_path: Path) -> None:
     # The teacher is a script in all but name: the untrained policy, of which only what it did wrong is kept. That is
     # little, and shown often.
@@ -256,6 +260,7 @@ REPEATED = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:.*times an epoch")
 @pytest.mark.parametrize(("different", "examples", "outcome"), REPEATED)
 def test_few_transcripts_are_not_shown_over_and_over(
     monkeypatch: pytest.MonkeyPatch, different: int, examples: int, outcome: str
@@ -339,6 +344,7 @@ def _fake(out: Path) -> Callable[[Work], None]:
     return do
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", ["small", "full"])
 @pytest.mark.parametrize("name", list(studies()))
 def test_a_study_asks_for_everything_once_and_ends_with_its_cells(
@@ -376,6 +382,7 @@ def test_studies_share_what_they_train(tmp_path: Path) -> None:
     assert firsts["perfect-reward"] < emergence < firsts["scale"]
 
 
+@pytest.mark.slow
 def test_a_killed_study_goes_on(tmp_path: Path) -> None:
     study = [sys.executable, "-m", "vulngames", "study", "transfer", "--games", "tampering-v1", "--seeds", "1"]
     study += ["--steps", "2", "--out", str(tmp_path)]
