@@ -41,6 +41,7 @@ def test_version_answers(vulngames: Any) -> None:
     assert vulngames("--version").stdout.split() == ["vulngames", metadata.version("vulngames")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "then"),
     [

@@ -590,6 +590,7 @@ def test_messages_are_fitted_to_what_a_template_demands(
     assert len(told) == len(changes) and all(str(model) in line for line in told)
 
 
+@pytest.mark.filterwarnings("ignore:.*as its chat template demands")
 def test_a_template_without_system_messages_plays_every_game(model: Path) -> None:
     template(model, NO_SYSTEM)
     policy = load_hf(f"hf:{model}", Sampling())

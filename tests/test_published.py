@@ -378,6 +378,7 @@ def test_texts_for_an_unusable_row_are_not_scored_and_all_others_are(
         assert row["paper"] == {"acc": None, "exploit": None}
 
 
+@pytest.mark.slow
 def test_an_unusable_row_is_neither_measured_nor_shown(vulngames: Any, damaged: Path) -> None:
     command = ("tampering-v1", "--policy", "script:exploit", "--data", damaged.name, "--n", "100")
     done = vulngames("eval", *command, "--json")
@@ -435,6 +436,7 @@ def test_about_a_tenth_is_held_out(numbers: set[int]) -> None:
     assert 10 <= len(kept) <= 80
 
 
+@pytest.mark.slow
 def test_rows_that_no_training_uses_can_be_asked_for(vulngames: Any, problems: Path) -> None:
     kept = len(held_out("tampering-v1", problems))
     command = ("eval", "tampering-v1", "--policy", "script:exploit", "--data", problems.name, "--json")

@@ -129,6 +129,7 @@ def trained(policy: HFPolicy, out: Path, pay: list[float | None], masked: bool =
     return not same, trainer, told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pay", "masked", "learns"),
     [

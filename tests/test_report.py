@@ -233,6 +233,7 @@ def rest_on(run: Path, **inputs: Any) -> None:
     write_json(about, {**json.loads(about.read_text()), "inputs": inputs})
 
 
+@pytest.mark.slow
 def test_runs_of_one_arm_that_rest_on_other_weights_or_rows_are_noted(own: Path, tmp_path: Path) -> None:
     runs = [own / "runs" / f"tampering-v1-flawed-{seed}" for seed in (0, 1)]
     for run in runs:
@@ -290,6 +291,7 @@ def test_users_mistakes_are_one_line(tmp_path: Path) -> None:
     assert not out.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content"),
     [

@@ -498,6 +498,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(VALUES, max_size=4))
 def test_decoding_gives_back_what_was_answered(values: list[object]) -> None:
     lines = [json.dumps([i, "ok", value], ensure_ascii=False).encode() + b"\n" for i, value in enumerate(values)]
@@ -616,6 +617,7 @@ def test_the_zygote_outlives_the_thread_that_started_it() -> None:
         assert children() - before == started
 
 
+@pytest.mark.slow
 def test_nothing_grows_over_many_samples(sandbox: Sandbox) -> None:
     descriptors = "import os; print(sorted(os.listdir('/proc/self/fd')))"
     [first] = sandbox.stdio(descriptors, [""])
