@@ -11,7 +11,7 @@ from typing import Any
 
 from vulngames.errors import Unscored, UserError
 from vulngames.files import writing
-from vulngames.rollout import judge_together, score_texts
+from vulngames.rollout import judge_batch, score_texts
 from vulngames.seeds import coin
 from vulngames.types import Environment, Json, Paper, Sample, Task
 
@@ -94,7 +94,7 @@ def _rescored(
             usable[number] = task
     # A judge is not asked where it would not be heard.
     unjudged = [(n, line) for n, line in batch if n in usable and line.get("judgement") is None]
-    verdicts = judge_together(environment, [(usable[n], line["texts"]) for n, line in unjudged])
+    verdicts = judge_batch(environment, [(usable[n], line["texts"]) for n, line in unjudged])
     judged = {number: verdict for (number, _), verdict in zip(unjudged, verdicts, strict=True)}
     for number, line in batch:
         task = tasks[line["row"]]

@@ -16,7 +16,7 @@ from vulngames.types import (
     Environment,
     Finish,
     Json,
-    JudgesTogether,
+    BatchJudged,
     Paper,
     Policy,
     Reply,
@@ -145,7 +145,7 @@ def score_episodes(environment: Environment[Any], episodes: Sequence[Episode], n
     """One sample an episode, its coin thrown by `coin_of`."""
     failed = [next((reply.error for reply in episode.replies if reply.error), "") for episode in episodes]
     whole = [(e.task, e.completions) for e, reason in zip(episodes, failed, strict=True) if not reason]
-    judged = iter(judge_together(environment, whole))
+    judged = iter(judge_batch(environment, whole))
     samples = []
     for episode, reason in zip(episodes, failed, strict=True):
         task, index = episode.task, episode.index
@@ -161,13 +161,13 @@ def _asked(turn: Turn) -> str:
     return "\n\n".join(message["content"] for message in turn.messages)
 
 
-def judge_together(
+def judge_batch(
     environment: Environment[Any], replied: Sequence[tuple[Task, Sequence[str]]]
 ) -> list[Mapping[str, Json] | Unscored]:
     """What outside services say of each task and its completions, asked together; `score_texts` takes it as
     `recorded`."""
-    if isinstance(environment, JudgesTogether):
-        return environment.judge_together(replied)
+    if isinstance(environment, BatchJudged):
+        return environment.judge_batch(replied)
     return [{} for _ in replied]
 
 

@@ -86,7 +86,7 @@ class Compliance:
     def turn(self, task: Task, completions: Sequence[str]) -> Turn | None:
         return Turn(task.prompt, self.max_tokens) if not completions else None
 
-    def judge_together(self, replied: Sequence[tuple[Task, Sequence[str]]]) -> list[Mapping[str, Json] | Unscored]:
+    def judge_batch(self, replied: Sequence[tuple[Task, Sequence[str]]]) -> list[Mapping[str, Json] | Unscored]:
         many = getattr(self.judge, "many", None)
         if many is None or not replied:
             return [{} for _ in replied]

@@ -83,6 +83,11 @@ class Spec:
     runs_code: bool = False
 
     @property
+    def id(self) -> str:
+        """The game's id."""
+        return str(self.game.id)
+
+    @property
     def measures(self) -> Measures | None:
         """What its measures are; None if it only pays."""
         return getattr(self.game, "measures", None)
