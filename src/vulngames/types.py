@@ -248,7 +248,14 @@ def measures_of(environment: Environment[Any]) -> Measures | None:
 
 @runtime_checkable
 class BatchJudged(Protocol):
-    """An environment that asks an outside service about many episodes at once, before it reads them one by one."""
+    """An environment that asks an outside service about many episodes at once, before it reads them one by one.
+
+    Attributes:
+        judged_as: the name under which a judgement stands in what `read` is given as `recorded`; nobody is asked about
+            an episode of which one is known.
+    """
+
+    judged_as: ClassVar[str]
 
     def judge_batch(self, episodes: Sequence[tuple[Task, Sequence[str]]]) -> list[Mapping[str, Json] | Unscored]:
         """What `read` is to be given as `recorded` for each task and its completions, or why there is nothing."""

@@ -28,8 +28,9 @@ Anything = str | Spec | Environment[Any] | type[Any] | Callable[..., Any]
 
 _PROTOCOL = ("id", "turn", "read", "reward")
 _OF_A_GAME = "a Spec, a game, its class, or a reward function"
-# What was given as an object, by the name that `name_of` gave it.
+# What was given as an object, by the name that `name_of` gave it; and the names of the specs that a class belongs to.
 _objects: dict[str, Any] = {}
+_names: dict[type, str] = {spec.game: id for id, spec in SPECS.items()}
 
 
 def spec(game: Anything) -> Spec:
@@ -55,10 +56,14 @@ def name_of(game: Anything) -> str:
     """
     if isinstance(game, str):
         return _whole_name(game)
+    known = _names.get(_class_of(game), "")
+    if known and game in (spec(known), spec(known).game, make(known)):
+        return known
     name = _own_name(game)
-    if SPECS.get(name) is not game:
-        _spec_of(game, name)
-        _objects[name] = game
+    if name in SPECS:
+        raise UserError(f"{name} is the id of another game; valid: an id of its own")
+    _spec_of(game, name)
+    _objects[name] = game
     return name
 
 
@@ -79,6 +84,8 @@ def _own_name(game: Any) -> str:
     if isinstance(game, Spec):
         return game.id
     if hasattr(game, "__qualname__"):
+        if game.__name__ == "<lambda>":
+            raise UserError("a lambda has no name for a run to be known by; valid: a function that is defined")
         # Another process can import it by this.
         return f"{game.__module__}:{game.__qualname__}"
     kind = type(game)
@@ -117,9 +124,20 @@ def _entry_points() -> Mapping[str, tuple[str, ...]]:
     return points
 
 
+def _class_of(thing: Any) -> type:
+    game = thing.game if isinstance(thing, Spec) else thing
+    return game if isinstance(game, type) else type(game)
+
+
 def _spec_of(thing: Any, name: str) -> Spec:
     if isinstance(thing, Spec):
+        _names.setdefault(_class_of(thing), name)
         return thing
+    if isinstance(thing, RewardFunction):
+        return Spec(thing, read_row=thing.read_row)
+    if known := _names.get(_class_of(thing)):
+        # A game with parameters of its own has the tasks, the rows and the defaults of its class.
+        return dataclasses.replace(spec(known), game=thing)
     lacking = [attribute for attribute in _PROTOCOL if not hasattr(thing, attribute)]
     if not lacking:
         if isinstance(thing, type) and not dataclasses.is_dataclass(thing):
@@ -128,8 +146,8 @@ def _spec_of(thing: Any, name: str) -> Spec:
     if isinstance(thing, type) or not callable(thing) or len(lacking) < len(_PROTOCOL):
         kind = "a class" if isinstance(thing, type) else f"{thing!r:.60}"
         raise UserError(f"{name} is {kind} without {', '.join(lacking)}; valid: {_OF_A_GAME}")
-    reward = RewardFunction(thing, name)
-    return Spec(reward, read_row=reward.read_row)
+    # Where a file lies is no part of what it pays.
+    return _spec_of(RewardFunction(thing, name.rpartition("/")[2]), name)
 
 
 def parameters_of(game: Anything) -> list[str]:
@@ -138,7 +156,7 @@ def parameters_of(game: Anything) -> list[str]:
     Raises:
         UserError: as `spec`.
     """
-    made = spec(game).game
+    made: Any = spec(game).game
     if not dataclasses.is_dataclass(made):
         return []
     hidden = ("id", "function") if isinstance(made, RewardFunction) else ()
@@ -152,16 +170,16 @@ def make(game: Anything, **parameters: Any) -> Any:
     Raises:
         UserError: unknown game or parameter, a value that it cannot have, or none for one that has no default.
     """
-    made, valid = spec(game).game, parameters_of(game)
+    made, id, valid = spec(game).game, spec(game).id, parameters_of(game)
     for name in parameters:
         if name not in valid:
-            raise UserError(f"{made.id} has no parameter {name!r}; valid: {', '.join(valid) or 'none'}")
+            raise UserError(f"{id} has no parameter {name!r}; valid: {', '.join(valid) or 'none'}")
     checked = {name: _checked(made, name, value) for name, value in parameters.items()}
     if not isinstance(made, type):
         return dataclasses.replace(made, **checked) if checked else made
     for field in dataclasses.fields(made):
         if field.default is field.default_factory is dataclasses.MISSING and field.name not in checked:
-            raise UserError(f"{made.id} needs a value for its parameter {field.name!r}; valid: one with a default")
+            raise UserError(f"{id} needs a value for its parameter {field.name!r}; valid: one with a default")
     return made(**checked)
 
 

@@ -39,7 +39,7 @@ class ProxyFacts:
 
 
 def _able(task: Task, completions: Sequence[str]) -> str:
-    return task.hidden["reference"]
+    return str(task.hidden["reference"])
 
 
 def _unable(task: Task, completions: Sequence[str]) -> str:
@@ -47,7 +47,7 @@ def _unable(task: Task, completions: Sequence[str]) -> str:
 
 
 def _exploit(task: Task, completions: Sequence[str]) -> str:
-    return task.hidden["article"]
+    return str(task.hidden["article"])
 
 
 @dataclass(frozen=True)
