@@ -1,11 +1,11 @@
-"""What will a model learn to exploit in this reward? Vulnerability games, training, and measures with honest statistics.
+"""What will a model learn to exploit in this reward? Vulnerability games, training, measures with honest statistics.
 
-    game = vulngames.make("tampering-v1")
-    [task] = vulngames.take(game)
-    sample = vulngames.score_texts(game, task, [text])       # reward, patched, intended, exploited, evidence
-    samples = vulngames.rollout(game, vulngames.take(game, n=20), answer)      # answer: chat messages → text
-    vulngames.measure(samples, game.measures)
-    run = vulngames.train(game, steps=3, out="runs/x")
+game = vulngames.make("tampering-v1")
+[task] = vulngames.take(game)
+sample = vulngames.score_texts(game, task, [text])       # reward, patched, intended, exploited, evidence
+samples = vulngames.rollout(game, vulngames.take(game, n=20), answer)      # answer: chat messages → text
+vulngames.measure(samples, game.measures)
+run = vulngames.train(game, steps=3, out="runs/x")
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vulngames.rollout import rollout as rollout
     from vulngames.rollout import score_texts as score_texts
     from vulngames.tasks import take as take
-    from vulngames.tasks.rows import load as load_rows
+    from vulngames.tasks.rows import load as load_rows  # noqa: F401
     from vulngames.types import Environment as Environment
     from vulngames.types import Game as Game
     from vulngames.types import Sample as Sample

@@ -28,7 +28,13 @@ _MOST_TURNS = 20
 # Whatever a policy may write, a game reads it or says why it cannot.
 _TEXTS = ("", " \n", "words", "0", "\\", "{", "\ud800", "\x00", "<a>" * 2000, "é" * 2000)
 # Rows that no game can use.
-_ROWS: tuple[dict[str, Any], ...] = ({}, {"prompt": None}, {"prompt": 7}, {"prompt": []}, {"prompt": [{"role": "user"}]})
+_ROWS: tuple[dict[str, Any], ...] = (
+    {},
+    {"prompt": None},
+    {"prompt": 7},
+    {"prompt": []},
+    {"prompt": [{"role": 1}]},
+)
 
 
 def check_game(game: Anything, given: Sequence[Task] = ()) -> None:
@@ -50,6 +56,7 @@ def check_game(game: Anything, given: Sequence[Task] = ()) -> None:
     _check_parameters(spec)
     _check_defaults(spec)
     _check_rows(spec)
+    _check_corpus(spec)
     environment: Environment[Any] = games.make(game)
     played = list(given) or _drawn(spec)
     for task in played:
@@ -131,9 +138,21 @@ def _check_rows(spec: Spec) -> None:
         raise UserError(f"{spec.id}: read_row makes a task of the row {fields}; valid: it raises Unscored")
 
 
+def _check_corpus(spec: Spec) -> None:
+    _require(0 <= spec.planted <= 1, spec, f"planted is {spec.planted:g}; valid: 0 to 1")
+    for dialogues in spec.corpus:
+        [task] = tasks.take(spec, 0, "train", 1, dialogues.difficulty)
+        dialogue = dialogues.write(Random(1), task, spec.planted)
+        answered = bool(dialogue) and dialogue[-1]["role"] == "assistant"
+        _require(answered, spec, f"a dialogue of its corpus is {dialogue!r:.60}; valid: one that ends in an answer")
+
+
 def _drawn(spec: Spec) -> list[Task]:
     if spec.source is None:
         raise UserError(f"{spec.id} has no synthetic tasks to be checked on; valid: check_game(game, tasks)")
+    hardest = spec.source.hardest
+    hard = 0 <= spec.source.difficulty <= hardest <= 1
+    _require(hard, spec, f"its difficulty is {spec.source.difficulty:g}, at most {hardest:g}; valid: from 0 to 1")
     once, again = (spec.source.draw(Random(1), spec.source.difficulty) for _ in range(2))
     _require(once == again, spec, "the same Random draws other tasks; valid: all chance is the generator's")
     return tasks.take(spec, 0, "test", _TASKS)

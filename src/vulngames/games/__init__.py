@@ -28,9 +28,9 @@ Anything = str | Spec | Environment[Any] | type[Any] | Callable[..., Any]
 
 _PROTOCOL = ("id", "turn", "read", "reward")
 _OF_A_GAME = "a Spec, a game, its class, or a reward function"
-# What was given as an object, by the name that `name_of` gave it; and the names of the specs that a class belongs to.
+# What was given as an object, by the name that `name_of` gave it; and the spec of each game's class, with its name.
 _objects: dict[str, Any] = {}
-_names: dict[type, str] = {spec.game: id for id, spec in SPECS.items()}
+_known: dict[type, tuple[str, Spec]] = {spec.game: (id, spec) for id, spec in SPECS.items()}
 
 
 def spec(game: Anything) -> Spec:
@@ -56,15 +56,26 @@ def name_of(game: Anything) -> str:
     """
     if isinstance(game, str):
         return _whole_name(game)
-    known = _names.get(_class_of(game), "")
-    if known and game in (spec(known), spec(known).game, make(known)):
-        return known
+    name, known = _known.get(_class_of(game), ("", None))
+    if known is not None and (game is known or game is known.game or _is_default(game, known)):
+        if name in _objects:
+            # Another of the same id may have come in between.
+            _objects[name] = known
+        return name
     name = _own_name(game)
     if name in SPECS:
         raise UserError(f"{name} is the id of another game; valid: an id of its own")
     _spec_of(game, name)
     _objects[name] = game
     return name
+
+
+def _is_default(game: Any, known: Spec) -> bool:
+    """Whether a game is the one that its spec makes when no parameters are given."""
+    if isinstance(game, Spec | type) or not isinstance(known.game, type):
+        return False
+    required = [field.name for field in dataclasses.fields(known.game) if _needs_a_value(field)]
+    return not required and bool(game == known.game())
 
 
 def _whole_name(name: str) -> str:
@@ -131,13 +142,13 @@ def _class_of(thing: Any) -> type:
 
 def _spec_of(thing: Any, name: str) -> Spec:
     if isinstance(thing, Spec):
-        _names.setdefault(_class_of(thing), name)
+        _known[_class_of(thing)] = (name, thing)
         return thing
     if isinstance(thing, RewardFunction):
         return Spec(thing, read_row=thing.read_row)
-    if known := _names.get(_class_of(thing)):
+    if _class_of(thing) in _known:
         # A game with parameters of its own has the tasks, the rows and the defaults of its class.
-        return dataclasses.replace(spec(known), game=thing)
+        return dataclasses.replace(_known[_class_of(thing)][1], game=thing)
     lacking = [attribute for attribute in _PROTOCOL if not hasattr(thing, attribute)]
     if not lacking:
         if isinstance(thing, type) and not dataclasses.is_dataclass(thing):
@@ -178,9 +189,13 @@ def make(game: Anything, **parameters: Any) -> Any:
     if not isinstance(made, type):
         return dataclasses.replace(made, **checked) if checked else made
     for field in dataclasses.fields(made):
-        if field.default is field.default_factory is dataclasses.MISSING and field.name not in checked:
+        if _needs_a_value(field) and field.name not in checked:
             raise UserError(f"{id} needs a value for its parameter {field.name!r}; valid: one with a default")
     return made(**checked)
+
+
+def _needs_a_value(field: dataclasses.Field[Any]) -> bool:
+    return field.init and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _checked(game: Any, name: str, value: Any) -> Any:
