@@ -1,4 +1,4 @@
-"""What every game must keep to, as a check that its author can call from a test: `check_game("package.module:SPEC")`."""
+"""What every game must keep to, as a check for its author to call in a test: `check_game("package.module:SPEC")`."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def _entry_points() -> Mapping[str, tuple[str, ...]]:
 
     points: dict[str, tuple[str, ...]] = {}
     for point in entry_points(group=ENTRY_POINTS):
-        reference = f"{point.module}:{point.attr}"
+        reference = f"{point.module}:{point.attr or ''}"
         if reference not in points.get(point.name, ()):
             points[point.name] = (*points.get(point.name, ()), reference)
     return points

@@ -19,6 +19,8 @@ from typing import Any
 from vulngames import digests
 from vulngames.errors import UserError
 
+# Characters of what somebody else's code says.
+_LONGEST = 200
 VALID = "package.module:NAME or FILE.py:NAME"
 
 
@@ -50,9 +52,13 @@ def _imports(where: str) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as problem:
         last = traceback.extract_tb(problem.__traceback__)[-1]
-        reason = f"{type(problem).__name__}: {problem}"
         place = "" if isinstance(problem, SyntaxError) else f" at {last.filename}, line {last.lineno}"
-        raise UserError(f"{where} cannot be imported, it raises {reason}{place}") from problem
+        raise UserError(f"{where} cannot be imported, it raises {told(problem)}{place}") from problem
+
+
+def told(problem: BaseException) -> str:
+    """What somebody else's code raised, in one line."""
+    return f"{type(problem).__name__}: {' '.join(str(problem).split())[:_LONGEST]}".removesuffix(": ")
 
 
 def _module(name: str) -> ModuleType:

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from vulngames.errors import Unscored, UserError
+from vulngames.games.reference import told
 from vulngames.games.row import PublishedRow
 from vulngames.types import MANY, Json, Message, Range, Task, Turn
 
@@ -74,7 +75,7 @@ class RewardFunction:
                 paid = self.function(**given)
         # It is the user's code, and what it does on one completion must not cost the others.
         except (Exception, SystemExit) as problem:
-            raise Unscored(f"{self.id} raised {type(problem).__name__}: {problem}") from problem
+            raise Unscored(f"{self.id} raised {told(problem)}") from problem
         return Paid(self._number(self._only(paid) if self._takes_a_batch else paid))
 
     def reward(self, facts: Paid) -> float:
