@@ -135,7 +135,7 @@ def test_every_game_trains_and_is_reported(game: Any, tmp_path: Path) -> None:
     import vulngames
     from vulngames.report import write_report
 
-    small = {"steps": 2, "prompts": 2, "group": 2, "eval_tasks": 6, "eval_every": 1}
+    small: dict[str, Any] = {"steps": 2, "prompts": 2, "group": 2, "eval_tasks": 6, "eval_every": 1}
     run = vulngames.train(game, out=tmp_path / "run", **small)
     assert [row["step"] for row in run.metrics()] == [0, 1, 2]
     assert {row["n"] for row in run.metrics()} == {12}
@@ -167,7 +167,7 @@ _number = count()
 
 def broken(spec: dict[str, Any] | None = None, **attributes: Any) -> Spec:
     """The gap game with some of it changed, as a class of its own."""
-    made = dataclass(frozen=True)(type(f"Broken{next(_number)}", (Watched,), attributes))
+    made: Any = dataclass(frozen=True)(type(f"Broken{next(_number)}", (Watched,), attributes))
     return replace(WATCHED, game=made, **(spec or {}))
 
 
@@ -206,7 +206,11 @@ def playing(**texts: str) -> dict[str, Any]:
     return {"scripts": {**Watched.scripts, **scripts}}
 
 
-of_object = dataclass(frozen=True)(type("Object", (), {"__annotations__": {"o": object}, "o": None}))
+@dataclass(frozen=True)
+class OfObject:
+    thing: object
+
+
 serial = count()
 
 BREAKS: dict[str, tuple[Spec, str]] = {
@@ -253,11 +257,11 @@ BREAKS: dict[str, tuple[Spec, str]] = {
     ),
     "a changed task": (broken(read=forgetting), "read changes what the task hides; valid: it leaves it as it is"),
     "facts that vary": (
-        broken(read=reading(lambda: of_object(next(serial)))),
+        broken(read=reading(lambda: OfObject(next(serial)))),
         "read finds other facts in the same te",
     ),
     "facts that are no data": (
-        broken(read=reading(lambda: of_object({1}))),
+        broken(read=reading(lambda: OfObject({1}))),
         "valid: a dataclass whose fields are pl",
     ),
     "facts that are a number": (

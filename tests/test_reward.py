@@ -272,7 +272,14 @@ def test_a_policy_is_trained_by_a_reward(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "mine.py").write_text("def shout(completion, suffix):\n    return completion.count(suffix)\n")
     rows_of(tmp_path / "rows.jsonl", *({"prompt": f"Say {i}.", "suffix": str(i % 10)} for i in range(40)))
     monkeypatch.chdir(tmp_path)
-    small = {"steps": 1, "prompts": 2, "group": 2, "eval_tasks": 2, "data": "rows.jsonl", "max_tokens": 8}
+    small: dict[str, Any] = {
+        "steps": 1,
+        "prompts": 2,
+        "group": 2,
+        "eval_tasks": 2,
+        "data": "rows.jsonl",
+        "max_tokens": 8,
+    }
     run = vulngames.train("mine.py:shout", out="run", **small)
     assert [row["er"] for row in run.metrics()] == [None, None] and run.metrics()[0]["failed"] == 0
     assert run.about["inputs"]["game"].keys() == {"source"}
