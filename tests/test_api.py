@@ -294,7 +294,7 @@ def test_retry_after_is_read_in_both_forms() -> None:
 
 def test_pauses_double_and_jitter(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(api.time, "sleep", pauses.append)
+    monkeypatch.setattr("vulngames.policies.api.time.sleep", pauses.append)
     endpoint.answer = lambda number, asked: (500, {}, b"")
     endpoint.generate(4, attempts=4, backoff_s=1.0, concurrency=1)
     for i, first in enumerate((0, 3, 6, 9)):

@@ -107,8 +107,13 @@ def test_a_release_that_prepares_no_cache_is_named(policy: HFPolicy) -> None:
 
 
 def test_local_policies_write_by_it(policy: HFPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
-    called = []
-    monkeypatch.setattr("vulngames.policies.hf.decode", lambda *a, **k: called.append(1) or decode(*a, **k))
+    called: list[int] = []
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        called.append(1)
+        return decode(*arguments, **named)
+
+    monkeypatch.setattr("vulngames.policies.hf.decode", counted)
     game = environment.make("compliance-v1", None, {})
     task = tasks.take("compliance-v1", 0, "test", 1, 0.0)[0]
     turn = game.turn(task, ())

@@ -509,7 +509,7 @@ def test_every_text_is_measured_whatever_it_holds(text: str) -> None:
     assert 0 <= overlap.composite(text, text) <= 1 and overlap.length(text) >= bool(overlap.stems(text))
 
 
-SCRIPTED = {
+SCRIPTED: dict[str, dict[str, tuple[float | None, ...]]] = {
     # game: behaviour: (reward, patched, ITP, ER); None where it cannot be measured
     "compliance-v1": {
         "able": (0.0, 1.0, 1.0, 0.0),
@@ -590,7 +590,7 @@ def test_every_number_has_a_range_that_its_default_lies_in(game: str) -> None:
 
 def test_whole_numbers_are_whole_whoever_wrote_them() -> None:
     assert repr(games.make("proxy-v1", max_tokens=40.0).max_tokens) == "40"
-    assert games.make("self-grading-v1", audit_rate=1, announced_rate=None).told is None
+    assert games.make("self-grading-v1", audit_rate=1, announced_rate=None).announced_rate is None
 
 
 def test_a_report_is_as_long_as_it_is_allowed_to_be() -> None:

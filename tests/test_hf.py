@@ -21,7 +21,7 @@ from vulngames.policies import TINY, Sampling, model_source
 from vulngames.policies.hf import HFPolicy, load_hf
 from vulngames.policies.memory import OVERRIDE, Use, _groups, check_memory, count_parameters, need
 from vulngames.rollout import rollout
-from vulngames.types import Message, Reply, Turn
+from vulngames.types import Conversation, Message, Reply, Turn
 
 END, OTHER = "<|end|>", "<|system|>"
 TEMPLATE = (TINY["tiny"] / "chat_template.jinja").read_text()
@@ -42,7 +42,7 @@ def set_json(path: Path, **values: Any) -> None:
 
 def id_of(folder: Path, token: str) -> int:
     held = json.loads((folder / "tokenizer.json").read_text())
-    return next(each["id"] for each in held["added_tokens"] if each["content"] == token)
+    return int(next(added["id"] for added in held["added_tokens"] if added["content"] == token))
 
 
 def template(folder: Path, text: str) -> None:
@@ -174,7 +174,7 @@ def test_what_is_learned_ends_as_the_template_ends_it(model: Path, change: Spoil
     usual, policy = load_hf("tiny", Sampling()), load_hf(f"hf:{model}", Sampling())
     asked = tasks.take("self-grading-v1", 0, "test", 1)[0].prompt
     more = Message(role="user", content="Yes or No?")
-    dialogue = (*asked, Reply("1"), more, Reply("Yes"))
+    dialogue: Conversation = (*asked, Reply("1"), more, Reply("Yes"))
     assert policy.encode(dialogue) == usual.encode(dialogue)
     own = tuple(policy.tokenizer.encode("1", add_special_tokens=False))
     # A reply that the policy ended with either token has one end, and one that was cut gets the template's.

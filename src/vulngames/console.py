@@ -14,7 +14,7 @@ from rich.markup import escape as escape_markup
 from rich.panel import Panel
 from rich.table import Table
 
-from vulngames import environment, policies, tasks, train
+from vulngames import environment, policies, tasks
 from vulngames.claims import Judged, elsewhere
 from vulngames.errors import UserError, need
 from vulngames.policies import Sampling
@@ -27,6 +27,7 @@ from vulngames.rollout import rollout
 from vulngames.runs import as_sample
 from vulngames.selection import Selected
 from vulngames.summary import ENDS, labels
+from vulngames.train import run_config
 from vulngames.train.config import EvalConfig, SFTConfig, TrainConfig
 from vulngames.train.evaluate import record
 from vulngames.types import Environment, Sample, Task, measures_of
@@ -92,7 +93,7 @@ def run_with_progress(config: TrainConfig | SFTConfig | EvalConfig, out: Path, r
     with run_progress(transient=True) as progress:
         bars = RunBars(progress, detailed=True)
         bars.show(out, config.verb, 0, None)
-        run = train.run_config(config, out, lambda done, steps: bars.show(out, config.verb, done, steps))
+        run = run_config(config, out, lambda done, steps: bars.show(out, config.verb, done, steps))
     if "distinct_transcripts" in run.about:
         held = run.about["config"]["examples"]
         print(f"{run.about['distinct_transcripts']} of {held} transcripts were distinct", file=sys.stderr)
