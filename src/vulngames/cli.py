@@ -328,13 +328,13 @@ class TableOf:
 
     def __call__(self) -> None:
         from vulngames.console import print_csv, print_markdown
-        from vulngames.summary import read_summary
+        from vulngames.studies.summary import read_summary
 
         if not self.dirs:
             raise UserError("no directory given; valid: one or more directories of finished studies")
         summaries = [read_summary(path) for path in self.dirs]
         if self.csv:
-            print_csv(self.dirs, summaries)
+            print_csv(summaries)
         else:
             for summary in summaries:
                 print_markdown(summary)

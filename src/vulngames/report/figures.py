@@ -170,8 +170,9 @@ def rows_high(rows: int) -> float:
     return max(2.1, 0.7 + 0.15 * rows)
 
 
-def _share_legend(figure: Figure, grid: Sequence[Any]) -> None:
+def _share_legend(figure: Figure, grid: Iterable[Any]) -> None:
     """Name curves once below all panels, where they are too many to be named within each."""
+    grid = list(grid)
     legends = [axes.get_legend() for axes in grid if axes.get_legend()]
     if all(len(legend.get_texts()) <= _MOST_IN_A_PANEL for legend in legends):
         return
@@ -288,7 +289,8 @@ def dots(axes: Any, rows: Sequence[tuple[str, Sequence[float | None], str]], nev
         for i, value in enumerate(values):
             fill = ROLES["card"] if value is None else ROLES[colour]
             place = y + 0.18 * (i - (len(values) - 1) / 2)
-            axes.plot([never if value is None else value], [place], "o", ms=4, mfc=fill, mec=ROLES[colour], mew=0.9)
+            at = never if value is None else value
+            axes.plot([at], [place], "o", ms=4, mfc=fill, mec=ROLES[colour], mew=0.9, clip_on=False)
     axes.set_yticks(range(len(rows)), [label for label, _, _ in rows], fontsize=6.5)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(-0.5, never + 0.5)
