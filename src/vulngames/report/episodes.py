@@ -208,7 +208,8 @@ def _places(
     # Seeds differ most at the onset, and it is there that a seed must bear out what is said of all of them.
     onset = next((moment.step for moment in moments if moment.exploited), None)
     order = sorted(range(len(seeds)), key=lambda place: 0.0 if onset is None else -seeds[place].share(onset))
-    whole = [place for place in order if _shows(place, [wanted[step] for step in able])]
+    shown = [wanted[step] for step in able]
+    whole = [place for place in order if _shows(place, shown)]
     places = {}
     for step in able:
         places[step] = next(place for place in [*whole, *order] if wanted[step][place])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from vulngames.arm import Arm, Ends
@@ -73,7 +74,9 @@ def _gaps(arm: Arm) -> list[str]:
 
 def disagreements(twins: Sequence[Twins], shown: Sequence[Cell[Any]], summary: Summary[Any, Any]) -> list[str]:
     """Where the cells shown, which are made of the runs, are not what the summary says of the same runs."""
-    whole = [arm.paths for pair in twins for arm in pair.arms if arm.complete]
+    whole: list[tuple[Path, ...]] = []
+    for pair in twins:
+        whole += [arm.paths for arm in pair.arms if arm.complete]
     notes = []
     for cell in shown:
         if summary.arm(cell).paths in whole and (differ := _differences(cell.ends, summary[cell.key].ends)):

@@ -46,7 +46,8 @@ def setup(runs: Sequence[Run], commands: Sequence[str]) -> list[tuple[str, str]]
         runs: all that the page reports.
         commands: those that studies recorded; if there are none, the runs' own are taken.
     """
-    abouts = [run.about for run in {run.path.resolve(): run for run in runs}.values()]
+    distinct = {run.path.resolve(): run for run in runs}
+    abouts = [run.about for run in distinct.values()]
     configs = [about["config"] for about in abouts]
     dates = sorted(about["started"][:10] for about in abouts if about.get("started"))
     facts = {

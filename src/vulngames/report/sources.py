@@ -47,18 +47,27 @@ def sources(games: Sequence[tuple[str, Sequence[Arm]]], given: Sequence[tuple[st
     files: list[RunFiles] = []
     configs: dict[str, list[dict[str, Any]]] = {}
     for label, arms in games:
-        here = [run.about for arm in arms for run in arm.found]
-        abouts += here
-        configs[label] = [about["config"] for about in here]
+        configs[label] = []
         for arm in arms:
             files += [run_files(path, home) for path in arm.paths]
-    keys = dict.fromkeys(key for about in abouts for key in about["config"])
-    table = [(key, [_values(key, columns) for columns in configs.values()]) for key in keys]
-    return Sources(_facts(abouts, given), list(configs), table, files)
+            abouts += [run.about for run in arm.found]
+            configs[label] += [run.about["config"] for run in arm.found]
+    return Sources(_facts(abouts, given), list(configs), _table(list(configs.values())), files)
 
 
-def _values(key: str, configs: Sequence[Mapping[str, Any]]) -> str:
-    return _all(config.get(key) for config in configs)
+def _table(columns: Sequence[Sequence[Mapping[str, Any]]]) -> list[tuple[str, list[str]]]:
+    """Every key of the configs, with the values that those of each column have."""
+    keys: dict[str, None] = {}
+    for configs in columns:
+        for config in configs:
+            keys |= dict.fromkeys(config)
+    table = []
+    for key in keys:
+        values = []
+        for configs in columns:
+            values.append(_all(config.get(key) for config in configs))
+        table.append((key, values))
+    return table
 
 
 def _facts(abouts: Sequence[dict[str, Any]], given: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

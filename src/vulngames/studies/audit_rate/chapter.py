@@ -59,7 +59,9 @@ def _phases(axes: Any, summary: Summary[Key, Findings]) -> None:
 
 def _matrix(summary: Summary[Key, Findings]) -> Picture:
     rates = sorted({cell.key.audit_rate for cell in summary.cells.values()})
-    cells = [[_er_end(summary, curve, rate) for rate in rates] for curve in CURVES]
+    cells = []
+    for curve in CURVES:
+        cells.append([_er_end(summary, curve, rate) for rate in rates])
     names, columns = [_words(curve) for curve in CURVES], [f"{rate:g}" for rate in rates]
     heat = partial(figures.heat, cells=cells, rows=names, columns=columns)
     drawn = figures.sheet(
