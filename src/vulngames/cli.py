@@ -255,7 +255,7 @@ class Study(Plan):
         out = self.out or Path("runs") / self.study
         for summary in run_study(self.study, _as(Plan, self), out, self.store):
             show_summary(summary)
-            print_path((out / summary["study"] if self.study == "all" else out) / "summary.json")
+            print_path((out / summary.study if self.study == "all" else out) / "summary.json")
         _next("report", out)
         _next("claims", out)
 

@@ -24,7 +24,7 @@ from vulngames.progress import RunBars, bar, run_progress
 from vulngames.report import format
 from vulngames.report.records import ENDS, labels_of, records, to_csv
 from vulngames.rollout import rollout
-from vulngames.runs import as_sample
+from vulngames.runs import SampleRow, as_sample
 from vulngames.selection import Selected
 from vulngames.studies.summary import Cell, Summary
 from vulngames.train.config import EvalConfig, SFTConfig, TrainConfig
@@ -109,7 +109,7 @@ def games_table(rows: Sequence[Mapping[str, str]]) -> None:
     _out.print(table)
 
 
-def show_selected(found: Selected, rows: Sequence[Mapping[str, Any]]) -> None:
+def show_selected(found: Selected, rows: Sequence[SampleRow]) -> None:
     """Samples that a run holds, and how many of how many there are."""
     for row in rows:
         where = " · ".join(filter(None, (f"step {row['step']}", row["cue"], f"sample {row['index']}", row["task"])))

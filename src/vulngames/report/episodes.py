@@ -6,17 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from vulngames.arm import Arm
 from vulngames.printable import printable
-from vulngames.runs import Run
+from vulngames.runs import Run, SampleRow
 from vulngames.seeds import seed as hashed
 
 PROMPT, TEXT, EVIDENCE = 700, 1000, 400
-
-SampleRow = Mapping[str, Any]
-"""As in samples.jsonl.gz."""
 
 
 @dataclass(frozen=True)
@@ -280,7 +276,7 @@ _CUT_BY = {"length": "its token limit", "content_filter": "a filter"}
 
 def _wrote(row: SampleRow) -> tuple[Wrote, ...]:
     # A text that was written elsewhere says neither what was asked later nor how it ended.
-    asked, finish = row.get("asked", ()), row.get("finish", ())
+    asked, finish = row["asked"], row["finish"]
     turns = []
     for place, text in enumerate(row["completions"]):
         question = cut(asked[place - 1], PROMPT) if 0 < place <= len(asked) else None

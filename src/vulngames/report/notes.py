@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from vulngames.arm import Arm, Ends
 from vulngames.measure import Interval
 from vulngames.report.twins import Twins
-from vulngames.runs import Run, mixed
+from vulngames.runs import mixed
 from vulngames.studies.summary import Cell, Summary
 
 _ROUNDING = 1e-3
@@ -28,7 +28,7 @@ def of_cells(summary: Summary[Any, Any]) -> list[str]:
         )
     differing: dict[str, None] = {}
     for arm in arms:
-        differing |= dict.fromkeys(unlike(arm.found))
+        differing |= dict.fromkeys(mixed(arm.found))
     if differing:
         notes.append(f"There are cells whose runs were not made with the same {', '.join(differing)}.")
     return notes
@@ -42,20 +42,12 @@ def of_twins(twins: Sequence[Twins]) -> list[str]:
     """The same of twins, arm by arm, and which of them hold samples that could not be scored."""
     notes = []
     for pair in twins:
-        if differing := unlike(pair.runs):
+        if differing := mixed(pair.runs):
             parts = ", ".join(differing)
             notes.append(f"{pair.label}: its runs were not made with the same {parts}, though their configs agree.")
         for arm in pair.arms:
             notes += _gaps(arm)
     return notes
-
-
-def unlike(runs: Iterable[Run]) -> list[str]:
-    """In what runs differ that their configs do not tell, as "weights of policy"; `recipe` is by which rules of this
-    package they were made."""
-    runs = list(runs)
-    recipes = {run.about.get("recipe") for run in runs} - {None}
-    return [*mixed(runs), *(["recipe"] if len(recipes) > 1 else [])]
 
 
 def _gaps(arm: Arm) -> list[str]:
