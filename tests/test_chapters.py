@@ -237,8 +237,17 @@ def test_a_chapter_is_on_the_page_as_csv(tmp_path: Path, name: str, vulngames: A
     assert unquote(data) == vulngames("table", home, "--csv").stdout
 
 
-@pytest.mark.parametrize("count", [1, 5, 8, 9])
-def test_studies_of_any_number_of_games_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+@pytest.mark.parametrize(
+    ("count", "studies"),
+    [
+        (1, ["emergence", "catalysis", "transfer", "distillation", "correction", "scale", "perfect-reward"]),
+        (5, ["emergence", "catalysis", "transfer", "distillation", "correction", "scale", "perfect-reward"]),
+        (9, ["catalysis"]),
+    ],
+)
+def test_studies_of_any_number_of_games_are_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, studies: Sequence[str]
+) -> None:
     from vulngames.report.figures import Figure
 
     names = [f"made-{place}-v2" for place in range(count)]
@@ -255,15 +264,15 @@ def test_studies_of_any_number_of_games_are_drawn(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(Figure, "savefig", savefig)
     plan = replace(PLAN, games=tuple(names), seeds=1)
-    for name in ("emergence", "catalysis", "transfer", "distillation", "correction", "scale", "perfect-reward"):
+    for name in studies:
         made_study(tmp_path / "all" / name, name, plan, lambda key, seed: [0.02, 0.5])
-    page = write_report([tmp_path / "all"], tmp_path / "page.html", tmp_path / "er.png")
-    said = words(page)
+    picture = tmp_path / "er.png" if "emergence" in studies else None
+    said = words(write_report([tmp_path / "all"], tmp_path / "page.html", picture))
     for place in range(count):
         # Every game is a panel, without its version, and none is dropped where it is trained second.
         others = [f"made-{other}" for other in range(count) if other != place]
         assert {"fresh", *others, *(f"{other}, patched" for other in others)} <= legends[f"made-{place}"]
-    assert f"of {count * (count - 1)} cells off the diagonal" in said
+    assert f"of {count * (count - 1)} cells off the diagonal" in said or "transfer" not in studies
 
 
 def test_colours_come_again_where_there_are_more_names() -> None:
@@ -332,8 +341,13 @@ def test_cells_whose_runs_are_gone_are_counted(tmp_path: Path) -> None:
 
 
 def test_games_without_an_exploiter_are_said_to_have_none(tmp_path: Path) -> None:
-    for name, none in (("correction", {"relapse_after": {}, "recoveries": ()}), ("distillation", {"taught": ()})):
-        findings = replace(findings_of(name, PLAN), **none)
+    matches = tuple(Match(game, None, False, ()) for game in GAMES)
+    none = {
+        "correction": {"matches": matches, "recoveries": (), "relapse_after": {}},
+        "distillation": {"taught": ()},
+    }
+    for name, changes in none.items():
+        findings = replace(findings_of(name, PLAN), **changes)
         made_study(tmp_path / name, name, PLAN, lambda key, seed: [0.02, 0.5], findings=findings)
         page = write_report([tmp_path / name], tmp_path / f"{name}.html")
         assert ("nothing was measured" in words(page)) == (name == "correction")
@@ -370,20 +384,14 @@ def test_cells_of_runs_that_were_made_of_other_things_are_noted(
 def test_policies_of_one_size_and_exploits_that_dominate_at_once_are_drawn(tmp_path: Path) -> None:
     findings = replace(findings_of("scale", PLAN), parameters={"tiny:small": 9, "tiny": 9})
     for name, found in (("scale", findings), ("catalysis", None)):
-        summary = made_study(
-            tmp_path / name, name, PLAN, lambda key, seed: [0.9, 0.9, 0.4 + 0.2 * seed], half_up, found
-        )
-        assert "<svg" in write_report([summary.home], tmp_path / "page.html").read_text()
-
-
-def half_up(key: Any, seed: int) -> Values:
-    return [0.5, 0.6, 0.7]
+        made_study(tmp_path / name, name, PLAN, lambda key, seed: [0.9, 0.9, 0.4 + 0.2 * seed], findings=found)
+        assert "<svg" in write_report([tmp_path / name], tmp_path / "page.html").read_text()
 
 
 @pytest.mark.parametrize(
     ("damage", "named"),
     [
-        ({"cells": None}, r"Expected `array`, got `null` - at `\$`"),
+        ({"cells": None}, "Expected `array`, got `null`"),
         ({"cells": []}, 'it holds no cell of game = "tampering-v1", arm = "flawed", size = "tiny:small"'),
         ({"cells": ["x"]}, r"\$\[0\]"),
         ({"findings": {}}, "parameters"),
@@ -461,7 +469,7 @@ def test_what_only_pays_has_a_curve_of_its_reward_and_no_er(tmp_path: Path) -> N
     page = write_report([tmp_path], tmp_path / "page.html")
     said = words(page)
     assert "not measurable proxy-v1 : it only pays, so neither ITP nor ER can be known; reward 0.10 → 0.70" in said
-    assert page.read_text().count('<svg role="img"') == 1 and "Asked for" not in said and "nan" not in said
+    assert page.read_text().count('<svg role="img"') == 1 and "Asked for" not in said
     assert "onset, flawed" not in said and "proxy-v1 flawed 2 – – – –" in said
 
 
