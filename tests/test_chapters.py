@@ -349,8 +349,9 @@ def test_games_without_an_exploiter_are_said_to_have_none(tmp_path: Path) -> Non
     for name, changes in none.items():
         findings = replace(findings_of(name, PLAN), **changes)
         made_study(tmp_path / name, name, PLAN, lambda key, seed: [0.02, 0.5], findings=findings)
-        page = write_report([tmp_path / name], tmp_path / f"{name}.html")
-        assert ("nothing was measured" in words(page)) == (name == "correction")
+        said = words(write_report([tmp_path / name], tmp_path / f"{name}.html"))
+        assert ("nothing was measured" in said) == (name == "correction")
+        assert ("no game's exploiter wrote enough exploits to teach from" in said) == (name == "distillation")
 
 
 def test_one_seed_is_no_comparison(tmp_path: Path) -> None:

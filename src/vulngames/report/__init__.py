@@ -40,9 +40,10 @@ def write_report(dirs: Sequence[Path], out: Path, picture: Path | None = None) -
     panels: list[tuple[str, Sequence[Trace]]] = []
     for chapter in chapters:
         panels += [(twins.label, twins.traces("ER")) for twins in chapter.found.twins]
-    # The ledger speaks of studies; runs by themselves are not judged, and twins say themselves what was found.
-    judged = any(chapter.found.answers for chapter in chapters)
-    html = render(chapters, ledger([each for each in dirs if finished(each)]) if judged else [], path.parent)
+    # The ledger speaks of studies: runs by themselves are not judged, and twins say themselves what was found.
+    studies = [each for each in dirs if finished(each)]
+    judged = ledger(studies) if studies and any(not chapter.found.twins for chapter in chapters) else []
+    html = render(chapters, judged, path.parent)
     if picture is not None and not panels:
         raise UserError(f"nothing to draw in {picture}; valid: an emergence study or runs of `train`, or no picture")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -43,7 +43,7 @@ def read(dirs: Sequence[Path]) -> list[Chapter]:
     chapters = [*_of_studies(list(studies.values())), *chapters]
     if not chapters:
         raise UserError("nothing to report; give study or run directories")
-    if not any(chapter.found.twins or chapter.found.answers for chapter in chapters):
+    if not studies and not any(chapter.found.twins for chapter in chapters):
         names = ", ".join(map(str, dirs))
         raise UserError(
             f"{names}: no training by reward to report; valid: studies or runs of it; `show` has the samples"

@@ -41,7 +41,7 @@ def chapter(summary: Summary[Key, Findings]) -> Found:
                 f"{short(game)}: a student of the exploiter ends at ER {format.full(exploiter.ends.er_end)}, "
                 f"one of the honest teacher at {format.full(honest.ends.er_end)}"
             )
-    return Found(answers, pictures)
+    return Found(answers or ["no game's exploiter wrote enough exploits to teach from"], pictures)
 
 
 def _by_share(summary: Summary[Key, Findings], game: str) -> Draw:
