@@ -21,9 +21,10 @@ from tests.made import Values, at, findings_of, made_run, made_study
 from tests.test_report import make_run, words
 from vulngames import formats
 from vulngames.errors import UserError
+from vulngames.files import write_json
 from vulngames.games import SPECS
 from vulngames.report import write_report
-from vulngames.runs import Run, write_json
+from vulngames.runs import Run
 from vulngames.studies.catalogue import CATALOGUE
 from vulngames.studies.correction.key import Match, Recovery
 from vulngames.studies.plan import Plan
@@ -51,7 +52,7 @@ def _catalysis(key: Any) -> float:
 
 
 def _distillation(key: Any) -> float:
-    return 0.02 if key.share is None else key.share
+    return 0.02 if key.share is None else float(key.share)
 
 
 def _correction(key: Any) -> float:
@@ -59,7 +60,7 @@ def _correction(key: Any) -> float:
 
 
 def _audit_rate(key: Any) -> float:
-    return 1 - key.audit_rate
+    return 1 - float(key.audit_rate)
 
 
 def _scale(key: Any) -> float:
@@ -248,7 +249,7 @@ def test_a_chapter_is_on_the_page_as_csv(tmp_path: Path, name: str, vulngames: A
 def test_studies_of_any_number_of_games_are_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, studies: Sequence[str]
 ) -> None:
-    from vulngames.report.figures import Figure
+    from matplotlib.figure import Figure
 
     names = [f"made-{place}-v2" for place in range(count)]
     for name in names:
@@ -342,7 +343,7 @@ def test_cells_whose_runs_are_gone_are_counted(tmp_path: Path) -> None:
 
 def test_games_without_an_exploiter_are_said_to_have_none(tmp_path: Path) -> None:
     matches = tuple(Match(game, None, False, ()) for game in GAMES)
-    none = {
+    none: dict[str, dict[str, Any]] = {
         "correction": {"matches": matches, "recoveries": (), "relapse_after": {}},
         "distillation": {"taught": ()},
     }
