@@ -165,7 +165,7 @@ def test_closed_streams_and_a_full_disk() -> None:
 
 def test_a_path_does_not_steer_the_terminal_and_is_piped_as_it_is(tmp_path: Path) -> None:
     named = tmp_path / "\x1b[31mred"
-    command = [sys.executable, "-m", "vulngames", "exam", "proxy-v1", "--policy", "script:able", "--eval-tasks", "2"]
+    command = [sys.executable, "-m", "vulngames", "eval", "proxy-v1", "--policy", "script:able", "--n", "2"]
     ours, theirs = pty.openpty()
     done = subprocess.run([*command, "--out", named], stdout=theirs, stderr=subprocess.PIPE, text=True)
     os.close(theirs)

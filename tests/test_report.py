@@ -412,7 +412,7 @@ def test_a_picture_is_drawn_beside_the_page(study: Path, tmp_path: Path) -> None
 
 
 def test_a_picture_of_runs_without_training_is_refused_in_one_line(tmp_path: Path, vulngames: Any) -> None:
-    vulngames("exam", "proxy-v1", "--policy", "script:able", "--eval-tasks", "2", "--out", "run")
+    vulngames("eval", "proxy-v1", "--policy", "script:able", "--n", "2", "--out", "run")
     done = vulngames("report", "run", "--picture", "er.png", check=False)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
     assert done.stderr.startswith("vulngames: run: no training by reward to report")

@@ -22,6 +22,7 @@ from rich.progress import (
 
 from vulngames.printable import one_line
 from vulngames.runs import Run
+from vulngames.train.observer import Observer
 
 T = TypeVar("T")
 PHASES = {"rl": "training", "sft": "imitating", "eval": "sampling"}
@@ -51,6 +52,21 @@ def counted(what: str, items: Iterable[T], total: int) -> Iterator[T]:
             advance(1)
 
 
+@contextmanager
+def reply_bar() -> Iterator[Observer]:
+    """A progress bar over the replies of an evaluation; yields its observer."""
+    with _progress(transient=True) as progress:
+        yield _ReplyBar(progress, progress.add_task("replies", total=None))
+
+
+class _ReplyBar(Observer):
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress, self._task = progress, task
+
+    def on_step(self, done: int, steps: int) -> None:
+        self._progress.update(self._task, completed=done, total=steps)
+
+
 class RunBars:
     """A bar for each run in progress: what it is at, its steps, ER so far, and the time it has left.
 
@@ -60,7 +76,7 @@ class RunBars:
     def __init__(self, progress: Progress, detailed: bool = False) -> None:
         self.progress, self.detailed = progress, detailed
         self.bars: dict[Path, TaskID] = {}
-        self._said: dict[Path, str] = {}
+        self._last: dict[Path, str] = {}
 
     def show(self, path: Path, verb: str, done: int, steps: int | None) -> None:
         """Take in that the run at `path` has done so many of its steps; None: how many there are is not known yet."""
@@ -75,12 +91,23 @@ class RunBars:
             return
         if ended:
             self._say(f"{path.name}: finished{er and ', '}{er}")
-        elif self.detailed and self._said.get(path, "") != er:
-            self._said[path] = er
+        elif self.detailed and self._last.get(path, "") != er:
+            self._last[path] = er
             self._say(f"{path.name}: {PHASES[verb]}, {done} of {steps} steps, {er}")
 
     def _say(self, line: str) -> None:
         self.progress.console.print(one_line(line), markup=False, highlight=False, soft_wrap=True)
+
+
+class RunBar(Observer):
+    """The bar of one run."""
+
+    def __init__(self, bars: RunBars, path: Path, verb: str) -> None:
+        self._bars, self._path, self._verb = bars, path, verb
+        bars.show(path, verb, 0, None)
+
+    def on_step(self, done: int, steps: int) -> None:
+        self._bars.show(self._path, self._verb, done, steps)
 
 
 def run_progress(transient: bool = False) -> Progress:

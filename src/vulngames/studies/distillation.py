@@ -70,9 +70,7 @@ def teachers(plan: Plan, store: Store) -> Stages[Taught]:
 
 def _transcripts(store: Store, teacher: Job, label: str) -> Job:
     c = teacher.config
-    config = resolve(
-        EvalConfig, game=c.game, policy=teacher.policy, seed=c.seed, split="train", eval_tasks=3 * EXAMPLES // 4
-    )
+    config = resolve(EvalConfig, game=c.game, policy=teacher.policy, seed=c.seed, split="train", n=3 * EXAMPLES // 4)
     return store.job(f"{label}-wrote-{c.seed}", config)
 
 
