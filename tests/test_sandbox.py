@@ -19,8 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vulngames.sandbox import Grade, Limits, Outcome, Sandbox, Status, Test, answers, entry_point, tier
-from vulngames.sandbox.external import External, Ran
-from vulngames.sandbox.grade import grade, with_room
+from vulngames.sandbox.external import External
+from vulngames.sandbox.grade import arguments, from_json, with_room
+from vulngames.sandbox.ran import Ran
 from vulngames.sandbox.worker import WorkerLostError
 
 pytestmark = [
@@ -311,7 +312,11 @@ ATTACKS: dict[str, tuple[str, Status | None, Status | None]] = {
     ),
     "an answer that is no JSON": ("def add(a, b): return {1, 2}", None, S.RUNTIME_ERROR),
     "kills the zygote": ("import os; os.kill(os.getppid(), 9)", S.RUNTIME_ERROR, S.RUNTIME_ERROR),
-    "traces itself": ("import ctypes; ctypes.CDLL(None).ptrace(0, 0, 0, 0)", *[S.SECURITY_VIOLATION] * 2),
+    "traces itself": (
+        "import ctypes; ctypes.CDLL(None).ptrace(0, 0, 0, 0)",
+        S.SECURITY_VIOLATION,
+        S.SECURITY_VIOLATION,
+    ),
 }
 
 
@@ -332,9 +337,9 @@ def assert_scores_nothing(result: Grade, status: Status | None) -> None:
     assert (result.error is not None) == (status is Status.INFRA_ERROR)
 
 
-@pytest.mark.parametrize("kind", ["sandbox", "unwalled"])
-def test_the_expected_output_is_nowhere_to_be_found(kind: str, request: pytest.FixtureRequest) -> None:
-    sandbox = request.getfixturevalue(kind)
+@pytest.mark.parametrize("wall", ["sandbox", "unwalled"])
+def test_the_expected_output_is_nowhere_to_be_found(wall: str, request: pytest.FixtureRequest) -> None:
+    sandbox = request.getfixturevalue(wall)
     program = sandbox.grade(dedent(HUNT), [Test("", FOUND)])
     function = sandbox.grade(dedent(HUNT), [Test('""', json.dumps(FOUND))], "add")
     assert program.statuses == function.statuses == (Status.WRONG,), (program, function)
@@ -349,9 +354,9 @@ def test_an_integer_of_many_digits_can_be_read_and_printed(sandbox: Sandbox, bat
 
 def test_no_run_draws_what_another_drew(sandbox: Sandbox) -> None:
     code = "import random\nprint(random.random())\ndef f(): return random.random()"
-    drawn = [outcome.output for batch in (False, True) for outcome in sandbox.stdio(code, [""] * 2, batch=batch)]
-    drawn += [outcome.output for _ in range(2) for outcome in sandbox.call(code, "f", [[]])]
-    assert len(set(map(str, drawn))) == 6
+    outcomes = sandbox.stdio(code, [""] * 2) + sandbox.stdio(code, [""] * 2, batch=True)
+    outcomes += sandbox.call(code, "f", [[]]) + sandbox.call(code, "f", [[]])
+    assert len({str(outcome.output) for outcome in outcomes}) == 6
 
 
 def test_secrets_of_this_process_do_not_reach_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -578,8 +583,10 @@ def test_decoding_gives_back_what_was_answered(values: list[object]) -> None:
 
 def children() -> set[int]:
     """Return the child processes of this one."""
-    tasks = Path("/proc/self/task").iterdir()
-    return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+    pids = set[int]()
+    for task in Path("/proc/self/task").iterdir():
+        pids.update(map(int, (task / "children").read_text().split()))
+    return pids
 
 
 def alive(pid: int) -> bool:
@@ -816,7 +823,7 @@ def test_grade_compares_only_clean_ends() -> None:
                 Outcome(Status.INFRA_ERROR, detail="lost"),
             ]
 
-    result = grade(Runner(), "", [Test("", "1")] * 3)
+    result = Runner().grade("", [Test("", "1")] * 3)
     assert result.statuses == (Status.OK, Status.TIMEOUT, Status.INFRA_ERROR)
     assert result.passed == 1 / 3 and result.error == "lost"
 
@@ -850,7 +857,7 @@ def lookup(tests: list[Test], entry: str | None) -> str:
     if entry is None:
         table = {test.input.strip(): test.output for test in tests}
         return f"import sys\nprint({table!r}[sys.stdin.read().strip()])"
-    pairs = [([json.loads(line) for line in test.input.split("\n")], json.loads(test.output)) for test in tests]
+    pairs = [(arguments(test), from_json(test.output)) for test in tests]
     name = entry.removeprefix("Solution.")
     return f"""
 class Solution:

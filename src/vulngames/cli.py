@@ -34,11 +34,13 @@ from vulngames.errors import UserError, need
 from vulngames.options import UNSET, optional
 from vulngames.printable import one_line, print_path
 from vulngames.selection import Selection
+from vulngames.studies.catalogue import ALL, CATALOGUE
 from vulngames.studies.plan import Plan
 from vulngames.train.config import EvalConfig, RunConfig, SFTConfig, TrainConfig
 
 if TYPE_CHECKING:
     from vulngames.runs import Run
+    from vulngames.studies.summary import Summary
     from vulngames.types import Sample
 
 FAILED = 2
@@ -47,9 +49,10 @@ UNHEARD = 141
 NARROWEST = 20
 """Columns that text is laid out for at least."""
 T = TypeVar("T")
-StudyName = Literal[
-    "all", "emergence", "transfer", "catalysis", "distillation", "correction", "audit-rate", "scale", "perfect-reward"
-]
+if TYPE_CHECKING:
+    StudyName = str
+else:
+    StudyName = Literal[(ALL, *CATALOGUE)]
 GameId = Positional[Annotated[str, arg(metavar="GAME")]]
 
 
@@ -229,20 +232,17 @@ class Sft(SFTConfig):
         _next("show", self.out, "--exploited")
 
 
+_QUESTIONS = "\n".join(f"- {entry.name}: {entry.question}" for entry in CATALOGUE.values())
+_STUDY = f"""Run a study: arms, controls, seeds. The same command resumes a killed one.
+
+{_QUESTIONS}
+- {ALL}: Every one of these; they share trained runs.
+"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Study(Plan):
-    """Run a study: arms, controls, seeds. The same command resumes a killed one.
-
-    - emergence: is the exploit learned under the flaw, and not under its patch?
-    - transfer: does it show in other games, without training there?
-    - catalysis: does a first exploit open a second one earlier, or wider?
-    - distillation: does it pass to a student through transcripts?
-    - correction: is it harder to train out if born of RL, and does it come back?
-    - audit-rate: how often must reports be audited, and does announcing audits help?
-    - scale: do larger policies learn more of it?
-    - perfect-reward: does it grow when it is not paid?
-    - all: run every study; they share trained runs.
-    """
+    __doc__ = _STUDY
 
     study: Positional[StudyName]
     """Which study."""
@@ -258,7 +258,7 @@ class Study(Plan):
         out = self.out or Path("runs") / self.study
         for summary in run_study(self.study, _as(Plan, self), out, self.store):
             show_summary(summary)
-            print_path((out / summary["study"] if self.study == "all" else out) / "summary.json")
+            print_path((out / summary.study if self.study == ALL else out) / "summary.json")
         _next("report", out)
         _next("claims", out)
 
@@ -333,17 +333,24 @@ class TableOf:
     relative to the study's."""
 
     def __call__(self) -> None:
-        from vulngames.console import print_csv, print_markdown
-        from vulngames.summary import read_summary
+        from vulngames.console import print_markdown
+        from vulngames.studies.summary import read_summary
 
         if not self.dirs:
             raise UserError("no directory given; valid: one or more directories of finished studies")
         summaries = [read_summary(path) for path in self.dirs]
         if self.csv:
-            print_csv(self.dirs, summaries)
-        else:
-            for summary in summaries:
-                print_markdown(summary)
+            return self._print_csv(summaries)
+        for summary in summaries:
+            print_markdown(summary)
+
+    def _print_csv(self, summaries: Sequence[Summary[Any, Any]]) -> None:
+        from vulngames.report.records import records, to_csv
+
+        table: list[dict[str, Any]] = []
+        for summary in summaries:
+            table += records(summary)
+        print(to_csv(table), end="")
 
 
 @dataclass(frozen=True)
@@ -361,7 +368,7 @@ class Claims:
     """Also write all of it to this file, as JSON."""
 
     def __call__(self) -> None:
-        from vulngames.claims import ledger
+        from vulngames.claims import elsewhere, ledger
         from vulngames.console import show_claims
         from vulngames.files import write_json
 
@@ -374,7 +381,8 @@ class Claims:
         if self.json:
             _print_rows(rows)
         else:
-            show_claims(judged, self.all)
+            shown = [claim for claim in judged if claim.given or self.all]
+            show_claims(shown, "" if self.all else elsewhere(judged))
 
 
 @dataclass(frozen=True)

@@ -14,18 +14,16 @@ from rich.markup import escape as escape_markup
 from rich.panel import Panel
 from rich.table import Table
 
-from vulngames.claims import Judged, elsewhere
 from vulngames.printable import one_line, printable
-from vulngames.report import number
-from vulngames.report.records import records, to_csv
-from vulngames.report.row import Row
 from vulngames.runs import as_sample
-from vulngames.selection import Selected
-from vulngames.summary import ENDS, labels
 from vulngames.types import Environment, Sample, measures_of
 
 if TYPE_CHECKING:
+    from vulngames.claims import Judged
+    from vulngames.measure import Interval
     from vulngames.sandbox.corpus import Attack
+    from vulngames.selection import Selected
+    from vulngames.studies.summary import Summary
 
 # Piped, there is no terminal to fit: text is folded for reading, and tables of numbers are as wide as they are.
 _out = Console(width=None if sys.stdout.isatty() else 160)
@@ -132,61 +130,50 @@ def show_measures(game: Environment[Any], samples: Sequence[Sample], measured: M
         _out.print(f"[yellow]{measured['failed']} samples could not be scored, e.g.: {escape(reasons[0])}[/]")
 
 
-def show_summary(summary: Mapping[str, Any]) -> None:
+def show_summary(summary: Summary[Any, Any]) -> None:
     """One row per condition of a study: ITP and ER at both ends with intervals, onset and domination."""
-    title = f"{summary['study']}, policy {summary['policy']}, {summary['wall_s']:.0f} s spent in its store"
+    title = f"{summary.study}, policy {summary.policy}, {summary.wall_s:.0f} s spent in its store"
     table = Table(title=escape(title), box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    columns, rows = _numbers(summary)
+    columns, lines = _numbers(summary)
     for column in columns:
         # Nothing is cut on a narrow terminal: intervals break between their bounds, and words anywhere.
         table.add_column(column, min_width=7 if column.startswith(("ITP", "ER", "cut")) else None, overflow="fold")
-    for row in rows:
-        table.add_row(*map(escape, row))
+    for line in lines:
+        table.add_row(*map(escape, line))
     _tables.print(table)
 
 
-def print_markdown(summary: Mapping[str, Any]) -> None:
+def print_markdown(summary: Summary[Any, Any]) -> None:
     """The same as a table in Markdown."""
-    columns, rows = _numbers(summary)
-    for row in (columns, ["---"] * len(columns), *rows):
-        print(f"| {' | '.join(map(one_line, row))} |")
+    columns, lines = _numbers(summary)
+    for line in (columns, ["---"] * len(columns), *lines):
+        print(f"| {' | '.join(map(one_line, line))} |")
 
 
-def print_csv(dirs: Sequence[Path], summaries: Sequence[Mapping[str, Any]]) -> None:
-    """The same of several studies as one table in CSV, and every seed by itself; see `vulngames.report.records`."""
-    table = []
-    for home, summary in zip(dirs, summaries, strict=True):
-        rows = [Row(row, home) for row in summary["rows"]]
-        table += records(summary["study"], rows, home)
-    print(to_csv(table), end="")
+_MEASURES = {
+    "itp_start": "ITP start", "itp_end": "ITP end", "er_start": "ER start", "er_end": "ER end", "cut_end": "cut end",
+}  # fmt: skip
 
 
-def _numbers(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """The columns of a study's table, and its rows as text."""
-    rows = summary["rows"]
-    names = sorted(labels(rows[0]) if rows else (), key=lambda label: label != "game")
-    ends = list(ENDS)
-    # Older files do not say how replies ended; nothing is shown of it then.
-    if any(row.get("cut_end") for row in rows):
-        ends.append("cut_end")
-    counts_failed = any(row.get("evaluated") for row in rows)
-    columns = [*names, "seeds", *(end.replace("itp", "ITP").replace("er_", "ER_") for end in ends)]
-    if counts_failed:
-        columns.append("failed")
-    columns += ["onset", "domination"]
+def _numbers(summary: Summary[Any, Any]) -> tuple[list[str], list[list[str]]]:
+    """The columns of a study's table, and its lines as text."""
+    from vulngames.report import number
+
+    cells = list(summary.cells.values())
+    names = sorted(cells[0].labels if cells else (), key=lambda label: label != "game")
+    columns = [*names, "seeds", *_MEASURES.values(), "failed", "onset", "domination"]
     lines = []
-    for row in rows:
-        line = [_plain(row.get(name)) for name in (*names, "seeds")]
-        line += [_short(row.get(end)) for end in ends]
-        if counts_failed:
-            line.append(number.share(row.get("failed"), row.get("evaluated")))
-        line += [_plain(row["onset_step"]), _plain(row["domination_step"])]
+    for cell in cells:
+        ends = cell.ends
+        line = [*(_plain(cell.labels[name]) for name in names), str(cell.seeds)]
+        line += [_short(getattr(ends, measure)) for measure in _MEASURES]
+        line += [number.share(ends.failed, ends.evaluated), _plain(ends.onset_step), _plain(ends.domination_step)]
         lines.append(line)
     return [column.replace("_", " ") for column in columns], lines
 
 
-def _short(value: Mapping[str, float] | None) -> str:
-    return "not measurable" if value is None else "{mean:.2f} [{lo:.2f}, {hi:.2f}]".format(**value)
+def _short(value: Interval | None) -> str:
+    return "not measurable" if value is None else f"{value.mean:.2f} [{value.lo:.2f}, {value.hi:.2f}]"
 
 
 def _plain(value: object) -> str:
@@ -204,13 +191,12 @@ def _interval(value: Mapping[str, float] | None) -> str:
 _COLOURS = {"supported": "green", "contradicted": "red", "inconclusive": "yellow", "not measurable": "dim"}
 
 
-def show_claims(judged: Sequence[Judged], every: bool) -> None:
-    """One row per variant of a claim: what was asked, the verdict, and the effect of the cell that decides it. Unless
-    `every` is asked for, claims whose study is not there are summed up in a line."""
-    shown = [claim for claim in judged if claim.given or every]
-    if shown:
-        _show_claims(shown)
-    if others := "" if every else elsewhere(judged):
+def show_claims(judged: Sequence[Judged], others: str) -> None:
+    """One row per variant of a claim: what was asked, the verdict, and the effect of the cell that decides it; and a
+    line on the `others`, if there are any."""
+    if judged:
+        _show_claims(judged)
+    if others:
         _out.print(escape(f"{others}; --all shows them"), soft_wrap=True)
 
 

@@ -6,15 +6,15 @@ training. An answer: ER at the end above, or below, its own start.
 
 from __future__ import annotations
 
-from vulngames.studies.cell import Cell
-from vulngames.studies.emergence import trained
 from vulngames.studies.job import Store
+from vulngames.studies.perfect_reward.key import Findings, Key
 from vulngames.studies.plan import Plan
-from vulngames.studies.study import Program
+from vulngames.studies.program import Program, Result, all_jobs
+from vulngames.studies.stages import trained
 
 
-def perfect_reward(plan: Plan, store: Store) -> Program:
+def run(plan: Plan, store: Store) -> Program:
     """Train every game by its patched rule."""
-    cells = [Cell({"game": game, "arm": "patched"}, trained(plan, store, game, "patched")) for game in plan.games]
-    yield [job for cell in cells for job in cell.jobs]
-    return cells, {}
+    conditions = {Key(game): trained(plan, store, game, "patched") for game in plan.games}
+    yield all_jobs(conditions)
+    return Result(conditions, Findings())
