@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 
 COMMANDS = (
-    "games", "play", "eval", "score", "train", "sft", "exam", "study", "show", "report", "table", "claims", "sandbox",
+    "games", "play", "eval", "score", "train", "sft", "study", "show", "report", "table", "claims", "sandbox",
 )  # fmt: skip
 # What `--help` may import: of other people's packages the command line's parser, which takes typeguard along for a
 # command with options; and of ours what holds options.
 PARSER = {"tyro", "docstring_parser", "typing_extensions"}
-OPTIONS = {"cli", "errors", "printable", "sampling", "selection", "studies", "studies.plan", "train", "train.config"}
+OPTIONS = {
+    "cli", "errors", "options", "printable", "sampling", "selection", "studies", "studies.catalogue", "studies.plan",
+    "train", "train.config",
+}  # fmt: skip
 NOT_FOR_HELP = {"importlib.metadata", "asyncio", "email", "multiprocessing", "subprocess", "gzip", "unittest"}
 
 
@@ -82,22 +85,27 @@ BAD = [
     (("eval", "proxy-v1", "--policy", "hf:models/broke"), "it does not exist; near it: hf:models/broken"),
     (("eval", "proxy-v1", "--policy", "hf:trained"), "it holds no config.json; valid: hf:trained/policy"),
     (("eval", "proxy-v1", "--policy", "hf:adapter"), "it holds an adapter (LoRA), not a model"),
-    (("eval", "proxy-v1", "--sampling.temperature", "nan"), "temperature = nan is out of range; valid: 0 (greedy) or"),
-    (("eval", "proxy-v1", "--sampling.temperature", "inf"), "temperature = inf is out of range"),
-    (("eval", "proxy-v1", "--sampling.temperature", "-1"), "temperature = -1.0 is out of range"),
-    (("eval", "proxy-v1", "--sampling.top-p", "7"), "top_p = 7.0 is out of range; valid: above 0, up to 1"),
-    (("play", "proxy-v1", "--sampling.top-p", "0"), "top_p = 0.0 is out of range"),
-    (("eval", "proxy-v1", "--sampling.top-k", "-2"), "top_k = -2 is out of range; valid: 1 or more, or 0 for all"),
-    (("eval", "proxy-v1", "--sampling.max-tokens", "0"), "max_tokens = 0 is out of range; valid: 1 or more"),
+    (("eval", "proxy-v1", "--temperature", "nan"), "temperature = nan is out of range; valid: 0 (greedy) or"),
+    (("eval", "proxy-v1", "--temperature", "inf"), "temperature = inf is out of range"),
+    (("eval", "proxy-v1", "--temperature", "-1"), "temperature = -1.0 is out of range"),
+    (("eval", "proxy-v1", "--top-p", "7"), "top_p = 7.0 is out of range; valid: above 0, up to 1"),
+    (("play", "proxy-v1", "--top-p", "0"), "top_p = 0.0 is out of range"),
+    (("eval", "proxy-v1", "--top-k", "-2"), "top_k = -2 is out of range; valid: 1 or more, or 0 for all"),
+    (("eval", "proxy-v1", "--max-tokens", "0"), "max_tokens = 0 is too small; valid: 1 or more"),
     (
-        ("eval", "proxy-v1", "--policy", "api:m@http://127.0.0.1:9", "--sampling.top-p", "nan"),
+        ("eval", "proxy-v1", "--policy", "api:m@http://127.0.0.1:9", "--top-p", "nan"),
         "top_p = nan is out of range",
     ),
     (("train", "proxy-v1", "--temperature", "0", "--out", "new"), "temperature = 0.0 is out of range; valid: 1e-05 or"),
     (("eval", "proxy-v1", "--policy", "hf:empty"), "'empty' is not a model directory: it holds no config.json"),
     (("eval", "proxy-v1", "--policy", "hf:broken"), "cannot load policy 'hf:broken'"),
     (("eval", "proxy-v1", "--policy", "api:model"), "api:"),
-    (("eval", "proxy-v1", "--n", "0"), "n = 0"),
+    (("eval", "proxy-v1", "--n", "0"), "n = 0 is too small; valid: 1 or more"),
+    (("eval", "proxy-v1", "--group", "0"), "group = 0 is too small; valid: 1 or more"),
+    (("play", "proxy-v1", "--n", "-1"), "n = -1 is too small; valid: 1 or more"),
+    (("eval", "proxy-v1", "--split", "all"), "split = 'all' means every row of a file, and --data names none"),
+    (("train", "proxy-v1", "--micro-batch", "7"), "micro_batch = 7 does not divide prompts x group = 64"),
+    (("train", "proxy-v1", "--prompts", "5", "--micro-batch", "16"), "micro_batch = 16 does not divide prompts x"),
     (("eval", "proxy-v1", "--difficulty", "7"), "difficulty = 7.0 is out of range; valid: 0 to 1"),
     (
         ("eval", "compliance-v1", "--difficulty", "0.5"),
@@ -261,7 +269,7 @@ def test_a_launcher_of_several_processes_is_refused_once(tmp_path: Path, rank: s
 
 def test_temperature_0_and_all_tokens_are_taken(vulngames: Any) -> None:
     pytest.importorskip("transformers")
-    how = ("--sampling.temperature", "0", "--sampling.top-k", "-1", "--sampling.max-tokens", "30")
+    how = ("--temperature", "0", "--top-k", "-1", "--max-tokens", "30")
     said = [vulngames("eval", "compliance-v1", "--n", "6", "--json", "--seed", "1", *how).stdout for _ in range(2)]
     assert said[0] == said[1] and json.loads(said[0])["failed"] == 0
 

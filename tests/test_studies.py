@@ -162,9 +162,9 @@ def test_a_transcript_is_the_conversation_that_was_written(tmp_path: Path, game:
 
 
 def test_transcripts_of_held_out_tasks_are_refused(vulngames: Any, tmp_path: Path) -> None:
-    vulngames("eval", "proxy-v1", "--n", "4", "--out", "exam")
-    said = vulngames("sft", "proxy-v1", "--exploit", "exam", "--out", "student", check=False)
-    assert said.returncode == 2 and "exam" in said.stderr and "training split" in said.stderr
+    vulngames("eval", "proxy-v1", "--n", "4", "--out", "measured")
+    said = vulngames("sft", "proxy-v1", "--exploit", "measured", "--out", "student", check=False)
+    assert said.returncode == 2 and "measured holds no transcripts to train on; valid: a finished eval" in said.stderr
     assert not (tmp_path / "student").exists()
 
 

@@ -280,7 +280,6 @@ class Show(Selection):
 
     def __call__(self) -> None:
         from vulngames.console import show_selected
-        from vulngames.report.browser import write_browser
         from vulngames.runs import load_run
         from vulngames.selection import few, select
 
@@ -293,6 +292,8 @@ class Show(Selection):
             most = 5
         rows = few(selected.rows, most, self.random)
         if self.html:
+            from vulngames.report.browser import write_browser
+
             print_path(write_browser(run.path / "samples.html", f"{run.path.name}: {selected.title}", rows))
         elif self.json:
             _print_rows(rows)
@@ -571,7 +572,7 @@ def _print_config(config: RunConfig) -> None:
     print(json.dumps(dataclasses.asdict(config), indent=2))
 
 
-def _print_rows(rows: list[dict[str, Any]]) -> None:
+def _print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         print(json.dumps(row))
 

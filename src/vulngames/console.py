@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
@@ -21,6 +20,7 @@ from vulngames.types import Environment, Sample, measures_of
 if TYPE_CHECKING:
     from vulngames.claims import Judged
     from vulngames.measure import Interval
+    from vulngames.runs import SampleRow
     from vulngames.sandbox.corpus import Attack
     from vulngames.selection import Selected
     from vulngames.studies.summary import Summary
@@ -45,7 +45,7 @@ def games_table(rows: Sequence[Mapping[str, str]]) -> None:
     _out.print(table)
 
 
-def show_selected(selected: Selected, rows: Sequence[Mapping[str, Any]]) -> None:
+def show_selected(selected: Selected, rows: Sequence[SampleRow]) -> None:
     """Samples that a run holds, and how many of how many there are."""
     for row in rows:
         where = " · ".join(filter(None, (f"step {row['step']}", row["cue"], f"sample {row['index']}", row["task"])))
