@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
 
-from tests.test_report import make_run, words
+from pages import make_run, words
 from vulngames.errors import UserError
 from vulngames.report import write_report
 from vulngames.report.chapters import CHAPTERS
@@ -182,6 +182,7 @@ def test_every_study_has_a_chapter() -> None:
     assert {*CHAPTERS, "emergence"} == set(studies()) == {*MADE, "emergence"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MADE)
 def test_what_a_chapter_says(tmp_path: Path, name: str) -> None:
     home = make(tmp_path / name, name)
@@ -195,6 +196,7 @@ def test_what_a_chapter_says(tmp_path: Path, name: str) -> None:
     assert f"Numbers: {count} cells" in said and "What the paper claims, and what is so here" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MADE)
 def test_every_number_of_a_chapter_leads_to_its_files(tmp_path: Path, name: str) -> None:
     home = make(tmp_path / name, name)
@@ -213,6 +215,7 @@ def test_every_number_of_a_chapter_leads_to_its_files(tmp_path: Path, name: str)
     assert links and all((page.parent / link).is_file() for link in links)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MADE)
 def test_a_chapter_is_on_the_page_as_csv(tmp_path: Path, name: str, vulngames: Any) -> None:
     home = make(tmp_path / name, name)
@@ -245,6 +248,7 @@ def test_claims_of_studies_that_are_not_there_are_a_line(tmp_path: Path) -> None
     assert "a study that does not exist (1)." in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", [0.25, None])
 def test_cut_replies_and_unscored_samples_are_in_a_study_s_table(tmp_path: Path, vulngames: Any, cut: Any) -> None:
     home = make(tmp_path / "s", "perfect-reward")
@@ -263,6 +267,7 @@ def test_cut_replies_and_unscored_samples_are_in_a_study_s_table(tmp_path: Path,
     assert vulngames("table", home).stdout.splitlines()[0].endswith("| ER end | onset | domination |")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MADE)
 def test_a_chapter_of_what_could_not_be_measured(tmp_path: Path, name: str) -> None:
     home = make(tmp_path / name, name)
@@ -279,6 +284,7 @@ def test_a_chapter_of_what_could_not_be_measured(tmp_path: Path, name: str) -> N
     assert answers and not re.search("lies above|lies below|ends wider|ends narrower| grows| shrinks", answers[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MADE)
 def test_a_chapter_of_nothing(tmp_path: Path, name: str) -> None:
     home = make(tmp_path / name, name)
@@ -306,6 +312,7 @@ def test_cells_of_runs_that_rest_on_other_weights_are_noted(tmp_path: Path) -> N
     assert note in words(write_report([home], tmp_path / "page.html"))
 
 
+@pytest.mark.slow
 def test_policies_of_one_size_and_exploits_that_dominate_at_once_are_drawn(tmp_path: Path) -> None:
     for name, change in (("scale", {"parameters": {"tiny:small": 9, "tiny": 9}}), ("catalysis", {})):
         home = make(tmp_path / name, name)
@@ -317,6 +324,7 @@ def test_policies_of_one_size_and_exploits_that_dominate_at_once_are_drawn(tmp_p
         assert "<svg" in write_report([home], tmp_path / "page.html").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [{"rows": None}, {"rows": [{"game": "proxy-v1"}]}, {"rows": ["x"]}, {"rows": [{}]}, {"parameters": ...},
@@ -331,6 +339,7 @@ def test_a_damaged_summary_is_named(tmp_path: Path, damage: dict[str, Any]) -> N
         write_report([home], tmp_path / "page.html")
 
 
+@pytest.mark.slow
 def test_a_directory_of_studies_is_one_page_in_a_fixed_order(tmp_path: Path) -> None:
     for name in ("scale", "transfer", "catalysis"):
         make(tmp_path / "all" / name, name)

@@ -31,6 +31,7 @@ EVAL = ("eval", "self-grading-v1", "--policy", "script:exploit", "--n", "6", "--
 TRANSCRIPTS = ("eval", "tampering-v1", "--policy", "script:able", "--n", "3", "--split", "train")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [(), ("--seed", "3"), ("--parameters", "audit_rate", "0.5")])
 def test_eval_keeps_its_samples_where_it_is_asked_to(vulngames: Any, tmp_path: Path, more: tuple[str, ...]) -> None:
     measured = json.loads(vulngames(*EVAL, *more, "--json").stdout)
@@ -78,6 +79,7 @@ def test_a_policy_without_weights_has_settings() -> None:
     assert (small.n, small.group, small.max_tokens) == (72, 2, 64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [EVAL, TRANSCRIPTS, ("eval", "proxy-v1", "--policy", NOBODY, "--n", "1")])
 def test_a_policy_without_weights_needs_no_torch(tmp_path: Path, command: tuple[str, ...]) -> None:
     # A finder that knows nothing of torch stands for a base install.
@@ -97,6 +99,7 @@ def test_a_policy_without_weights_needs_no_torch(tmp_path: Path, command: tuple[
     assert Run(tmp_path / "run").about["device"] == ("api" if NOBODY in command else "none")
 
 
+@pytest.mark.slow
 def test_a_run_of_failures_alone_is_kept_and_is_not_finished(vulngames: Any, tmp_path: Path) -> None:
     command = ("eval", "proxy-v1", "--policy", NOBODY, "--n", "2", "--group", "1")
     for _ in range(2):
@@ -121,6 +124,7 @@ def test_what_a_kill_leaves_is_drawn_again(tmp_path: Path) -> None:
     assert list(broken.samples()) == list(whole.samples()) and broken.metrics() == whole.metrics()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("policy", "said"),
     [
@@ -137,6 +141,7 @@ def test_a_policy_that_is_not_there_leaves_nothing(vulngames: Any, tmp_path: Pat
     assert len(done.stderr.strip().splitlines()) == 1 and not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", [NOBODY, "script:able"])
 def test_what_has_no_weights_is_still_not_trained(vulngames: Any, tmp_path: Path, policy: str) -> None:
     for command in (("train", "proxy-v1"), ("sft", "proxy-v1", "--exploit", "x")):
@@ -153,6 +158,7 @@ def test_a_finished_evaluation_loads_nothing(tmp_path: Path, monkeypatch: pytest
     assert counter.steps == [(1, 1)]
 
 
+@pytest.mark.slow
 def test_an_evaluation_without_a_scored_sample_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no sample could be scored, and .*run is left unfinished: http://127"):
         evaluate(resolve(EvalConfig, game="proxy-v1", policy=NOBODY, n=1, group=1), tmp_path / "run")

@@ -15,7 +15,7 @@ import numpy as np
 from vulngames.arm import Arm, ArmName
 from vulngames.digests import differing
 from vulngames.errors import UserError, choose
-from vulngames.games import SPECS
+from vulngames.games import SPECS, spec
 from vulngames.report.chapter import Chapter
 from vulngames.report.chapters import CHAPTERS, chapter
 from vulngames.report.match import Match
@@ -179,8 +179,10 @@ def _pair(paths: Sequence[Path], anchor: str) -> tuple[list[Match], list[str]]:
             but = f", but was made with other {', '.join(other)}" if other else ""
             notes.append(f"{left} is left out: it has the same config and seed as {kept}{but}.")
             continue
-        if config.get("game") not in SPECS:
-            raise UserError(f"{path} was trained in game {config.get('game')!r}; valid: {', '.join(SPECS)}")
+        try:
+            spec(str(config.get("game")))
+        except UserError as problem:
+            raise UserError(f"{path} was trained in a game that is not known here: {problem}") from None
         same = {key: value for key, value in config.items() if key not in ("seed", "patched")}
         sides = groups.setdefault(json.dumps(same, sort_keys=True), {False: [], True: []})
         sides[bool(config.get("patched"))].append(path)

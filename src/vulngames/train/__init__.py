@@ -36,9 +36,12 @@ def run_config(config: TrainConfig | SFTConfig | EvalConfig, out: Path, observer
     return evaluate(config, out, observers)
 
 
-def run_with_progress(config: TrainConfig | SFTConfig | EvalConfig, out: Path) -> Run:
+def run_with_progress(
+    config: TrainConfig | SFTConfig | EvalConfig, out: Path, observers: Iterable[Observer] = ()
+) -> Run:
     """`run_config` with a progress bar on standard error, or lines where it is no terminal."""
     from vulngames.progress import RunBar, RunBars, run_progress
 
     with run_progress(transient=True) as progress:
-        return run_config(config, out, [RunBar(RunBars(progress, detailed=True), out, config.verb)])
+        bar = RunBar(RunBars(progress, detailed=True), out, config.verb)
+        return run_config(config, out, [bar, *observers])

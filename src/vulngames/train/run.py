@@ -18,11 +18,11 @@ import torch
 from safetensors import SafetensorError
 from transformers import TrainerCallback
 
-from vulngames import environment
+from vulngames import environment, games
 from vulngames.errors import UserError
 from vulngames.files import write_json
 from vulngames.measure import measure
-from vulngames.policies import Sampling
+from vulngames.policies import Sampling, warn_if_unfamiliar
 from vulngames.policies.hf import BATCH, HFPolicy
 from vulngames.policies.loading import device, load_model
 from vulngames.policies.memory import Use
@@ -118,6 +118,7 @@ def train(config: C, out: Path, observers: Iterable[Observer], make_trainer: Cal
 def _train(config: C, run: Run, observer: Observer, make_trainer: Callable[[TrainingRun[C]], Any]) -> None:
     # What ran in this process before must not reach into a run that goes on from a checkpoint.
     torch.manual_seed(seed("train", config.seed))
+    warn_if_unfamiliar(config.policy, games.spec(config.game).id)
     # In float32 also on an accelerator: steps of 1e-6 are lost in bfloat16 weights.
     model, tokenizer = load_model(config.policy, torch.float32, _use(config))
     parameters = {"max_tokens": config.max_tokens, **config.parameters}
