@@ -22,6 +22,9 @@ OPTIONS = {
     "cli", "errors", "options", "printable", "sampling", "selection", "studies", "studies.catalogue", "studies.plan",
     "train", "train.config",
 }  # fmt: skip
+# A run's help shows the defaults of the game that it names.
+RUNS = ("play", "eval", "train", "sft", "study")
+GAMES = {"games", "tasks", "policies", "environment", "digests", "seeds", "types", "starter"}
 NOT_FOR_HELP = {"importlib.metadata", "asyncio", "email", "multiprocessing", "subprocess", "gzip", "unittest"}
 
 
@@ -38,6 +41,70 @@ def test_help_names_every_command_and_what_it_does(vulngames: Any) -> None:
     for command in COMMANDS:
         does = " ".join(vulngames(command, "--help").stdout.partition("\n")[2].partition("╭")[0].split())
         assert f"• {command} {does}" in said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_help_has_none_for_a_default(vulngames: Any, command: str) -> None:
+    said = vulngames(command, "--help").stdout
+    assert "None" not in said and "(default: )" not in said and "unset" not in said
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("train", {"--steps": "25", "--prompts": "8", "--micro-batch": "16", "--max-tokens": "40"}),
+        ("train proxy", {"--steps": "40", "--learning-rate": "0.0005"}),
+        ("train compliance-v1", {"--difficulty": "0.0", "--eval-tasks": "144"}),
+        ("train self-grading", {"--steps": "30", "--parameters": "train_report True", "--max-tokens": "12"}),
+        ("train proxy --prompts 5 --group 6", {"--prompts": "5", "--group": "6", "--micro-batch": "15"}),
+        ("train chess", {"--steps": "25", "--max-tokens": "40"}),
+        (
+            "eval proxy --policy api:m@http://h/v1",
+            {"--n": "88", "--max-tokens": "3072", "--policy": "api:m@http://h/v1"},
+        ),
+        ("eval proxy --data rows.parquet", {"--split": "all", "--difficulty": "that of the rows"}),
+        ("play self-grading", {"--n": "3", "--group": "1"}),
+        ("sft", {"--epochs": "4", "--exploit": "none, with a share of 0"}),
+        ("sft proxy --policy tiny:small", {"--policy": "tiny:small", "--eval-every": "26"}),
+        ("study scale", {"--seeds": "3, or 5 at full scale", "--out": "runs/STUDY"}),
+    ],
+)
+def test_help_shows_the_defaults_that_will_be_used(vulngames: Any, command: str, options: dict[str, str]) -> None:
+    said = vulngames(*command.split(), "--help").stdout
+    assert said.startswith("usage: vulngames") and ("GAME" in said or "study" in command)
+    for option, default in options.items():
+        about = " ".join(said.partition(f"│ {option} ")[2].replace("│", " ").split())
+        assert re.findall(r"\(default: ([^)]*)\)", about)[0] == default, option
+
+
+def test_the_config_that_would_be_used_is_printed_and_nothing_done(vulngames: Any, tmp_path: Path) -> None:
+    command = ("train", "self-grading", "--prompts", "5", "--group", "6", "--parameters", "audit_rate", "0.5")
+    config = json.loads(vulngames(*command, "--print-config").stdout)
+    assert config["game"] == "self-grading-v1" and config["micro_batch"] == 15 and config["steps"] == 30
+    assert config["parameters"] == {"train_report": True, "audit_rate": 0.5}
+    config = json.loads(vulngames("eval", "proxy", "--no-json", "--print-config", "--out", "run").stdout)
+    assert (config["n"], config["group"], config["split"]) == (72, 2, "test")
+    config = json.loads(vulngames("sft", "proxy", "--exploit", "gone", "--print-config").stdout)
+    assert (config["exploit"], config["epochs"]) == ("gone", 4)
+    assert not list(tmp_path.iterdir())
+
+
+def test_options_are_given_before_the_game_and_with_either_dash(vulngames: Any) -> None:
+    command = ("train", "--micro_batch=8", "--no-normalize", "proxy", "--print-config")
+    config = json.loads(vulngames(*command).stdout)
+    assert (config["micro_batch"], config["normalize"], config["game"]) == (8, False, "proxy-v1")
+
+
+def test_a_shell_completes_commands_and_options(vulngames: Any, tmp_path: Path) -> None:
+    assert "--tyro-write-completion bash FILE" in " ".join(vulngames("--help").stdout.replace("│", " ").split())
+    vulngames("--tyro-write-completion", "bash", "completion.sh")
+    asked = (
+        "source completion.sh; name=$(complete -p vulngames); [[ $name =~ -F\\ ([^ ]+) ]]; "
+        'complete_with() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); ${BASH_REMATCH[1]}; '
+        'echo "${COMPREPLY[@]}"; }; complete_with vulngames tr; complete_with vulngames eval --tem'
+    )
+    said = subprocess.run(["bash", "-c", asked], cwd=tmp_path, capture_output=True, text=True)
+    assert said.stdout.split() == ["train", "--temperature"], said.stderr
 
 
 def test_version_answers(vulngames: Any) -> None:
@@ -72,7 +139,9 @@ def test_help_imports_nothing_heavy(command: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     imported = set(json.loads(done.stderr))
     ours = {name for name in imported if name.partition(".")[0] == "vulngames"}
-    assert ours <= {"vulngames", *(f"vulngames.{name}" for name in OPTIONS)}
+    rooms = GAMES if command in RUNS else set()
+    light = {name for name in ours if name.split(".")[1:2] and name.split(".")[1] in rooms}
+    assert ours - light <= {"vulngames", *(f"vulngames.{name}" for name in OPTIONS)}
     others = {name.partition(".")[0] for name in imported - ours} - set(sys.stdlib_module_names)
     assert others <= PARSER | ({"typeguard"} if command else set())
     assert "typeguard" in others or not imported & NOT_FOR_HELP
@@ -297,7 +366,7 @@ def test_play_shows_both_pays_and_the_verdict(vulngames: Any, game: str) -> None
 
 @pytest.mark.slow
 def test_an_endpoint_that_fails_is_failed_samples_and_never_a_reward(vulngames: Any) -> None:
-    said = vulngames("eval", "proxy-v1", "--policy", "api:m@http://127.0.0.1:9/v1", "--n", "2", "--json", check=False)
+    said = vulngames("eval", "proxy-v1", "--policy", "api:m@http://127.0.0.1:9/v1", "--n", "1", "--json", check=False)
     assert said.returncode == 2 and "no sample could be scored" in said.stderr
     found = json.loads(said.stdout)
     assert (found["n"], found["failed"], found["reward"], found["er"]) == (2, 2, None, None)

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 else:
     StudyName = Literal[(ALL, *CATALOGUE)]
 GameId = Positional[Annotated[str, arg(metavar="GAME")]]
+Dirs = Positional[Annotated[tuple[Path, ...], arg(metavar="DIR [DIR ...]", help_behavior_hint="(required)")]]
 
 
 @dataclass(frozen=True)
@@ -305,7 +306,7 @@ class Show(Selection):
 class Report:
     """Write one self-contained report.html from study or run directories."""
 
-    dirs: Positional[tuple[Path, ...]]
+    dirs: Dirs
     """Study directories or run directories."""
     out: Path | None = optional("report.html in the first directory")
     """Where to write."""
@@ -327,7 +328,7 @@ class Report:
 class TableOf:
     """Print the numbers of finished studies as tables in Markdown, or as CSV."""
 
-    dirs: Positional[tuple[Path, ...]]
+    dirs: Dirs
     """Study directories."""
     csv: bool = False
     """Print one table as CSV instead: every cell, and every seed of it with its run's directory,
@@ -358,7 +359,7 @@ class TableOf:
 class Claims:
     """Judge the paper's claims by finished studies: supported, contradicted, inconclusive, or not measurable."""
 
-    dirs: Positional[tuple[Path, ...]]
+    dirs: Dirs
     """Directories of finished studies, or of `study all`."""
     all: bool = False
     """Also show the claims that none of these studies tests."""
