@@ -40,7 +40,6 @@ from vulngames.train.config import EvalConfig, RunConfig, SFTConfig, TrainConfig
 
 if TYPE_CHECKING:
     from vulngames.runs import Run
-    from vulngames.studies.summary import Summary
     from vulngames.types import Sample
 
 FAILED = 2
@@ -335,24 +334,16 @@ class TableOf:
     relative to the study's."""
 
     def __call__(self) -> None:
-        from vulngames.console import print_markdown
+        from vulngames.console import print_csv, print_markdown
         from vulngames.studies.summary import read_summary
 
         if not self.dirs:
             raise UserError("no directory given; valid: one or more directories of finished studies")
         summaries = [read_summary(path) for path in self.dirs]
         if self.csv:
-            return self._print_csv(summaries)
+            return print_csv(summaries)
         for summary in summaries:
             print_markdown(summary)
-
-    def _print_csv(self, summaries: Sequence[Summary[Any, Any]]) -> None:
-        from vulngames.report.records import records, to_csv
-
-        table: list[dict[str, Any]] = []
-        for summary in summaries:
-            table += records(summary)
-        print(to_csv(table), end="")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vulngames.runs import SampleRow
     from vulngames.sandbox.corpus import Attack
     from vulngames.selection import Selected
-    from vulngames.studies.summary import Summary
+    from vulngames.studies.summary import Cell, Summary
 
 # Piped, there is no terminal to fit: text is folded for reading, and tables of numbers are as wide as they are.
 _out = Console(width=None if sys.stdout.isatty() else 160)
@@ -134,42 +134,53 @@ def show_summary(summary: Summary[Any, Any]) -> None:
     """One row per condition of a study: ITP and ER at both ends with intervals, onset and domination."""
     title = f"{summary.study}, policy {summary.policy}, {summary.wall_s:.0f} s spent in its store"
     table = Table(title=escape(title), box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    columns, lines = _numbers(summary)
+    columns, rows = _numbers(summary)
     for column in columns:
         # Nothing is cut on a narrow terminal: intervals break between their bounds, and words anywhere.
         table.add_column(column, min_width=7 if column.startswith(("ITP", "ER", "cut")) else None, overflow="fold")
-    for line in lines:
-        table.add_row(*map(escape, line))
+    for row in rows:
+        table.add_row(*map(escape, row))
     _tables.print(table)
 
 
 def print_markdown(summary: Summary[Any, Any]) -> None:
     """The same as a table in Markdown."""
-    columns, lines = _numbers(summary)
-    for line in (columns, ["---"] * len(columns), *lines):
-        print(f"| {' | '.join(map(one_line, line))} |")
+    columns, rows = _numbers(summary)
+    for row in (columns, ["---"] * len(columns), *rows):
+        print(f"| {' | '.join(map(one_line, row))} |")
 
 
-_MEASURES = {
-    "itp_start": "ITP start", "itp_end": "ITP end", "er_start": "ER start", "er_end": "ER end", "cut_end": "cut end",
-}  # fmt: skip
+def print_csv(summaries: Sequence[Summary[Any, Any]]) -> None:
+    """The same of several studies as one table in CSV, and every seed by itself; see `vulngames.report.records`."""
+    from vulngames.report.records import records, to_csv
+
+    table = []
+    for summary in summaries:
+        table += records(summary.study, list(summary.cells.values()), summary.home, summary.home)
+    print(to_csv(table), end="")
 
 
 def _numbers(summary: Summary[Any, Any]) -> tuple[list[str], list[list[str]]]:
-    """The columns of a study's table, and its lines as text."""
-    from vulngames.report import number
+    """The columns of a study's table, and its rows as text."""
+    from vulngames.report.records import ENDS, labels_of
 
     cells = list(summary.cells.values())
-    names = sorted(cells[0].labels if cells else (), key=lambda label: label != "game")
-    columns = [*names, "seeds", *_MEASURES.values(), "failed", "onset", "domination"]
-    lines = []
-    for cell in cells:
-        ends = cell.ends
-        line = [*(_plain(cell.labels[name]) for name in names), str(cell.seeds)]
-        line += [_short(getattr(ends, measure)) for measure in _MEASURES]
-        line += [number.share(ends.failed, ends.evaluated), _plain(ends.onset_step), _plain(ends.domination_step)]
-        lines.append(line)
-    return [column.replace("_", " ") for column in columns], lines
+    labels = labels_of(cells)
+    # Where no policy wrote, nothing is known of how replies ended.
+    measures = [*ENDS, "cut_end"] if any(cell.ends.cut_end for cell in cells) else [*ENDS]
+    heads = [name.replace("itp", "ITP").replace("er_", "ER_") for name in measures]
+    columns = [*labels, "seeds", *heads, "failed", "onset", "domination"]
+    return [column.replace("_", " ") for column in columns], [_row(cell, labels, measures) for cell in cells]
+
+
+def _row(cell: Cell[Any], labels: Sequence[str], measures: Sequence[str]) -> list[str]:
+    from vulngames.report import format
+
+    ends = cell.ends
+    names = [_plain(cell.labels.get(label)) for label in labels]
+    measured = [_short(getattr(ends, name)) for name in measures]
+    steps = [_plain(ends.onset_step), _plain(ends.domination_step)]
+    return [*names, str(cell.seeds), *measured, format.share(ends.failed, ends.evaluated), *steps]
 
 
 def _short(value: Interval | None) -> str:
