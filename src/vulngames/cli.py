@@ -89,7 +89,7 @@ class Play(EvalConfig):
 
     def __call__(self) -> None:
         from vulngames.console import show_samples
-        from vulngames.progress import reply_bar
+        from vulngames.train.bars import reply_bar
         from vulngames.train.evaluate import draw
 
         with reply_bar() as observer:
@@ -137,7 +137,7 @@ class Eval(EvalConfig):
             _next("show", self.out)
 
     def _samples(self, config: EvalConfig) -> list[Sample]:
-        from vulngames.progress import reply_bar
+        from vulngames.train.bars import reply_bar
         from vulngames.train.evaluate import draw, record
         from vulngames.train.ranks import refuse_ranks
 

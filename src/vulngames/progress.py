@@ -22,7 +22,6 @@ from rich.progress import (
 
 from vulngames.printable import one_line
 from vulngames.runs import Run
-from vulngames.train.observer import Observer
 
 T = TypeVar("T")
 PHASES = {"rl": "training", "sft": "imitating", "eval": "sampling"}
@@ -53,18 +52,11 @@ def counted(what: str, items: Iterable[T], total: int) -> Iterator[T]:
 
 
 @contextmanager
-def reply_bar() -> Iterator[Observer]:
-    """A progress bar over the replies of an evaluation; yields its observer."""
+def growing_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar whose total may grow; yields a function that is told what is done, of how much."""
     with _progress(transient=True) as progress:
-        yield _ReplyBar(progress, progress.add_task("replies", total=None))
-
-
-class _ReplyBar(Observer):
-    def __init__(self, progress: Progress, task: TaskID) -> None:
-        self._progress, self._task = progress, task
-
-    def on_step(self, done: int, steps: int) -> None:
-        self._progress.update(self._task, completed=done, total=steps)
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 class RunBars:
@@ -97,17 +89,6 @@ class RunBars:
 
     def _say(self, line: str) -> None:
         self.progress.console.print(one_line(line), markup=False, highlight=False, soft_wrap=True)
-
-
-class RunBar(Observer):
-    """The bar of one run."""
-
-    def __init__(self, bars: RunBars, path: Path, verb: str) -> None:
-        self._bars, self._path, self._verb = bars, path, verb
-        bars.show(path, verb, 0, None)
-
-    def on_step(self, done: int, steps: int) -> None:
-        self._bars.show(self._path, self._verb, done, steps)
 
 
 def run_progress(transient: bool = False) -> Progress:

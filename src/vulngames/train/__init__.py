@@ -40,7 +40,8 @@ def run_with_progress(
     config: TrainConfig | SFTConfig | EvalConfig, out: Path, observers: Iterable[Observer] = ()
 ) -> Run:
     """`run_config` with a progress bar on standard error, or lines where it is no terminal."""
-    from vulngames.progress import RunBar, RunBars, run_progress
+    from vulngames.progress import RunBars, run_progress
+    from vulngames.train.bars import RunBar
 
     with run_progress(transient=True) as progress:
         bar = RunBar(RunBars(progress, detailed=True), out, config.verb)
