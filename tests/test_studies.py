@@ -132,7 +132,7 @@ def test_the_control_of_equal_steps_is_evaluated_where_they_end(tmp_path: Path, 
 def _written(tmp_path: Path, game: str, **more: Any) -> Path:
     from vulngames.train.config import EvalConfig
 
-    config = resolve(EvalConfig, game=game, split="train", eval_tasks=12, eval_group=2, **more)
+    config = resolve(EvalConfig, game=game, split="train", n=12, group=2, **more)
     return evaluate(config, tmp_path / f"{game}-wrote").path
 
 
@@ -163,9 +163,9 @@ def test_a_transcript_is_the_conversation_that_was_written(tmp_path: Path, game:
 
 @pytest.mark.slow
 def test_transcripts_of_held_out_tasks_are_refused(vulngames: Any, tmp_path: Path) -> None:
-    vulngames("exam", "proxy-v1", "--eval-tasks", "4", "--out", "exam")
-    said = vulngames("sft", "proxy-v1", "--exploit", "exam", "--out", "student", check=False)
-    assert said.returncode == 2 and "exam" in said.stderr and "training split" in said.stderr
+    vulngames("eval", "proxy-v1", "--n", "4", "--out", "measured")
+    said = vulngames("sft", "proxy-v1", "--exploit", "measured", "--out", "student", check=False)
+    assert said.returncode == 2 and "measured holds no transcripts to train on; valid: a finished eval" in said.stderr
     assert not (tmp_path / "student").exists()
 
 
@@ -191,7 +191,7 @@ def test_what_supervised_training_refuses(vulngames: Any, tmp_path: Path, argume
 def test_a_student_learns_what_it_is_shown(vulngames: Any, tmp_path: Path) -> None:
     # The teacher is a script in all but name: the untrained policy, of which only what it did wrong is kept. That is
     # little, and shown often.
-    vulngames("exam", "tampering-v1", "--split", "train", "--eval-tasks", "200", "--out", "wrote")
+    vulngames("eval", "tampering-v1", "--split", "train", "--n", "200", "--out", "wrote")
     ends = {}
     for name, share in (("exploit", "1"), ("honest", "0")):
         vulngames(
