@@ -16,9 +16,9 @@ def entry_point(starter_code: str) -> str:
     Starter code usually lacks its bodies and does not parse, so only lines that open a definition are read. Raises
     ValueError if there is none.
     """
-    found = list(_definitions(starter_code))
+    definitions = list(_definitions(starter_code))
     for wanted in ("Solution", "", None):
-        names = [(owner, name) for owner, name in found if wanted in (owner, None)]
+        names = [(owner, name) for owner, name in definitions if wanted in (owner, None)]
         for owner, name in sorted(names, key=lambda pair: pair[1].startswith("_")):
             return f"{owner}.{name}" if owner else name
     raise ValueError(f"no function or method in the starter code {starter_code[:80]!r}")

@@ -6,6 +6,7 @@ in one of many spellings, of which "10-5" for 10^-5 is what a lost exponent leav
 """
 
 import re
+from collections.abc import Sequence
 
 _CHARACTERS = str.maketrans(
     {
@@ -60,9 +61,7 @@ def read_tolerance(statement: str) -> dict[str, float] | None:
     text = _MARKUP.sub("", _AT_MOST.sub(" at most ", statement)).translate(_CHARACTERS)
     allowed: dict[str, float] = {}
     for sentence in _SENTENCE.split(text):
-        if not any(
-            all(re.search(word, sentence, re.IGNORECASE) for word in words) for words in (_OWN_ERROR, _ACCEPTED)
-        ):
+        if not (_speaks_of(_OWN_ERROR, sentence) or _speaks_of(_ACCEPTED, sentence)):
             continue
         end = 0
         for bound in _BOUND.finditer(sentence):
@@ -71,6 +70,10 @@ def read_tolerance(statement: str) -> dict[str, float] | None:
             for kind in kinds if 0 < value <= _MOST else ():
                 allowed[kind] = min(value, allowed.get(kind, value))
     return allowed or None
+
+
+def _speaks_of(words: Sequence[str], sentence: str) -> bool:
+    return all(re.search(word, sentence, re.IGNORECASE) for word in words)
 
 
 def _kinds(words: str) -> list[str]:
