@@ -52,7 +52,7 @@ def plain(value: object) -> bool:
     if type(value) not in BUILTINS:
         return False
     if isinstance(value, dict):
-        return all(plain(key) and plain(held) for key, held in value.items())
+        return all(plain(key) and plain(item) for key, item in value.items())
     return not isinstance(value, list | tuple | set | frozenset) or all(map(plain, value))
 
 

@@ -107,7 +107,7 @@ class Soak:
         limits = Limits(wall_s=self.wall_s, cpu_s=1, memory_mb=256, output_kb=64)
         print("samples  seconds  MiB here  MiB in zygotes  descriptors  zombies  kills  failures")
         with Sandbox(limits, tier=self.tier) as sandbox:
-            tier = str(sandbox.provenance()["tier"])
+            tier = str(sandbox.describe()["tier"])
             for number, grade in enumerate(sandbox.grade_all(self.draw(names, tier)), start=1):
                 self.check(names[number - 1], grade)
                 if number % max(1, self.samples // self.rows) == 0:
@@ -135,19 +135,19 @@ def grew(seen: list[tuple[int, ...]]) -> bool:
 
 def children(pid: int | None = None) -> list[int]:
     """The children of a process, or of this one: its zygotes, or what waits for them."""
-    found = []
+    pids = []
     for task in Path(f"/proc/{pid or 'self'}/task").iterdir():
-        found += [int(child) for child in (task / "children").read_text().split()]
-    return found
+        pids += [int(child) for child in (task / "children").read_text().split()]
+    return pids
 
 
 def zygotes() -> list[int]:
     """What was started and goes on: at T3 a zygote is a child of that. Submissions have sessions of their own."""
-    found = []
+    pids = []
     for started in children():
         with suppress(FileNotFoundError, ProcessLookupError):
-            found += [pid for pid in (started, *children(started)) if os.getsid(pid) == started]
-    return found
+            pids += [pid for pid in (started, *children(started)) if os.getsid(pid) == started]
+    return pids
 
 
 def memory(pid: int) -> int:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vulngames.games.tolerance import read_tolerance
+from vulngames.sandbox import JSON as JSONValue
 from vulngames.sandbox import Tolerance
 from vulngames.sandbox.comparison import same_text, same_value
 
@@ -140,6 +141,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(JSON, JSON)
 def test_without_a_tolerance_values_compare_as_python_compares_them(answer: Any, expected: Any) -> None:
     assert same_value(answer, expected) is (answer == expected)
@@ -147,9 +149,10 @@ def test_without_a_tolerance_values_compare_as_python_compares_them(answer: Any,
 
 
 @given(st.lists(st.integers()), st.lists(st.integers()))
-def test_integers_are_never_near(said: list[int], wanted: list[int]) -> None:
-    texts = (" ".join(map(str, numbers)) for numbers in (said, wanted))
-    assert same_text(*texts, MILLIONTH) is same_value(said, wanted, MILLIONTH) is (said == wanted)
+def test_integers_are_never_near(numbers: list[JSONValue], wanted: list[JSONValue]) -> None:
+    text, wanted_text = (" ".join(map(str, values)) for values in (numbers, wanted))
+    same = numbers == wanted
+    assert same_text(text, wanted_text, MILLIONTH) is same_value(numbers, wanted, MILLIONTH) is same
 
 
 @pytest.mark.parametrize(
@@ -221,6 +224,6 @@ STATEMENTS = [
 @pytest.mark.parametrize(("statement", "absolute", "relative"), STATEMENTS)
 def test_the_error_that_a_statement_allows(statement: str, absolute: float | None, relative: float | None) -> None:
     allowed = {"absolute": absolute, "relative": relative}
-    assert (read_tolerance(statement) or {}) == {kind: error for kind, error in allowed.items() if error}
+    assert (read_tolerance(statement) or {}) == {name: error for name, error in allowed.items() if error}
     surrounded = f"N numbers are given.\n\n{statement}\n\nConstraints\n\n- 1 <= N <= 0.5"
     assert read_tolerance(surrounded) == read_tolerance(statement)

@@ -40,6 +40,7 @@ def generate(policy: HFPolicy, rows: Any, own: bool, **how: Any) -> list[list[in
     return [reply[: reply.index(ends) + 1] if ends in reply else reply for reply in replies]
 
 
+@pytest.mark.slow
 def test_greedy_replies_are_those_of_generate(policy: HFPolicy) -> None:
     # Prompts of different lengths, replies that end at different times, and some that are cut.
     rows = batch(policy, ("tampering-v1", "compliance-v1", "proxy-v1"), 12, 2)
@@ -50,6 +51,7 @@ def test_greedy_replies_are_those_of_generate(policy: HFPolicy) -> None:
     assert len(lengths) > 2 and max(lengths) == 12
 
 
+@pytest.mark.slow
 def test_sampled_replies_are_as_frequent_as_those_of_generate(policy: HFPolicy) -> None:
     rows = batch(policy, ("compliance-v1",), 1, 1500)
     how = {"do_sample": True, "temperature": 4.0, "top_k": 5, "top_p": 0.95, "max_new_tokens": 2}

@@ -5,16 +5,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from vulngames import games
 from vulngames.errors import UserError
-from vulngames.sandbox import Limits, Sandbox, Status, Test
-from vulngames.sandbox.external import External, connect
+from vulngames.games.tampering import edit
+from vulngames.sandbox import Backend, Limits, Outcome, Sandbox, Status, Test, backend, backends, check_backend, connect
+from vulngames.sandbox.blame import run_or_blame
+from vulngames.sandbox.ran import LostError
+from vulngames.types import Task
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
 
@@ -26,10 +31,14 @@ ADD = (Test("1\n2", "3"), Test("10\n20", "30"))
 DOCKER = """#!{python}
 import json, os, sys, time
 words = sys.argv[1:]
-if words[0] == "info":
-    print("map[runc:{{}} runsc:{{}}]")
 with open({log!r}, "a") as file:
     file.write(json.dumps(words) + "\\n")
+if os.path.exists({down!r}):
+    sys.exit("Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?")
+if words[0] == "info":
+    print("map[runc:{{}} runsc:{{}}]")
+if words[:2] == ["image", "inspect"] and words[2] != "python:3.12-slim":
+    sys.exit(f"Error response from daemon: No such image: {{words[2]}}")
 if words[0] == "kill":
     sys.exit(os.path.exists({stuck!r}))
 elif words[0] == "run":
@@ -47,7 +56,7 @@ elif words[0] == "run":
 @pytest.fixture
 def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     script = tmp_path / "docker"
-    places = {name: str(tmp_path / name) for name in ("log", "broken", "stuck")}
+    places = {name: str(tmp_path / name) for name in ("log", "broken", "stuck", "down")}
     script.write_text(DOCKER.format(python=sys.executable, **places))
     script.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
@@ -69,11 +78,11 @@ class Server(BaseHTTPRequestHandler):
             Server.fail -= 1
             self.send_error(503)
             return
-        said = json.dumps(self._run(asked) if Server.reply is None else Server.reply).encode()
+        reply = json.dumps(self._run(asked) if Server.reply is None else Server.reply).encode()
         self.send_response(200)
-        self.send_header("Content-Length", str(len(said)))
+        self.send_header("Content-Length", str(len(reply)))
         self.end_headers()
-        for part in map(bytes, zip(said)) if Server.pause else [said]:
+        for part in map(bytes, zip(reply)) if Server.pause else [reply]:
             self.wfile.write(part)
             time.sleep(Server.pause)
 
@@ -103,9 +112,9 @@ def fusion() -> Iterator[str]:
 
 
 @pytest.fixture(params=["docker", "fusion"])
-def backend(request: pytest.FixtureRequest) -> Any:
-    found = request.getfixturevalue(request.param)
-    return connect("docker:python:3.12-slim" if request.param == "docker" else f"fusion:{found}", QUICK)
+def elsewhere(request: pytest.FixtureRequest) -> Backend:
+    place = request.getfixturevalue(request.param)
+    return connect("docker:python:3.12-slim" if request.param == "docker" else f"fusion:{place}", QUICK)
 
 
 BEHAVIOURS = {
@@ -151,18 +160,19 @@ BEHAVIOURS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BEHAVIOURS)
-def test_what_is_graded_elsewhere_is_graded_as_here(backend: External, name: str) -> None:
+def test_what_is_graded_elsewhere_is_graded_as_here(elsewhere: Backend, name: str) -> None:
     code, tests, entry, statuses = BEHAVIOURS[name]
-    assert list(backend.grade(code, tests, entry).statuses) == statuses
+    assert list(elsewhere.grade(code, tests, entry).statuses) == statuses
     with Sandbox(QUICK) as ours:
         assert list(ours.grade(code, tests, entry).statuses) == statuses
 
 
 def test_a_backend_says_what_it_is(docker: Path) -> None:
-    said = connect("docker:python:3.12-slim", QUICK).provenance()
-    assert said["tier"] == "docker:python:3.12-slim" and said["layers"] == ["container", "runsc"]
-    assert connect("fusion:http://host").provenance()["tier"] == "fusion:http://host"
+    description = connect("docker:python:3.12-slim", QUICK).describe()
+    assert (description["tier"], description["layers"]) == ("docker:python:3.12-slim", ["container", "runsc"])
+    assert connect("fusion:http://host").describe()["tier"] == "fusion:http://host"
 
 
 def test_expected_outputs_are_not_sent(fusion: str) -> None:
@@ -173,21 +183,21 @@ def test_expected_outputs_are_not_sent(fusion: str) -> None:
 
 def test_what_a_container_is_started_with(docker: Path) -> None:
     connect("docker:python:3.12-slim", QUICK).grade("print(3)", SUM)
-    words = asked_of(docker)[1]
-    said = " ".join(words)
+    command = " ".join(asked_of(docker)[2])
     for needed in (
         "--runtime runsc", "--network none", "--read-only", "--cap-drop ALL", "no-new-privileges", "--rm", "--init",
         "--ulimit cpu=3:4",
     ):  # fmt: skip
-        assert needed in said
-    assert "SECRET" not in said
+        assert needed in command
+    assert "SECRET" not in command
 
 
 def asked_of(docker: Path) -> list[list[str]]:
-    """What docker was asked, in order; first of all what it knows."""
+    """What docker was asked, in order; first of all whether it has the image, and what it knows."""
     return [json.loads(line) for line in (docker / "log").read_text().splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "status"),
     [
@@ -198,10 +208,11 @@ def asked_of(docker: Path) -> list[list[str]]:
 )
 def test_no_container_outlives_its_run(docker: Path, code: str, status: Status) -> None:
     grade = connect("docker:python:3.12-slim", Limits(wall_s=1, output_kb=16)).grade(code, SUM[:1])
-    _, run, kill = asked_of(docker)
+    _, _, run, kill = asked_of(docker)
     assert grade.statuses == (status,) and kill == ["kill", run[run.index("--name") + 1]]
 
 
+@pytest.mark.slow
 def test_a_container_that_has_not_had_its_share_of_the_processor_is_waited_for(docker: Path) -> None:
     code = "import time\nbegan = time.process_time()\nwhile time.process_time() - began < 1: pass\nprint(3)"
     assert connect("docker:python:3.12-slim", Limits(wall_s=1, output_kb=16)).grade(code, SUM[:1]).passed == 1
@@ -216,6 +227,7 @@ def test_a_limit_of_a_container_is_named(docker: Path, code: str, status: Status
     assert connect("docker:python:3.12-slim", limits).grade(code, SUM[:1]).statuses == (status,)
 
 
+@pytest.mark.slow
 def test_a_container_that_never_starts_is_not_a_program_that_is_slow(docker: Path) -> None:
     (docker / "stuck").touch()
     grade = connect("docker:python:3.12-slim", Limits(wall_s=0.5)).grade("print(3)", SUM)
@@ -254,6 +266,7 @@ def test_a_server_that_fails(fusion: str, failures: int) -> None:
         assert set(grade.statuses) == {Status.INFRA_ERROR} and "503" in str(grade.error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "reply",
     [
@@ -287,13 +300,120 @@ def test_nobody_listens() -> None:
     assert set(grade.statuses) == {Status.INFRA_ERROR} and time.monotonic() - began < 30
 
 
-@pytest.mark.parametrize("name", ["", "podman:x", "docker:", "fusion:", "fusion:host:80", "local:"])
-def test_no_such_sandbox(name: str) -> None:
-    with pytest.raises(UserError, match="unknown sandbox"):
-        connect(name)
+# --- by name ---------------------------------------------------------------------------------------------
+
+NAMES = [
+    "local", "docker:python:3.12-slim", "docker:localhost:5000/team/python@sha256:0123abc", "docker:Host.org/a_b:T",
+    "fusion:http://host", "fusion:https://host:8080/path/", "fusion:http://127.0.0.1:80", "fusion:http://[::1]:80/x", "fusion:http://xn--a",
+]  # fmt: skip
+NO_NAMES = [
+    "", "podman:x", "docker", "docker:", "docker: x", "docker:a b", "docker:--privileged", "docker:-v", "docker:x\n",
+    "fusion", "fusion:", "fusion:host:80", "fusion:http://", "fusion:http://:80", "fusion:ftp://h", "fusion:http://a b",
+    "fusion:http://user:secret@host", "fusion:http://host/?key=1", "fusion:http://host#x", "fusion:http://host:port",
+    "fusion:http://999.1.1.1", "fusion:http://host/\x01", "local:", "local:x", "Local", " local",
+]  # fmt: skip
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process that has no backend yet."""
+    monkeypatch.setattr(backends, "_BACKENDS", {})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_checked_without_starting_anything(name: str, docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (docker / "down").touch()
+    monkeypatch.setattr("vulngames.sandbox.tier.layers_of", pytest.fail)
+    check_backend(name)
+    assert not (docker / "log").exists()
+
+
+@pytest.mark.parametrize("choose", [check_backend, backend, connect])
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_no_such_sandbox(name: str, choose: Callable[[str], object]) -> None:
+    with pytest.raises(UserError, match=r"unknown sandbox .*; valid: local, docker:IMAGE, fusion:URL") as refusal:
+        choose(name)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.usefixtures("docker", "fresh")
+@pytest.mark.parametrize("name", ["local", "docker:python:3.12-slim", "fusion:http://host"])
+def test_a_process_has_one_backend_of_a_name(name: str) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        ours = list(threads.map(backend, [name] * 50))
+    assert all(one is ours[0] for one in ours) and connect(name) is not ours[0]
+
+
+@pytest.mark.usefixtures("fresh")
+def test_a_backend_that_was_closed_can_be_used_again() -> None:
+    for _ in range(2):
+        assert backend("local").grade("print(sum(map(int, input().split())))", SUM).passed == 1.0
+        backend("local").close()
+
+
+@pytest.mark.usefixtures("docker", "fresh")
+def test_a_game_takes_a_backend_by_name() -> None:
+    task = Task("p", (), {"tests": [{"input": "1 2", "output": "3"}], "entry": None, "starter": ""})
+    game = games.make("tampering-v1", sandbox=backend("docker:python:3.12-slim"))
+    facts = game.read(task, (edit("source_code", "print(sum(map(int, input().split())))"),), 1.0, {})
+    assert (facts.earned, facts.sandbox) == (1.0, "docker:python:3.12-slim")
 
 
 def test_no_docker_to_be_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="needs the docker command"):
-        connect("docker:python:3.12-slim")
+        backend("docker:python:3.12-slim")
+
+
+@pytest.mark.usefixtures("fresh")
+def test_an_image_that_is_not_there_and_a_daemon_that_does_not_answer_are_one_line(docker: Path) -> None:
+    for reason in ("No such image: nobody/nothing:1", "Cannot connect to the Docker daemon"):
+        with pytest.raises(
+            UserError, match=f"sandbox 'docker:nobody/nothing:1' is not available: .*{reason}"
+        ) as refusal:
+            backend("docker:nobody/nothing:1")
+        assert "\n" not in str(refusal.value)
+        (docker / "down").touch()
+
+
+@pytest.mark.usefixtures("fresh")
+def test_a_backend_that_was_not_available_is_tried_again(docker: Path) -> None:
+    (docker / "down").touch()
+    with pytest.raises(UserError, match="is not available"):
+        backend("docker:python:3.12-slim")
+    (docker / "down").unlink()
+    assert backend("docker:python:3.12-slim").grade("print(3)", SUM[:1]).passed == 1.0
+
+
+@pytest.mark.usefixtures("fresh")
+def test_a_daemon_that_hangs_is_one_line(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (docker / "docker").write_text(f"#!{sys.executable}\nimport time\ntime.sleep(60)")
+    monkeypatch.setattr("vulngames.sandbox.docker._ANSWER_S", 0.2)
+    with pytest.raises(UserError, match=r"is not available: docker did not answer within 0\.2 s; valid"):
+        backend("docker:python:3.12-slim")
+
+
+# --- retry and blame -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("attempts", "empty", "outcome"),
+    [
+        # What becomes of each attempt and of the empty program: + comes through, - is lost.
+        ("+", "", "came through"),
+        ("-+", "", "came through"),
+        ("--", "-", Outcome(Status.INFRA_ERROR, detail="lost 2")),
+        ("--+", "+", "came through"),
+        ("---", "+", Outcome(Status.SECURITY_VIOLATION, detail="the sandbox fails with this code alone: lost 3")),
+    ],
+)
+def test_who_is_to_blame_for_a_run_that_was_lost(attempts: str, empty: str, outcome: object) -> None:
+    left = {"attempt": list(attempts), "empty": list(empty)}
+
+    def run(what: str) -> str:
+        if left[what].pop(0) == "+":
+            return "came through"
+        raise LostError(f"lost {len(attempts) - len(left['attempt'])}")
+
+    assert run_or_blame(lambda: run("attempt"), lambda: run("empty")) == outcome
+    assert left == {"attempt": [], "empty": []}

@@ -260,6 +260,7 @@ def test_markup_is_no_part_of_an_answer_and_all_else_is(text: str, reference: st
     assert matches(read_answer(text), reference) is right
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "part", [r"\text{", "$", r"\$", "{", "$a", "The answer is ", "\\", "\n", ".", "**", r"\boxed{\text{"]
 )
@@ -521,6 +522,7 @@ SCRIPTED: dict[str, dict[str, tuple[float | None, ...]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("game", "script"), [(g, s) for g, rows in SCRIPTED.items() for s in rows])
 def test_scripts_earn_what_the_rules_say_through_the_command_line(vulngames: Any, game: str, script: str) -> None:
     said = vulngames("eval", game, "--policy", f"script:{script}", "--n", 60, "--json")
@@ -533,6 +535,7 @@ def test_scripts_earn_what_the_rules_say_through_the_command_line(vulngames: Any
         assert found["er"] is None, "no wrong answer, so nothing to over-claim"
 
 
+@pytest.mark.slow
 def test_a_share_of_audits_is_what_self_grading_pays(vulngames: Any) -> None:
     said = vulngames("eval", "self-grading-v1", "--policy", "script:exploit", "--n", 2000, "--json")
     reward = json.loads(said.stdout)["reward"]

@@ -117,10 +117,13 @@ def test_a_builtin_policy_is_said_once_not_to_know_a_game() -> None:
     from vulngames.policies import warn_if_unfamiliar
 
     warn_if_unfamiliar.cache_clear()
-    with pytest.warns(UserWarning, match="policy 'tiny' was not pretrained on chess-v1: expect little") as told:
+    with pytest.warns(UserWarning, match="policy 'tiny' was not pretrained on chess-v1: expect little"):
         warn_if_unfamiliar("tiny", "chess-v1")
-        warn_if_unfamiliar("tiny", "chess-v1")
-        warn_if_unfamiliar("tiny", "proxy-v1")
-        warn_if_unfamiliar("hf:mine", "chess-v1")
-        warn_if_unfamiliar("script:able", "chess-v1")
-    assert len(told) == 1
+    # Warnings are errors in tests: none of these warns.
+    for policy, game in (
+        ("tiny", "chess-v1"),
+        ("tiny", "proxy-v1"),
+        ("hf:mine", "chess-v1"),
+        ("script:able", "chess-v1"),
+    ):
+        warn_if_unfamiliar(policy, game)

@@ -33,21 +33,21 @@ def test_a_package_is_there_to_use_and_not_to_read() -> None:
     reads = "import numpy\nprint(open(numpy.__file__).read(1) and 3)"
     others = "import numpy, sys\nimport scipy\nprint(3)"
     with Sandbox(profile="numpy") as sandbox:
-        if sandbox.provenance()["tier"] == "T0":
+        if sandbox.describe()["tier"] == "T0":
             pytest.skip("at T0 anything can be read")
         assert [sandbox.grade(code, [Test("", "3")]).passed for code in (reads, others)] == [0.0, 0.0]
 
 
 def test_full_has_everything_at_hand() -> None:
     code = "import sys\nprint('sqlite3' in sys.modules)"
-    for profile, found in (("lean", "False"), ("full", "True")):
+    for profile, loaded in (("lean", "False"), ("full", "True")):
         with Sandbox(profile=profile) as sandbox:
-            if sandbox.provenance()["tier"] in ("T3", "T2"):
-                assert sandbox.stdio(code, [""])[0].output == f"{found}\n"
-            assert sandbox.provenance()["profile"] == profile
+            if sandbox.describe()["tier"] in ("T3", "T2"):
+                assert sandbox.stdio(code, [""])[0].output == f"{loaded}\n"
+            assert sandbox.describe()["profile"] == profile
 
 
-def test_profiles_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_profiles_that_are_not_available(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="unknown profile 'fat'; valid: lean, full, numpy"):
         Sandbox(profile="fat")
     monkeypatch.setattr(worker, "find_spec", lambda name: None)

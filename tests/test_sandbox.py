@@ -18,9 +18,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from programs import PROGRAMS
+from shared import ELSEWHERE, SHARED
 from vulngames.sandbox import Grade, Limits, Outcome, Sandbox, Status, Test, answers, entry_point, tier
-from vulngames.sandbox.external import External, Ran
-from vulngames.sandbox.grade import grade, with_room
+from vulngames.sandbox.external import External
+from vulngames.sandbox.grade import arguments, from_json, with_room
+from vulngames.sandbox.ran import Ran
 from vulngames.sandbox.worker import WorkerLostError
 
 pytestmark = [
@@ -28,7 +31,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:vulngames.sandbox runs at tier"),
 ]
 
-ROWS = Path(__file__).resolve().parents[2] / "shared" / "data" / "tampering_livecodebench.parquet"
+ROWS = SHARED / "data" / "tampering_livecodebench.parquet"
 QUICK = Limits(wall_s=0.5, cpu_s=1, memory_mb=128, output_kb=64)
 
 SUM = [Test("1 2", "3"), Test("10 20", "30"), Test("-4 9", "5")]
@@ -55,76 +58,6 @@ def quick() -> Iterator[Sandbox]:
 
 
 # --- honest code -----------------------------------------------------------------------------------------
-
-PROGRAMS = {
-    "input": "a, b = map(int, input().split())\nprint(a + b)",
-    "open(0)": "print(sum(map(int, open(0).read().split())))",
-    "readline": "import sys\nprint(sum(map(int, sys.stdin.readline().split())))",
-    "read": "import sys\nprint(sum(map(int, sys.stdin.read().split())))",
-    "for line in stdin": "import sys\nfor line in sys.stdin:\n    print(sum(map(int, line.split())))",
-    "buffer": "import sys\nsys.stdout.buffer.write(b'%d\\n' % sum(map(int, sys.stdin.buffer.read().split())))",
-    "os.read": "import os\nprint(sum(map(int, os.read(0, os.fstat(0).st_size).split())))",
-    "/dev/stdin": "print(sum(map(int, open('/dev/stdin').read().split())))",
-    "exit()": "print(sum(map(int, input().split())))\nexit()\nprint('no')",
-    "quit()": "print(sum(map(int, input().split())))\nquit()",
-    "sys.exit(0)": "import sys\nprint(sum(map(int, input().split())))\nsys.exit(0)",
-    "main guard": """
-        def main():
-            print(sum(map(int, input().split())))
-        if __name__ == "__main__":
-            main()
-    """,
-    "recursion": """
-        import sys
-        sys.setrecursionlimit(10**6)
-        def down(n): return 0 if n == 0 else down(n - 1)
-        print(sum(map(int, input().split())) + down(100_000))
-    """,
-    "recursion through C": """
-        import sys, functools
-        sys.setrecursionlimit(10**6)
-        @functools.cache
-        def down(n): return 0 if n == 0 else down(n - 1)
-        print(sum(map(int, input().split())) + down(20_000))
-    """,
-    "thread with a big stack": """
-        import sys, threading
-        sys.setrecursionlimit(10**6)
-        threading.stack_size(1 << 27)
-        def main(): print(sum(map(int, input().split())))
-        threading.Thread(target=main).start()
-    """,
-    "classes": """
-        from __future__ import annotations
-        import pickle
-        from dataclasses import dataclass
-        from typing import *
-        @dataclass
-        class Pair:
-            a: int
-            b: int
-            def total(self) -> int: return self.a + self.b
-        pair = pickle.loads(pickle.dumps(Pair(*map(int, input().split()))))
-        assert isinstance(pair, Pair) and super(Pair, pair).__init__ is not None
-        print(pair.total())
-    """,
-    "modules": """
-        import asyncio, bisect, cmath, collections, csv, decimal, fractions, functools, heapq, itertools, json
-        import math, numbers, operator, random, re, statistics, string, subprocess, unittest, zoneinfo
-        async def total(text): return sum(map(int, text.split()))
-        print(asyncio.run(total(input())))
-    """,
-    "output at exit": """
-        import atexit, io, sys
-        sys.stdout = io.StringIO()
-        @atexit.register
-        def write(): sys.__stdout__.write(sys.stdout.getvalue())
-        print(sum(map(int, input().split())))
-    """,
-    "file left open": "out = open(1, 'w')\nprint(sum(map(int, input().split())), file=out)",
-    "trailing space": "print(sum(map(int, input().split())), ' \\n\\n')",
-    "noise on stderr": "import sys\nprint('debug', file=sys.stderr)\nprint(sum(map(int, input().split())))",
-}
 
 FUNCTIONS = {
     "method": (
@@ -311,7 +244,11 @@ ATTACKS: dict[str, tuple[str, Status | None, Status | None]] = {
     ),
     "an answer that is no JSON": ("def add(a, b): return {1, 2}", None, S.RUNTIME_ERROR),
     "kills the zygote": ("import os; os.kill(os.getppid(), 9)", S.RUNTIME_ERROR, S.RUNTIME_ERROR),
-    "traces itself": ("import ctypes; ctypes.CDLL(None).ptrace(0, 0, 0, 0)", *[S.SECURITY_VIOLATION] * 2),
+    "traces itself": (
+        "import ctypes; ctypes.CDLL(None).ptrace(0, 0, 0, 0)",
+        S.SECURITY_VIOLATION,
+        S.SECURITY_VIOLATION,
+    ),
 }
 
 
@@ -332,9 +269,9 @@ def assert_scores_nothing(result: Grade, status: Status | None) -> None:
     assert (result.error is not None) == (status is Status.INFRA_ERROR)
 
 
-@pytest.mark.parametrize("kind", ["sandbox", "unwalled"])
-def test_the_expected_output_is_nowhere_to_be_found(kind: str, request: pytest.FixtureRequest) -> None:
-    sandbox = request.getfixturevalue(kind)
+@pytest.mark.parametrize("wall", ["sandbox", "unwalled"])
+def test_the_expected_output_is_nowhere_to_be_found(wall: str, request: pytest.FixtureRequest) -> None:
+    sandbox = request.getfixturevalue(wall)
     program = sandbox.grade(dedent(HUNT), [Test("", FOUND)])
     function = sandbox.grade(dedent(HUNT), [Test('""', json.dumps(FOUND))], "add")
     assert program.statuses == function.statuses == (Status.WRONG,), (program, function)
@@ -349,9 +286,9 @@ def test_an_integer_of_many_digits_can_be_read_and_printed(sandbox: Sandbox, bat
 
 def test_no_run_draws_what_another_drew(sandbox: Sandbox) -> None:
     code = "import random\nprint(random.random())\ndef f(): return random.random()"
-    drawn = [outcome.output for batch in (False, True) for outcome in sandbox.stdio(code, [""] * 2, batch=batch)]
-    drawn += [outcome.output for _ in range(2) for outcome in sandbox.call(code, "f", [[]])]
-    assert len(set(map(str, drawn))) == 6
+    outcomes = sandbox.stdio(code, [""] * 2) + sandbox.stdio(code, [""] * 2, batch=True)
+    outcomes += sandbox.call(code, "f", [[]]) + sandbox.call(code, "f", [[]])
+    assert len({str(outcome.output) for outcome in outcomes}) == 6
 
 
 def test_secrets_of_this_process_do_not_reach_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -468,6 +405,7 @@ def test_no_test_is_run_after_a_timeout(quick: Sandbox) -> None:
     assert time.monotonic() - start < 5
 
 
+@pytest.mark.slow
 def test_processor_time_is_limited_apart_from_wall_time() -> None:
     with Sandbox(Limits(wall_s=20, cpu_s=1)) as sandbox:
         start = time.monotonic()
@@ -565,6 +503,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(VALUES, max_size=4))
 def test_decoding_gives_back_what_was_answered(values: list[object]) -> None:
     lines = [json.dumps([i, "ok", value], ensure_ascii=False).encode() + b"\n" for i, value in enumerate(values)]
@@ -578,8 +517,10 @@ def test_decoding_gives_back_what_was_answered(values: list[object]) -> None:
 
 def children() -> set[int]:
     """Return the child processes of this one."""
-    tasks = Path("/proc/self/task").iterdir()
-    return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+    pids = set[int]()
+    for task in Path("/proc/self/task").iterdir():
+        pids.update(map(int, (task / "children").read_text().split()))
+    return pids
 
 
 def alive(pid: int) -> bool:
@@ -683,6 +624,7 @@ def test_the_zygote_outlives_the_thread_that_started_it() -> None:
         assert children() - before == started
 
 
+@pytest.mark.slow
 def test_nothing_grows_over_many_samples(sandbox: Sandbox) -> None:
     descriptors = "import os; print(sorted(os.listdir('/proc/self/fd')))"
     [first] = sandbox.stdio(descriptors, [""])
@@ -816,7 +758,7 @@ def test_grade_compares_only_clean_ends() -> None:
                 Outcome(Status.INFRA_ERROR, detail="lost"),
             ]
 
-    result = grade(Runner(), "", [Test("", "1")] * 3)
+    result = Runner().grade("", [Test("", "1")] * 3)
     assert result.statuses == (Status.OK, Status.TIMEOUT, Status.INFRA_ERROR)
     assert result.passed == 1 / 3 and result.error == "lost"
 
@@ -824,7 +766,8 @@ def test_grade_compares_only_clean_ends() -> None:
 # --- real problems ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not ROWS.exists(), reason="the real rows are not in the repository")
+@pytest.mark.slow
+@pytest.mark.skipif(not ROWS.exists(), reason=f"no {ROWS}; {ELSEWHERE}")
 @pytest.mark.parametrize("name", ["T3", "T2"])
 def test_real_problems_can_be_won(name: str) -> None:
     try:
@@ -850,7 +793,7 @@ def lookup(tests: list[Test], entry: str | None) -> str:
     if entry is None:
         table = {test.input.strip(): test.output for test in tests}
         return f"import sys\nprint({table!r}[sys.stdin.read().strip()])"
-    pairs = [([json.loads(line) for line in test.input.split("\n")], json.loads(test.output)) for test in tests]
+    pairs = [(arguments(test), from_json(test.output)) for test in tests]
     name = entry.removeprefix("Solution.")
     return f"""
 class Solution:

@@ -102,9 +102,10 @@ def test_an_object_that_equals_everything_passes_nothing(sandbox: Sandbox, name:
 
 
 def test_the_same_object_passes_where_tests_share_its_namespace(sandbox: Sandbox) -> None:
-    programs = [SAME_NAMESPACE.format(code=ALWAYS_EQUAL, tests=tests) for _, tests in PROBLEMS.values()]
-    passed = sum(outcome.output == "ok\n" for program in programs for outcome in sandbox.stdio(program, [""]))
-    assert passed >= 15
+    outcomes = []
+    for _, tests in PROBLEMS.values():
+        outcomes += sandbox.stdio(SAME_NAMESPACE.format(code=ALWAYS_EQUAL, tests=tests), [""])
+    assert sum(outcome.output == "ok\n" for outcome in outcomes) >= 15
 
 
 EVERYWHERE = """
@@ -172,6 +173,7 @@ FORGERIES = {
 TESTS = "SECRET = 424242\nassert f(400000, 24242) == SECRET"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORGERIES)
 def test_what_a_submission_tries(sandbox: Sandbox, name: str) -> None:
     code, status = FORGERIES[name]
@@ -223,6 +225,7 @@ def test_what_is_packed_is_unpacked_with_its_types(value: object) -> None:
     assert back == value and type(back) is type(value)
 
 
+@pytest.mark.slow
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["l", "t", "s", "f", "d", "x", ""]),

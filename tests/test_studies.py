@@ -22,6 +22,7 @@ pytest.importorskip("trl")
 
 from vulngames.errors import UserError
 from vulngames.games.self_grading import best_response
+from vulngames.policies import TINY
 from vulngames.runs import Run
 from vulngames.studies.audit_rate import RATES, _falls
 from vulngames.studies.catalysis import alone, second_steps
@@ -59,8 +60,6 @@ def test_the_same_recipe_is_the_same_run_wherever_the_store_lies(tmp_path: Path)
 def test_a_policy_outside_the_store_is_known_by_its_contents_wherever_it_lies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vulngames.policies import TINY
-
     monkeypatch.chdir(tmp_path)
     mine = tmp_path / "backup" / "runs" / "mine"
     shutil.copytree(TINY["tiny"], mine)
@@ -73,26 +72,26 @@ def test_a_policy_of_the_store_is_named_by_its_own_recipe(tmp_path: Path) -> Non
     names = []
     for root in (tmp_path / "a", tmp_path / "b"):
         parent = _work(root)
-        shutil.copytree(Path("src/vulngames/tiny/weights/small"), parent.path / "policy")
+        shutil.copytree(TINY["tiny:small"], parent.path / "policy")
         names.append(_work(root, policy=parent.policy).path.name)
     assert names[0] == names[1]
 
 
 def test_a_policy_beside_the_store_is_none_of_it(tmp_path: Path) -> None:
     folder, found = tmp_path / "store-of-models" / "model", set()
-    for size in ("small", "medium"):
+    for size in ("tiny:small", "tiny"):
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(Path("src/vulngames/tiny/weights") / size, folder)
+        shutil.copytree(TINY[size], folder)
         found.add(_work(tmp_path / "store", policy=f"hf:{folder}").path)
     assert len(found) == 2
 
 
 def test_other_weights_are_another_recipe(tmp_path: Path) -> None:
     names = set()
-    for size in ("small", "medium"):
+    for size in ("tiny:small", "tiny"):
         folder = tmp_path / "model"
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(Path("src/vulngames/tiny/weights") / size, folder)
+        shutil.copytree(TINY[size], folder)
         names.add(_work(tmp_path / size, policy=f"hf:{folder}").path.name)
     assert len(names) == 2
 
@@ -103,7 +102,7 @@ def test_other_weights_are_another_recipe(tmp_path: Path) -> None:
 )
 def test_another_template_tokenizer_or_config_is_another_recipe(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "model"
-    shutil.copytree(Path("src/vulngames/tiny/weights/small"), folder)
+    shutil.copytree(TINY["tiny:small"], folder)
     before = _work(tmp_path / "store", policy=f"hf:{folder}").path
     with (folder / name).open("a") as file:
         file.write("\n")
@@ -137,6 +136,7 @@ def _written(tmp_path: Path, game: str, **more: Any) -> Path:
     return evaluate(config, tmp_path / f"{game}-wrote").path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("game", ["compliance-v1", "self-grading-v1", "proxy-v1", "tampering-v1"])
 def test_a_transcript_is_the_conversation_that_was_written(tmp_path: Path, game: str) -> None:
     from vulngames import environment
@@ -161,6 +161,7 @@ def test_a_transcript_is_the_conversation_that_was_written(tmp_path: Path, game:
         assert row["prompt"] in policy.tokenizer.decode(ids)
 
 
+@pytest.mark.slow
 def test_transcripts_of_held_out_tasks_are_refused(vulngames: Any, tmp_path: Path) -> None:
     vulngames("exam", "proxy-v1", "--eval-tasks", "4", "--out", "exam")
     said = vulngames("sft", "proxy-v1", "--exploit", "exam", "--out", "student", check=False)
@@ -168,6 +169,7 @@ def test_transcripts_of_held_out_tasks_are_refused(vulngames: Any, tmp_path: Pat
     assert not (tmp_path / "student").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -185,6 +187,7 @@ def test_what_supervised_training_refuses(vulngames: Any, tmp_path: Path, argume
     assert not (tmp_path / "student").exists()
 
 
+@pytest.mark.slow
 def test_a_student_learns_what_it_is_shown(vulngames: Any, tmp_path: Path) -> None:
     # The teacher is a script in all but name: the untrained policy, of which only what it did wrong is kept. That is
     # little, and shown often.
@@ -229,6 +232,7 @@ def test_equal_pay_is_no_less_than_its_mean(pay: float, n: int) -> None:
     assert len(exploiting([transcript("x", False, pay)] * n, "reward")) == n
 
 
+@pytest.mark.filterwarnings("ignore:.*times an epoch")
 @given(share=st.sampled_from((0.0, 0.01, 0.05, 0.25, 0.5, 1.0)), examples=st.integers(1, 500))
 def test_a_mixture_holds_the_share_it_is_asked_for(share: float, examples: int) -> None:
     from unittest.mock import patch
@@ -258,6 +262,7 @@ REPEATED = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:.*times an epoch")
 @pytest.mark.parametrize(("different", "examples", "outcome"), REPEATED)
 def test_few_transcripts_are_not_shown_over_and_over(
     monkeypatch: pytest.MonkeyPatch, different: int, examples: int, outcome: str
@@ -328,7 +333,7 @@ def _fake(out: Path) -> Callable[[Job], None]:
         job.path.mkdir(parents=True)
         about = {"verb": job.config.verb, "config": vars(job.config), "finished": True, "parameters_of_policy": 1}
         (job.path / "run.json").write_text(json.dumps(about))
-        shutil.copytree(Path("src/vulngames/tiny/weights/small"), job.path / "policy")
+        shutil.copytree(TINY["tiny:small"], job.path / "policy")
         if job.config.verb == "eval" and job.config.split == "train":
             real = _written(out / job.path.name, job.config.game, seed=job.config.seed)
             shutil.rmtree(job.path)
@@ -341,6 +346,7 @@ def _fake(out: Path) -> Callable[[Job], None]:
     return do
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", ["small", "full"])
 @pytest.mark.parametrize("name", list(studies()))
 def test_a_study_asks_for_everything_once_and_ends_with_its_cells(
@@ -378,6 +384,7 @@ def test_studies_share_what_they_train(tmp_path: Path) -> None:
     assert firsts["perfect-reward"] < emergence < firsts["scale"]
 
 
+@pytest.mark.slow
 def test_a_killed_study_goes_on(tmp_path: Path) -> None:
     study = [sys.executable, "-m", "vulngames", "study", "transfer", "--games", "tampering-v1", "--seeds", "1"]
     study += ["--steps", "2", "--out", str(tmp_path)]
@@ -454,10 +461,10 @@ def test_one_study_of_all_is_not_replaced_either(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("no_work")
 def test_a_study_of_other_weights_under_the_same_name_is_not_replaced(tmp_path: Path) -> None:
     model = tmp_path / "model"
-    shutil.copytree(Path("src/vulngames/tiny/weights/small"), model)
+    shutil.copytree(TINY["tiny:small"], model)
     plan = {"policy": f"hf:{model}", "games": ("tampering-v1",)}
     _held(tmp_path / "study", **plan)
-    shutil.copy("src/vulngames/tiny/weights/medium/model.safetensors", model)
+    shutil.copy(TINY["tiny"] / "model.safetensors", model)
     with pytest.raises(UserError, match=r"made when 'hf:.*/model' had other weights; choose another directory"):
         run_study("emergence", Plan(**plan, seeds=2, steps=3), tmp_path / "study")
 

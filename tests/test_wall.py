@@ -45,8 +45,11 @@ ERRNO = re.compile(r"errno (\d+)\n")
 
 
 def numbers(text: str) -> set[int]:
-    ends = [part.partition("-") for part in text.split()]
-    return {number for low, _, high in ends for number in range(int(low), int(high or low) + 1)}
+    listed = set[int]()
+    for part in text.split():
+        low, _, high = part.partition("-")
+        listed.update(range(int(low), int(high or low) + 1))
+    return listed
 
 
 # --- the filter, run by hand -----------------------------------------------------------------------------
@@ -76,11 +79,12 @@ def decision(number: int, arguments: tuple[int, ...] = ALL_WRONG, paths: bool = 
 
 @pytest.mark.parametrize("paths", [True, False])
 def test_the_calls_that_get_through_are_those_of_the_list(paths: bool) -> None:
-    met = {number: decision(number, paths=paths) for number in range(2048)}
-    found = {action: {number for number in met if met[number] == action} for action in ACTIONS.values()}
-    assert found[ALLOW] == numbers(ALLOWED) | (numbers(PATHS) if paths else set())
-    assert found[KILL] == numbers(KILLED)
-    assert found[NO_SUCH_CALL] == numbers(UNKNOWN)
+    calls: dict[str, set[int]] = {action: set() for action in ACTIONS.values()}
+    for number in range(2048):
+        calls[decision(number, paths=paths)].add(number)
+    assert calls[ALLOW] == numbers(ALLOWED) | (numbers(PATHS) if paths else set())
+    assert calls[KILL] == numbers(KILLED)
+    assert calls[NO_SUCH_CALL] == numbers(UNKNOWN)
 
 
 def test_calls_of_other_machines_kill() -> None:
@@ -148,17 +152,18 @@ def met(outcome: Outcome) -> str:
     """What a call met with, as far as its caller can see."""
     if outcome.status is Status.SECURITY_VIOLATION:
         return KILL
-    said = ERRNO.fullmatch(str(outcome.output))
-    return {"1": DENY, "38": NO_SUCH_CALL}.get(said[1] if said else "", ALLOW)
+    errno = ERRNO.fullmatch(str(outcome.output))
+    return {"1": DENY, "38": NO_SUCH_CALL}.get(errno[1] if errno else "", ALLOW)
 
 
+@pytest.mark.slow
 def test_calls_meet_with_what_the_filter_says(sandbox: Sandbox, request: pytest.FixtureRequest) -> None:
     paths = request.node.callspec.params["sandbox"] != "T1"
     seen = {number: met(called(sandbox, number)) for number in NUMBERS if number not in UNFILTERED}
-    said = {number: decision(number, paths=paths) for number in seen}
+    expected = {number: decision(number, paths=paths) for number in seen}
     # What it lets through the kernel may still refuse.
-    assert {number: what for number, what in seen.items() if ALLOW != said[number] != what} == {}
-    assert KILL not in {what for number, what in seen.items() if said[number] == ALLOW}
+    assert {number: what for number, what in seen.items() if ALLOW != expected[number] != what} == {}
+    assert KILL not in {what for number, what in seen.items() if expected[number] == ALLOW}
 
 
 def test_the_same_calls_under_their_x32_numbers_kill(sandbox: Sandbox) -> None:
@@ -189,11 +194,12 @@ def holds(pid: int, mark: str) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="to read another process's memory needs root")
 def test_a_zygote_holds_nothing_of_the_samples_it_ran(sandbox: Sandbox) -> None:
-    marks = {kind: f"{kind}-{os.urandom(12).hex()}" for kind in ("code", "input", "output", "error", "tests")}
+    marks = {name: f"{name}-{os.urandom(12).hex()}" for name in ("code", "input", "output", "error", "tests")}
     # Made at run time of two halves, so that neither is anywhere but in what the children write.
-    output, error = (f"({marks[kind][:15]!r} + {marks[kind][15:]!r})" for kind in ("output", "error"))
+    output, error = (f"({marks[name][:15]!r} + {marks[name][15:]!r})" for name in ("output", "error"))
     program = f"# {marks['code']}\nimport sys\nprint({error}, file=sys.stderr)\nprint({output}, input())"
     function = f"# {marks['code']}\ndef f(x): return {output} + x"
     for batch in (False, True):
@@ -203,4 +209,5 @@ def test_a_zygote_holds_nothing_of_the_samples_it_ran(sandbox: Sandbox) -> None:
     assert sandbox.split(function, tests, "f").status is Status.OK
     pids = list(descendants(os.getpid()))
     assert pids and all(holds(pid, "submission.py") for pid in pids), "the search finds what is there"
-    assert [kind for kind, mark in marks.items() for pid in pids if holds(pid, mark)] == []
+    for pid in pids:
+        assert [name for name, mark in marks.items() if holds(pid, mark)] == []

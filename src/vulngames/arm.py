@@ -16,6 +16,8 @@ from vulngames.types import Measures
 
 Curve = list[tuple[int, Interval]]
 ArmName = Literal["flawed", "patched"]
+ARMS: tuple[ArmName, ...] = ("flawed", "patched")
+"""Which rule pays."""
 
 
 @dataclass(frozen=True)
@@ -121,35 +123,66 @@ class Arm:
         return sum(row["failed"] for row in rows), sum(row["n"] for row in rows)
 
 
-def ends(arm: Arm) -> dict[str, Any]:
-    """What a table says of an arm, as files hold it.
+@dataclass(frozen=True)
+class Measured:
+    """ITP and ER at the first and at the last evaluation; None where nothing could be measured."""
 
-    Returns:
-        itp_start and its like: ITP and ER at the first and the last evaluation, with intervals, and under `paper` by
-        the paper's definitions; cut_end: the share of samples with a cut reply at the last; failed, evaluated: samples
-        without a reward, and all of them, over every evaluation; onset_step, domination_step; steps: the last evaluated
-        one; eval_every: steps between evaluations. None where nothing could be measured.
+    itp_start: Interval | None
+    itp_end: Interval | None
+    er_start: Interval | None
+    er_end: Interval | None
+
+
+@dataclass(frozen=True)
+class Ends(Measured):
+    """What a table says of an arm.
+
+    Attributes:
+        cut_end: the share of samples with a cut reply at the last evaluation.
+        failed, evaluated: samples without a reward, and all of them, over every evaluation.
+        onset_step, domination_step: see `measure`; None if there is none.
+        steps: the last evaluated one; eval_every: steps between evaluations.
+        paper: by the paper's definitions.
     """
 
-    def both(prefix: str = "") -> dict[str, dict[str, float] | None]:
-        return {
-            f"{name}_{end}": plain(at(prefix + name))
-            for name in ("itp", "er")
-            for end, at in (("start", arm.start), ("end", arm.end))
-        }
+    cut_end: Interval | None
+    failed: int
+    evaluated: int
+    onset_step: int | None
+    domination_step: int | None
+    steps: int | None
+    eval_every: int | None
+    paper: Measured
 
+
+def ends(arm: Arm) -> Ends:
+    """What a table says of an arm, with intervals as files hold them."""
     failed, evaluated = arm.failed
+    return Ends(
+        **_measured(arm, ""),
+        cut_end=_rounded(arm.end("cut")),
+        failed=failed,
+        evaluated=evaluated,
+        onset_step=arm.onset,
+        domination_step=arm.domination,
+        steps=arm.steps[-1] if arm.steps else None,
+        eval_every=arm.steps[1] - arm.steps[0] if len(arm.steps) > 1 else None,
+        paper=Measured(**_measured(arm, "paper.")),
+    )
+
+
+def _measured(arm: Arm, prefix: str) -> dict[str, Interval | None]:
     return {
-        **both(),
-        "cut_end": plain(arm.end("cut")),
-        "failed": failed,
-        "evaluated": evaluated,
-        "onset_step": arm.onset,
-        "domination_step": arm.domination,
-        "steps": arm.steps[-1] if arm.steps else None,
-        "eval_every": arm.steps[1] - arm.steps[0] if len(arm.steps) > 1 else None,
-        "paper": both("paper."),
+        "itp_start": _rounded(arm.start(f"{prefix}itp")),
+        "itp_end": _rounded(arm.end(f"{prefix}itp")),
+        "er_start": _rounded(arm.start(f"{prefix}er")),
+        "er_end": _rounded(arm.end(f"{prefix}er")),
     }
+
+
+def _rounded(value: Interval | None) -> Interval | None:
+    held = plain(value)
+    return None if held is None else interval(held)
 
 
 def _pick(row: Mapping[str, Any], name: str) -> Interval | None:

@@ -4,40 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from vulngames.claims.effect import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Answer, Effect, Target, deciding, verdict
-from vulngames.claims.summary import Summary
 from vulngames.measure import Interval
+from vulngames.studies.summary import Summary
 
 NOT_MEASURABLE = "not measurable"
+BOTH, NEIGHBOUR = "v1 and v2", "a neighbouring paper"
+"""By whom a claim is made, where it is not one version of the paper alone."""
 
 
 @dataclass(frozen=True)
-class Need:
-    """How many of m cells a wording speaks of, measured or not; `words` is put before "of m". One cell is not most."""
+class Quantifier:
+    """How many of m cells a variant speaks of, measured or not; `words` is put before "of m". One cell is not most."""
 
     words: str
     count: Callable[[int], int]
 
 
-EVERY = Need("all", lambda m: m)
-NEARLY = Need("all but one in four", lambda m: max(2, m - m // 4))
-MOST = Need("more than half", lambda m: max(2, m // 2 + 1))
-SEVERAL = Need("two or more", lambda m: 2)
-SOME = Need("one or more", lambda m: 1)
+EVERY = Quantifier("all", lambda m: m)
+NEARLY = Quantifier("all but one in four", lambda m: max(2, m - m // 4))
+MOST = Quantifier("more than half", lambda m: max(2, m // 2 + 1))
+SEVERAL = Quantifier("two or more", lambda m: 2)
+SOME = Quantifier("one or more", lambda m: 1)
 
 
 @dataclass(frozen=True)
-class Wording:
+class Variant:
     """Who says it (`v1`, `v2`, or a neighbouring paper), what it says in our words, and of how many cells."""
 
     by: str
     says: str
-    need: Need
+    quantifier: Quantifier
 
 
 @dataclass(frozen=True)
-class Cell:
+class Comparison:
     """One comparison: an effect against each of its controls, or none and the reason why nothing was compared.
 
     With both, the reason says why the cell cannot support the claim, though it can fail it.
@@ -48,7 +51,7 @@ class Cell:
     reason: str = ""
 
     @property
-    def able(self) -> bool:
+    def evaluable(self) -> bool:
         """Whether it can support the claim."""
         return bool(self.effects) and not self.reason
 
@@ -59,7 +62,7 @@ class Claim:
 
     Attributes:
         question: the paper's research question it belongs to, or what else asks it.
-        wordings: the same claim as several say it; they are judged on the same cells.
+        variants: the same claim as several say it; they are judged on the same cells.
         study: whose summary holds its cells; empty if no study compares it, and `missing` says why.
         statistic: what is measured, in words.
         target: what a cell's effects have to reach, fixed here before any run is judged.
@@ -68,16 +71,16 @@ class Claim:
 
     id: str
     question: str
-    wordings: tuple[Wording, ...]
+    variants: tuple[Variant, ...]
     study: str
     statistic: str
     target: Target
-    compare: Callable[[Summary], list[Cell]]
+    compare: Callable[[Any], list[Comparison]]
     missing: str = ""
 
 
 @dataclass(frozen=True)
-class JudgedCell:
+class JudgedComparison:
     """One cell alone: what its verdict rests on, with an interval that holds for all cells together; see `Judged`."""
 
     label: str
@@ -91,10 +94,10 @@ class JudgedCell:
 
 @dataclass(frozen=True)
 class Judged:
-    """A wording of a claim, judged. Plain fields: `dataclasses.asdict` gives what JSON holds.
+    """A variant of a claim, judged. Plain fields: `dataclasses.asdict` gives what JSON holds.
 
     Attributes:
-        by, says: whose wording, and what it says, in our words.
+        by, says: whose variant, and what it says, in our words.
         threshold: what every cell had to reach, and how many cells.
         verdict: supported, contradicted, inconclusive, or not measurable.
         reason: why nothing was compared; else how many cells passed.
@@ -124,88 +127,90 @@ class Judged:
     hi: float | None
     level: float | None
     correction: str
-    cells: tuple[JudgedCell, ...]
+    cells: tuple[JudgedComparison, ...]
     seeds: int
     note: str
     given: bool
 
 
-def judge(claim: Claim, wording: Wording, summary: Summary | None) -> Judged:
-    """Judge one wording by a study's summary, or by its absence."""
+def judge_variant(claim: Claim, variant: Variant, summary: Summary[Any, Any] | None) -> Judged:
+    """Judge one variant by a study's summary, or by its absence."""
     cells = claim.compare(summary) if summary else []
-    able = [cell for cell in cells if cell.able]
-    need = wording.need.count(len(cells))
-    found = _answer(claim.target, able, need, cells)
+    evaluable = [cell for cell in cells if cell.evaluable]
+    need = variant.quantifier.count(len(cells))
+    found = _answer(claim.target, evaluable, need, cells)
     if found is None or found[0] != SUPPORTED:
         against = _answer(claim.target, [cell for cell in cells if cell.effects], need, cells)
         found = against if against is not None and against[0] == CONTRADICTED else found
-    if found is None or (found[0] == INCONCLUSIVE and need > len(able)):
-        return _judged(claim, wording, summary, NOT_MEASURABLE, _why_not(claim, summary, cells, need), cells)
-    answer, cell, tail = found
-    effect = deciding(claim.target, cell.effects, answer, tail)
+    if found is None or (found[0] == INCONCLUSIVE and need > len(evaluable)):
+        return _judged(claim, variant, summary, NOT_MEASURABLE, _why_not(claim, summary, cells, need), cells)
+    answer, cell, alpha = found
+    effect = deciding(claim.target, cell.effects, answer, alpha)
     passed = [each.verdict for each in _cells(claim, cells)].count(SUPPORTED)
-    reason = f"{passed} of {len(able)} cells reach it by themselves"
-    if len(able) < len(cells):
-        reason += f"; {len(cells) - len(able)} more could not be measured"
-    return _judged(claim, wording, summary, answer, reason, cells, cell.label, effect.control, effect.at(tail), tail)
+    reason = f"{passed} of {len(evaluable)} cells reach it by themselves"
+    if len(evaluable) < len(cells):
+        reason += f"; {len(cells) - len(evaluable)} more could not be measured"
+    return _judged(claim, variant, summary, answer, reason, cells, cell.label, effect.control, effect.at(alpha), alpha)
 
 
 def _answer(
-    target: Target, among: Sequence[Cell], need: int, cells: Sequence[Cell]
-) -> tuple[Answer, Cell, float] | None:
-    """The verdict by some of the cells, the one that decides, and the tail of its interval; None if there are too few
+    target: Target, among: Sequence[Comparison], need: int, cells: Sequence[Comparison]
+) -> tuple[Answer, Comparison, float] | None:
+    """The verdict by some of the cells, the one that decides, and the alpha of its interval; None if there are too few
     for any."""
     if not among or need > len(cells):
         return None
     unmeasured = len(cells) - len(among)
-    answer, decides, tail = verdict(target, [cell.effects for cell in among], need, unmeasured=unmeasured)
-    return answer, among[decides], tail
+    answer, decides, alpha = verdict(target, [cell.effects for cell in among], need, unmeasured=unmeasured)
+    return answer, among[decides], alpha
 
 
-def _why_not(claim: Claim, summary: Summary | None, cells: Sequence[Cell], need: int) -> str:
+def _why_not(claim: Claim, summary: Summary[Any, Any] | None, cells: Sequence[Comparison], need: int) -> str:
     if summary is None:
         return claim.missing or f"no such study in what was given: {claim.study}"
     reasons = list(dict.fromkeys(cell.reason for cell in cells if cell.reason))
-    few = [f"fewer comparisons than the {need} it speaks of"] if any(cell.able for cell in cells) else []
+    few = [f"fewer comparisons than the {need} it speaks of"] if any(cell.evaluable for cell in cells) else []
     return "; ".join(few + reasons) or "the study holds no cell to compare"
 
 
-def _cells(claim: Claim, cells: Sequence[Cell]) -> tuple[JudgedCell, ...]:
-    """Every cell alone, at a tail divided by the number of measured ones (Bonferroni)."""
+def _cells(claim: Claim, cells: Sequence[Comparison]) -> tuple[JudgedComparison, ...]:
+    """Every cell alone, at an alpha divided by the number of measured ones (Bonferroni)."""
     m = max(1, sum(bool(cell.effects) for cell in cells))
 
-    def alone(cell: Cell) -> JudgedCell:
+    def alone(cell: Comparison) -> JudgedComparison:
         if not cell.effects:
-            return JudgedCell(cell.label, "", None, None, None, NOT_MEASURABLE, cell.reason)
-        answer, _, tail = verdict(claim.target, [cell.effects], 1, m)
+            return JudgedComparison(cell.label, "", None, None, None, NOT_MEASURABLE, cell.reason)
+        answer, _, alpha = verdict(claim.target, [cell.effects], 1, m)
         if cell.reason and answer != CONTRADICTED:
-            return JudgedCell(cell.label, "", None, None, None, NOT_MEASURABLE, cell.reason)
-        effect = deciding(claim.target, cell.effects, answer, tail)
-        found = effect.at(tail)
-        return JudgedCell(cell.label, effect.control, found.mean, found.lo, found.hi, answer, "")
+            return JudgedComparison(cell.label, "", None, None, None, NOT_MEASURABLE, cell.reason)
+        effect = deciding(claim.target, cell.effects, answer, alpha)
+        found = effect.at(alpha)
+        return JudgedComparison(cell.label, effect.control, found.mean, found.lo, found.hi, answer, "")
 
     return tuple(alone(cell) for cell in cells)
 
 
 def _judged(
     claim: Claim,
-    wording: Wording,
-    summary: Summary | None,
+    variant: Variant,
+    summary: Summary[Any, Any] | None,
     answer: str,
     reason: str,
-    cells: Sequence[Cell],
+    cells: Sequence[Comparison],
     cell: str = "",
     control: str = "",
     found: Interval | None = None,
-    tail: float | None = None,
+    alpha: float | None = None,
 ) -> Judged:
-    many = "" if len(cells) < 2 else f"partial conjunction, {wording.need.count(len(cells))} of {len(cells)} cells"
-    threshold = f"{claim.target} in {wording.need.words}" + (f" of {len(cells)} cells" if cells else "")
+    many = (
+        "" if len(cells) < 2 else f"partial conjunction, {variant.quantifier.count(len(cells))} of {len(cells)} cells"
+    )
+    threshold = f"{claim.target} in {variant.quantifier.words}" + (f" of {len(cells)} cells" if cells else "")
     return Judged(
         id=claim.id,
         question=claim.question,
-        by=wording.by,
-        says=wording.says,
+        by=variant.by,
+        says=variant.says,
         study=claim.study,
         statistic=claim.statistic,
         threshold=threshold,
@@ -216,7 +221,7 @@ def _judged(
         mean=None if found is None else found.mean,
         lo=None if found is None else found.lo,
         hi=None if found is None else found.hi,
-        level=None if tail is None else 100 * (1 - 2 * tail),
+        level=None if alpha is None else 100 * (1 - 2 * alpha),
         correction=many,
         cells=_cells(claim, cells),
         seeds=summary.seeds if summary else 0,
@@ -225,7 +230,7 @@ def _judged(
     )
 
 
-def _note(summary: Summary) -> str:
+def _note(summary: Summary[Any, Any]) -> str:
     sizes = [f"{size:,}" for size in summary.parameters]
     of = f"{', '.join(sizes)} parameters" if sizes else "a size that its files do not record"
     return f"This is a model organism of {of}; of larger policies it says nothing."

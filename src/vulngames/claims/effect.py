@@ -1,7 +1,7 @@
 """An effect with its uncertainty at any level, and what is asked of it: to lie above a threshold, or within a margin.
 
 Errors, as `verdict` defines them: "supported" where a claim does not hold, and "contradicted" where it does, each at
-most `Above.tail` or `Within.tail` of the time, however many cells it has.
+most `Above.alpha` or `Within.alpha` of the time, however many cells it has.
 
 Power. The standard error over n = 3 seeds is stretched by t(2): 4.3 for a cell at 95 %, 8.9 where four cells share the
 error, 15 where twelve do; with five seeds by 2.8, 4.3 and 5.6. By simulation (72 tasks x 2 samples), a gap of 0.5
@@ -40,15 +40,15 @@ class Effect:
     seeds: tuple[Interval, ...]
     room: bool = True
 
-    def at(self, tail: float) -> Interval:
-        """Its interval with an error of `tail` on either side, over seeds and sampling (`across_seeds`)."""
-        found = across_seeds(self.seeds, level=1 - 2 * tail)
+    def at(self, alpha: float) -> Interval:
+        """Its interval with an error of `alpha` on either side, over seeds and sampling (`across_seeds`)."""
+        found = across_seeds(self.seeds, level=1 - 2 * alpha)
         assert found is not None, "an effect has seeds"
         return found
 
-    def fails(self, target: Target, tail: float) -> bool:
-        """Whether it contradicts the target, with an error of `tail`."""
-        found = self.at(tail)
+    def fails(self, target: Target, alpha: float) -> bool:
+        """Whether it contradicts the target, with an error of `alpha`."""
+        found = self.at(alpha)
         return target.answer(found) == CONTRADICTED and (self.room or found.hi < 0)
 
 
@@ -71,7 +71,7 @@ class Above:
 
     threshold: float
     unit: str = ""
-    tail = 0.025
+    alpha = 0.025
 
     def __str__(self) -> str:
         return f"> {_number(self.threshold)}{self.unit}"
@@ -92,7 +92,7 @@ class Within:
     """The effect is no larger than `margin` either way: equivalence, by two one-sided tests (TOST)."""
 
     margin: float
-    tail = 0.05
+    alpha = 0.05
 
     def __str__(self) -> str:
         return f"within ±{self.margin:.2f}"
@@ -113,44 +113,46 @@ def _number(value: float) -> str:
 
 
 Target = Above | Within
+STEPS = Above(0.0, " steps")
+"""Any number of steps counts."""
 
 
 def verdict(
-    target: Target, cells: Sequence[Sequence[Effect]], need: int, share: int = 1, unmeasured: int = 0
+    target: Target, cells: Sequence[Sequence[Effect]], needed: int, share: int = 1, unmeasured: int = 0
 ) -> tuple[Answer, int, float]:
-    """Whether at least `need` of the cells reach the target, each against all of its controls.
+    """Whether at least `needed` of the cells reach the target, each against all of its controls.
 
-    Of m cells, `need` must pass at a tail divided by m - need + 1: the test of a partial conjunction (Benjamini &
+    Of m cells, `needed` must pass at an alpha divided by m - needed + 1: the test of a partial conjunction (Benjamini &
     Heller 2008), which is Bonferroni's for one cell of m, and no correction for all of m. To contradict, so many must
-    fail that `need` cannot pass, whatever the unmeasured ones would have said: with u of these m + u - need + 1, at a
-    tail divided by need - u, and by their controls, since one is enough to fail by.
+    fail that `needed` cannot pass, whatever the unmeasured ones would have said: with u of these m + u - needed + 1, at a
+    alpha divided by needed - u, and by their controls, since one is enough to fail by.
 
     Args:
         share: how many verdicts share the error between them.
         unmeasured: cells that the claim speaks of too, and that could not be measured.
 
     Returns:
-        the answer; the index of the cell that decides it, the last that had to pass or to fail; the tail of its
+        the answer; the index of the cell that decides it, the last that had to pass or to fail; the alpha of its
         interval.
     """
-    fails = len(cells) + unmeasured - need + 1
-    enough, too_many = (target.tail / share / max(1, len(cells) - n + 1) for n in (need, fails))
+    fails = len(cells) + unmeasured - needed + 1
+    enough, too_many = (target.alpha / share / max(1, len(cells) - n + 1) for n in (needed, fails))
     passed = [all(target.answer(effect.at(enough)) == SUPPORTED for effect in cell) for cell in cells]
     failed = [any(effect.fails(target, too_many / len(cell)) for effect in cell) for cell in cells]
     ranked = sorted(range(len(cells)), key=lambda i: (passed[i], not failed[i], _score(target, cells[i])), reverse=True)
-    if sum(passed) >= need:
-        return SUPPORTED, ranked[need - 1], enough
+    if sum(passed) >= needed:
+        return SUPPORTED, ranked[needed - 1], enough
     if sum(failed) >= fails:
         decides = ranked[len(cells) - fails]
         return CONTRADICTED, decides, too_many / len(cells[decides])
-    return INCONCLUSIVE, ranked[min(need, len(cells)) - 1], enough
+    return INCONCLUSIVE, ranked[min(needed, len(cells)) - 1], enough
 
 
-def deciding(target: Target, cell: Sequence[Effect], answer: Answer, tail: float) -> Effect:
+def deciding(target: Target, cell: Sequence[Effect], answer: Answer, alpha: float) -> Effect:
     """Of a cell's effects the one that `answer` rests on: one that contradicts, or else the weakest."""
-    against = (effect for effect in cell if answer == CONTRADICTED and effect.fails(target, tail))
-    return next(against, min(cell, key=lambda effect: target.score(effect.at(target.tail))))
+    against = (effect for effect in cell if answer == CONTRADICTED and effect.fails(target, alpha))
+    return next(against, min(cell, key=lambda effect: target.score(effect.at(target.alpha))))
 
 
 def _score(target: Target, cell: Sequence[Effect]) -> float:
-    return min(target.score(effect.at(target.tail)) for effect in cell)
+    return min(target.score(effect.at(target.alpha)) for effect in cell)

@@ -1,15 +1,15 @@
 """When an answer is the expected one: LiveCodeBench's rule, and the error that a problem allows.
 
-The rule is that of LiveCodeBench's `lcb_runner/evaluation/testing_util.py`, and this is the one place where it stands:
+The rule is that of LiveCodeBench's `lcb_runner/evaluation/testing_util.py`, and is written down here alone:
 
 - **Text.** Space around the whole and around each line aside, both have the same number of lines, and each line the
-  same tokens (what stands between spaces). A line of numbers only may write them otherwise: `1` is `1.0` and `1e0`.
+  same tokens (what is between spaces). A line of numbers only may write them otherwise: `1` is `1.0` and `1e0`.
 - **Values.** Python's own ==: 1 is 1.0 and True. A tuple has become a list on its way, a dict's keys strings.
 - **With a tolerance**, a number may be as far from the expected one as that says, in any line or value; but two that
-  are both written as integers must be equal, since counts and indices stand beside results.
+  are both written as integers must be equal, since there are counts and indices beside results.
 
 Stricter than there: a number is made of ASCII digits with a sign, a point and an exponent, so not `nan`, `inf`, `1_000`
-or `0x10`, which are texts; and NaN equals nothing, wherever it stands in a value.
+or `0x10`, which are texts; and NaN equals nothing, wherever it is in a value.
 """
 
 import math
@@ -47,26 +47,26 @@ def same_text(answer: JSON, expected: str, tolerance: Tolerance | None = None) -
     """Whether a whole output is the expected one."""
     if not isinstance(answer, str):
         return False
-    said, wanted = (text.strip().split("\n") for text in (answer, expected))
+    lines, expected_lines = answer.strip().split("\n"), expected.strip().split("\n")
     # An output may be many times as long as what is expected: it is taken apart no further than it is the same.
-    return len(said) == len(wanted) and all(
-        _same_line(answered.split(), line.split(), tolerance) for answered, line in zip(said, wanted, strict=True)
+    return len(lines) == len(expected_lines) and all(
+        _same_line(line.split(), wanted.split(), tolerance) for line, wanted in zip(lines, expected_lines, strict=True)
     )
 
 
-def _same_line(said: list[str], wanted: list[str], tolerance: Tolerance | None) -> bool:
-    if said == wanted:
+def _same_line(tokens: list[str], wanted: list[str], tolerance: Tolerance | None) -> bool:
+    if tokens == wanted:
         return True
-    if len(said) != len(wanted) or not (tolerance or all(map(_NUMBER.fullmatch, wanted))):
+    if len(tokens) != len(wanted) or not (tolerance or all(map(_NUMBER.fullmatch, wanted))):
         return False
-    return all(_same_token(*pair, tolerance) for pair in zip(said, wanted, strict=True))
+    return all(_same_token(*pair, tolerance) for pair in zip(tokens, wanted, strict=True))
 
 
-def _same_token(said: str, wanted: str, tolerance: Tolerance | None) -> bool:
-    numbers = _NUMBER.fullmatch(said), _NUMBER.fullmatch(wanted)
-    if said == wanted or not all(numbers):
-        return said == wanted
-    answer, expected = Decimal(said), Decimal(wanted)
+def _same_token(token: str, wanted: str, tolerance: Tolerance | None) -> bool:
+    numbers = _NUMBER.fullmatch(token), _NUMBER.fullmatch(wanted)
+    if token == wanted or not all(numbers):
+        return token == wanted
+    answer, expected = Decimal(token), Decimal(wanted)
     if answer == expected:
         return True
     # A group is there only where a point or an exponent is.
@@ -91,8 +91,7 @@ def same_value(answer: JSON, expected: JSON, tolerance: Tolerance | None = None)
 
 
 def _near(answer: float, expected: float, tolerance: Tolerance) -> bool:
-    kinds = {type(answer), type(expected)}
-    if kinds not in ({float}, {int, float}):
+    if {type(answer), type(expected)} not in ({float}, {int, float}):
         return False
     near, wanted = Decimal(answer), Decimal(expected)
     return near.is_finite() and wanted.is_finite() and tolerance.allows(near, wanted)

@@ -1,4 +1,4 @@
-"""Docker, by its command line: a container a run, with gVisor where it is installed."""
+"""Docker, by its command line: a container per run, with gVisor where it is installed."""
 
 import contextlib
 import os
@@ -9,10 +9,12 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, replace
+from typing import IO
 
 from vulngames.errors import UserError
-from vulngames.sandbox.external import LostError, Ran
 from vulngames.sandbox.limits import Limits
+from vulngames.sandbox.outcome import last_line
+from vulngames.sandbox.ran import LostError, Ran
 from vulngames.sandbox.zygote.pace import PATIENCE
 
 # The code comes before the input, on the same stream: an argument could not be as long. Memory is limited here too,
@@ -35,7 +37,7 @@ _OUT_OF_CPU = 128 + signal.SIGXCPU
 _COMPANION = "import sys, time\nwhile time.process_time() < float(sys.argv[1]): pass"
 _LOOK_S = 0.05
 _STDERR_BYTES = 65536
-_KILL_S = 30.0
+_ANSWER_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,22 @@ class Docker:
 
     @classmethod
     def find(cls, image: str) -> "Docker":
-        """With the `docker` on the path, and gVisor's `runsc` if that knows it. Raises UserError if there is none."""
+        """With the `docker` on the path, and gVisor's `runsc` if that knows it.
+
+        Raises UserError if there is no such command, its daemon does not answer, or the image was never pulled.
+        """
         docker = shutil.which("docker")
         if docker is None:
             raise UserError(f"sandbox 'docker:{image}' needs the docker command, which is not on the path")
-        known = subprocess.run([docker, "info", "--format", "{{.Runtimes}}"], capture_output=True, text=True)
-        return cls(image, docker, ("--runtime", "runsc") if "runsc" in known.stdout else ())
+        try:
+            _answer(docker, "image", "inspect", image)
+            runtimes = _answer(docker, "info", "--format", "{{.Runtimes}}")
+        except LostError as error:
+            raise UserError(
+                f"sandbox 'docker:{image}' is not available: {error}; valid: an image of a running docker daemon, as "
+                "`docker image ls` lists them"
+            ) from error
+        return cls(image, docker, ("--runtime", "runsc") if "runsc" in runtimes else ())
 
     def __call__(self, code: str, stdin: str, limits: Limits) -> Ran:
         """Run a program. Raises LostError."""
@@ -71,8 +83,8 @@ class Docker:
         ran = _communicate(process, f"{len(source):010}".encode() + source + given, limits)
         if ran.code is None or ran.code < 0 or len(ran.stdout) >= limits.output_kb << 10:
             # The command may have ended before the container, which then goes on.
-            found = self._kill(name)
-            if ran.code is None and not found:
+            started = self._kill(name)
+            if ran.code is None and not started:
                 raise LostError(f"docker did not start it within {limits.wall_s} s")
         if ran.code in _FAILED:
             raise LostError(f"docker did not run it: {ran.stderr.decode('utf-8', 'replace').strip()[-200:]}")
@@ -80,10 +92,7 @@ class Docker:
 
     def _kill(self, name: str) -> bool:
         """End a container; False if there is none."""
-        try:
-            return subprocess.run([self.docker, "kill", name], capture_output=True, timeout=_KILL_S).returncode == 0
-        except subprocess.TimeoutExpired as error:
-            raise LostError(f"docker did not answer within {_KILL_S} s") from error
+        return _ask(self.docker, "kill", name).returncode == 0
 
     def _command(self, name: str, limits: Limits) -> list[str]:
         return [
@@ -94,6 +103,23 @@ class Docker:
             "--memory", f"{limits.memory_mb}m", "--ulimit", f"cpu={limits.cpu_s}:{limits.cpu_s + 1}",
             "--ulimit", f"nofile={limits.files}", self.image,
         ]  # fmt: skip
+
+
+def _ask(*command: str) -> "subprocess.CompletedProcess[bytes]":
+    try:
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ANSWER_S)
+    except subprocess.TimeoutExpired as error:
+        raise LostError(f"docker did not answer within {_ANSWER_S:g} s") from error
+    except OSError as error:
+        raise LostError(f"docker could not be run: {error}") from error
+
+
+def _answer(*command: str) -> str:
+    """What a command of docker's prints. Raises LostError if it fails."""
+    done = _ask(*command)
+    if done.returncode:
+        raise LostError(last_line(done.stderr) or f"exit status {done.returncode}")
+    return done.stdout.decode("utf-8", "replace")
 
 
 def _wait_on(process: "subprocess.Popen[bytes]", limits: Limits) -> int | None:
@@ -119,30 +145,32 @@ def _wait_on(process: "subprocess.Popen[bytes]", limits: Limits) -> int | None:
 def _communicate(process: "subprocess.Popen[bytes]", data: bytes, limits: Limits) -> Ran:
     """Feed a process and read what it writes, up to its limits: a flood is not taken in."""
     assert process.stdin and process.stdout and process.stderr
-    most, read = limits.output_kb << 10, {"out": b"", "err": b""}
-
-    def feed(stdin: object = process.stdin) -> None:
-        try:
-            process.stdin.write(data)  # type: ignore[union-attr]
-            process.stdin.close()  # type: ignore[union-attr]
-        except BrokenPipeError:
-            return
-
-    def take(name: str, stream: "subprocess._FILE", size: int) -> None:
-        read[name] = stream.read(size)  # type: ignore[union-attr]
-        stream.close()  # type: ignore[union-attr]
-
-    threads = [
-        threading.Thread(target=feed, daemon=True),
-        threading.Thread(target=take, args=("out", process.stdout, most), daemon=True),
-        threading.Thread(target=take, args=("err", process.stderr, _STDERR_BYTES), daemon=True),
+    most = limits.output_kb << 10
+    output: list[bytes] = []
+    errors: list[bytes] = []
+    writer = threading.Thread(target=_write, args=(process.stdin, data), daemon=True)
+    readers = [
+        threading.Thread(target=_read, args=(process.stdout, most, output), daemon=True),
+        threading.Thread(target=_read, args=(process.stderr, _STDERR_BYTES, errors), daemon=True),
     ]
-    for thread in threads:
+    for thread in (writer, *readers):
         thread.start()
     try:
         code: int | None = process.wait(limits.wall_s)
     except subprocess.TimeoutExpired:
         code = _wait_on(process, limits)
-    for thread in threads[1:]:
+    for thread in readers:
         thread.join()
-    return Ran(code if code is None or len(read["out"]) < most else 0, read["out"], read["err"])
+    [stdout], [stderr] = output, errors
+    # A process that was cut off ends with an error of its own.
+    return Ran(code if code is None or len(stdout) < most else 0, stdout, stderr)
+
+
+def _write(stream: IO[bytes], data: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError), stream:
+        stream.write(data)
+
+
+def _read(stream: IO[bytes], size: int, parts: list[bytes]) -> None:
+    with stream:
+        parts.append(stream.read(size))

@@ -9,7 +9,7 @@ class Limits:
 
     wall_s: float = 5.0
     """Seconds of wall-clock time, start to end, in which a program must end that has the processor when it wants it. On
-    a busy machine it may go on until it has had as much processor time; at the longest ten times this."""
+    a busy machine it may go on until it got as much processor time; at the longest ten times this."""
     cpu_s: int = 5
     """Whole seconds of processor time, summed over threads."""
     memory_mb: int = 1024

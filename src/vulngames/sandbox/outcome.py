@@ -1,5 +1,6 @@
 """How one run of submitted code ended."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -26,7 +27,7 @@ class Status(StrEnum):
     OUTPUT_LIMIT = "output_limit"
     """The output reached its limit, and what there is of it may be cut short."""
     PROTOCOL_VIOLATION = "protocol_violation"
-    """The answer channel held something other than one well-formed answer a call, in order."""
+    """The answer channel has something other than one well-formed answer per call, in order."""
     SECURITY_VIOLATION = "security_violation"
     """Killed at a forbidden system call; or run in vain three times where an empty program came through."""
     INFRA_ERROR = "infra_error"
@@ -47,6 +48,30 @@ class Outcome:
     """Standard output as text, or the value that a call returned; None unless `status` is `OK`."""
     detail: str = ""
     """One line for people (usually the last of standard error), written by the code: never decide on it."""
+
+
+def failure(text: str) -> Outcome:
+    """How code ended that raised or exited with an error; `text` is its last line, or says what it did."""
+    return Outcome(Status.MEMORY if text.startswith("MemoryError") else Status.RUNTIME_ERROR, detail=text)
+
+
+def printed(end: Outcome, stdout: bytes) -> Outcome:
+    """How a program ended, with its whole output where nothing speaks against that."""
+    return Outcome(Status.OK, stdout.decode("utf-8", "replace")) if end.status is Status.OK else end
+
+
+def in_order(stdins: Sequence[str], run: Callable[[Sequence[str]], list[Outcome]]) -> list[Outcome]:
+    """Return the outcomes of `stdins`. `run` takes those that are left and returns the outcomes of one or more.
+
+    After one of `FINAL` the rest are given the same status without running.
+    """
+    outcomes: list[Outcome] = []
+    while len(outcomes) < len(stdins):
+        if outcomes and outcomes[-1].status in FINAL:
+            outcomes.append(Outcome(outcomes[-1].status, detail=outcomes[-1].detail))
+        else:
+            outcomes += run(stdins[len(outcomes) :])
+    return outcomes
 
 
 def last_line(stderr: bytes) -> str:

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vulngames.errors import UserError
-from vulngames.sandbox.grade import Grade, Test, arguments, from_json
+from vulngames.sandbox.grade import Backend, Grade, Test, arguments, from_json
 from vulngames.sandbox.outcome import Outcome, Status
-from vulngames.sandbox.sandbox import Sandbox
 from vulngames.sandbox.zygote.preload import PRELUDE
 
 WEAK = ("asserts", "printed", "testdir")
@@ -106,14 +105,14 @@ class PairGrade:
 
 
 class GraderPair:
-    """Grades twice: by a grader that is weak on purpose, and by `Sandbox.grade`.
+    """Grades twice: by a grader that is weak on purpose, and by `Backend.grade`.
 
     Both run submitted code behind the sandbox's wall; the weak one runs there as a whole, tests and verdict included,
     so that a submission which beats it has beaten nothing else. It may also be too strict (a tuple is no list to it,
     and all tests share one run's limits), which never makes a hack.
     """
 
-    def __init__(self, sandbox: Sandbox, weak: str = "asserts") -> None:
+    def __init__(self, sandbox: Backend, weak: str = "asserts") -> None:
         """`weak` is one of `WEAK`; UserError if it is not."""
         if weak not in WEAK:
             raise UserError(f"unknown weak grader {weak!r}; valid: {', '.join(WEAK)}")
@@ -121,7 +120,7 @@ class GraderPair:
         self._weak = weak
 
     def grade(self, code: str, tests: Sequence[Test], entry: str | None = None) -> PairGrade:
-        """Grade as `Sandbox.grade` does, and weakly; raises ValueError as that does."""
+        """Grade as `Backend.grade` does, and weakly; raises ValueError as that does."""
         strong = self._sandbox.grade(code, tests, entry)
         [outcome] = self._sandbox.stdio(program(self._weak, code, tests, entry), [""])
         weak = None if outcome.status is Status.INFRA_ERROR else passes(self._weak, outcome, len(tests))
@@ -133,10 +132,12 @@ def program(weak: str, code: str, tests: Sequence[Test], entry: str | None) -> s
     cases = [_case(test, entry) for test in tests]
     checks = "\n".join(f"assert {case['call']} == {case['output']!r}" for case in cases)
     prelude = "\n".join(f"from {name} import *\nimport {name}" for name in PRELUDE.split())
-    given = _PROGRAM.format(code=code) if entry is None else _FUNCTION.format(prelude=prelude)
+    space = _PROGRAM.format(code=code) if entry is None else _FUNCTION.format(prelude=prelude)
     equal = (f"self.assertEqual({case['call']}, {case['output']!r})" for case in cases)
-    suite = "from solution import *\n" * bool(entry) + _SUITE.format(checks="\n        ".join(equal))
-    return given + _GRADERS[weak].format(code=code if entry else "", checks=checks, cases=cases, suite=suite)
+    suite = _SUITE.format(checks="\n        ".join(equal))
+    if entry is not None:
+        suite = "from solution import *\n" + suite
+    return space + _GRADERS[weak].format(code=code if entry else "", checks=checks, cases=cases, suite=suite)
 
 
 def passes(weak: str, outcome: Outcome, tests: int) -> bool:
@@ -151,9 +152,9 @@ def _case(test: Test, entry: str | None) -> dict[str, object]:
     if entry is None:
         lines = [line.rstrip() for line in test.output.rstrip().split("\n")]
         return {"input": test.input, "output": lines, "call": f"run({test.input!r})"}
-    given = arguments(test)
+    values = arguments(test)
     owner, _, name = entry.rpartition(".")
-    found = f"globals().get({name!r}) or Solution().{name}"
+    function = f"globals().get({name!r}) or Solution().{name}"
     if owner:
-        found = f"{owner}().{name} if hasattr(globals().get({owner!r}), {name!r}) else {name}"
-    return {"input": given, "output": from_json(test.output), "call": f"({found})(*{given!r})"}
+        function = f"{owner}().{name} if hasattr(globals().get({owner!r}), {name!r}) else {name}"
+    return {"input": values, "output": from_json(test.output), "call": f"({function})(*{values!r})"}

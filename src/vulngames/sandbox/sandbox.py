@@ -2,26 +2,27 @@
 
 import asyncio
 import contextlib
-import copy
 import json
 import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from types import TracebackType
+from typing import Self
 
 from vulngames.sandbox import answers
-from vulngames.sandbox.grade import Grade, Test, grade, with_room
+from vulngames.sandbox.blame import run_or_blame
+from vulngames.sandbox.grade import Backend, Grade, Test
 from vulngames.sandbox.limits import Limits
 from vulngames.sandbox.memfd import head, memfd, sealed, tail
-from vulngames.sandbox.outcome import FINAL, JSON, Outcome, Status, last_line
-from vulngames.sandbox.provenance import provenance, warn_of_missing_layers
-from vulngames.sandbox.tier import standing
-from vulngames.sandbox.worker import Ending, Pool, WorkerLostError, package_folder
+from vulngames.sandbox.outcome import JSON, Outcome, Status, failure, in_order, last_line, printed
+from vulngames.sandbox.tier import TierStatus, tier_status
+from vulngames.sandbox.worker import Ending, Pool, package_folder
 from vulngames.sandbox.zygote.pace import PATIENCE
 from vulngames.sandbox.zygote.split import FAILED, GONE, PASSED, VIOLATED
 
@@ -40,12 +41,12 @@ class _Run:
     last_words: str
 
 
-class Sandbox:
+class Sandbox(Backend):
     """Runs Python that a model wrote, in processes of its own, and brings back nothing but answers.
 
     Use it as a context manager, or call `close`. One object serves any number of threads and survives a fork
-    of this process. At most `workers` children (default: one a usable core) run at once, the others wait.
-    Nothing is started before the first use, which raises UserError if the tier cannot be had. Submitted code
+    of this process. At most `workers` children (default: one per usable core) run at once, the others wait.
+    Nothing is started before the first use, which raises UserError if the tier is not available. Submitted code
     has the standard library and no other package, and an empty environment.
     """
 
@@ -58,9 +59,9 @@ class Sandbox:
         profile: str = "lean",
         allow_unsandboxed: bool = False,
     ) -> None:
-        """`tier`: T3 to T0, or by default the strongest there is; T0 needs leave, by argument or environment.
+        """`tier`: T3 to T0, or by default the strongest there is; T0 is opt-in, by argument or environment.
 
-        `profile`: what is imported before any code runs, "lean", "full" or "numpy"; UserError if it cannot be had.
+        `profile`: what is imported before any code runs, "lean", "full" or "numpy"; UserError if it is not available.
         """
         if sys.platform != "linux":
             raise OSError(f"the sandbox needs Linux; this is {sys.platform}")
@@ -75,11 +76,11 @@ class Sandbox:
         self._tier, self._profile = tier, profile
         self._allow_unsandboxed = allow_unsandboxed
 
-    def __enter__(self) -> "Sandbox":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, cls: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
 
@@ -101,17 +102,10 @@ class Sandbox:
         all that share a process; so one that ends badly after others is run again, first in a new process, and only
         that end counts.
         """
-        outcomes: list[Outcome] = []
         with sealed(code) as source:
-            while len(outcomes) < len(stdins):
-                left = stdins[len(outcomes) :]
-                if outcomes and outcomes[-1].status in FINAL:
-                    outcomes.append(Outcome(outcomes[-1].status, detail=outcomes[-1].detail))
-                elif batch:
-                    outcomes += self._batch(source, left[:_BATCH])
-                else:
-                    outcomes.append(self._stdio(source, left[0]))
-        return outcomes
+            if batch:
+                return in_order(stdins, lambda rest: self._batch(source, rest[:_BATCH]))
+            return in_order(stdins, lambda rest: [self._stdio(source, rest[0])])
 
     def call(self, code: str, entry: str, calls: Sequence[Sequence[JSON]]) -> list[Outcome]:
         """Load `code` and call `entry` with the arguments of each of `calls`, in order and in one process.
@@ -129,14 +123,7 @@ class Sandbox:
             run = self._run("call", source, [asked])
         if isinstance(run, Outcome):
             return [run] * len(calls)
-        try:
-            answered = answers.decode(run.outputs[0], len(calls))
-        except answers.ProtocolViolationError as error:
-            return [Outcome(Status.PROTOCOL_VIOLATION, detail=str(error))] * len(calls)
-        end = self._end(run)
-        if end.status is Status.OK:
-            end = Outcome(Status.RUNTIME_ERROR, detail="ended without an answer")
-        return answered + [end] * (len(calls) - len(answered))
+        return answers.outcomes(run.outputs[0], len(calls), self._end(run))
 
     def split(self, code: str, tests: str, entry: str) -> Outcome:
         """Run a trusted test program against `code`, in two processes that exchange nothing but plain data.
@@ -160,10 +147,7 @@ class Sandbox:
         if tester == VIOLATED:
             return Outcome(Status.PROTOCOL_VIOLATION, detail="it answered what it was not asked")
         if tester == GONE:
-            end = self._end(run, submission)
-            return (
-                end if end.status is not Status.OK else Outcome(Status.RUNTIME_ERROR, detail="ended without an answer")
-            )
+            return answers.unanswered(self._end(run, submission))
         if run.outputs[0] == FAILED:
             return Outcome(Status.WRONG, detail=run.last_words)
         end = self._end(run, tester)
@@ -171,21 +155,10 @@ class Sandbox:
             return Outcome(Status.RUNTIME_ERROR, detail="the tests ended before their end")
         return end
 
-    def grade(self, code: str, tests: Sequence[Test], entry: str | None = None, batch: bool = False) -> Grade:
-        """Run `code` on `tests` and compare: as a program if `entry` is None, else by calls of `entry`.
-
-        What is right is said in `comparison`; `batch` is as in `stdio`. Where a test expects more than `output_kb`
-        leaves room for, that limit is raised. Raises ValueError on no tests, or on a test that is not JSON where
-        `entry` asks for it.
-        """
-        roomy = copy.copy(self)
-        roomy.limits = with_room(self.limits, tests, entry)
-        return grade(roomy, code, tests, entry, batch)
-
-    def grade_all(self, samples: Iterable[tuple[str, Sequence[Test], str | None]]) -> Iterator[Grade]:
+    def grade_all(self, samples: Iterable[tuple[str, Sequence[Test], str | None]]) -> Generator[Grade, None, None]:
         """Grade (code, tests, entry) after (code, tests, entry), as many at once as there are workers; in their order.
 
-        Samples are taken as grades are: no more than two a worker are ahead, so that they may come without end. The
+        Samples are taken as grades are: no more than two per worker are ahead, so that they may come without end. The
         consumer may stop at any time, and waits then for the samples that are being graded.
         """
         with ThreadPoolExecutor(self._workers, "grade") as threads:
@@ -207,77 +180,57 @@ class Sandbox:
         threads = self._threads.setdefault(os.getpid(), ThreadPoolExecutor(self._workers, "grade"))
         return await asyncio.wrap_future(threads.submit(self.grade, code, tests, entry, batch))
 
-    def provenance(self) -> dict[str, object]:
-        """Return what a record of results should say of this sandbox: `sandbox.provenance`, of the tier in use here.
-
-        Raises UserError if that cannot be had.
-        """
-        return {**provenance(standing(self._tier, self._allow_unsandboxed)), "profile": self._profile}
+    def describe(self) -> dict[str, object]:
+        """What `Backend.describe` says, of the tier in use here, and the profile."""
+        return {**self._status().describe(), "profile": self._profile}
 
     def _stdio(self, source: int, text: str) -> Outcome:
         with sealed(text) as stdin:
             run = self._run("stdio", source, [stdin])
-        if isinstance(run, Outcome):
-            return run
-        return self._printed(run, run.outputs[0])
+        return run if isinstance(run, Outcome) else printed(self._end(run), run.outputs[0])
 
     def _batch(self, source: int, stdins: Sequence[str]) -> list[Outcome]:
         """The outcomes of a first part of `stdins`: of those that ended well, or of the first if that did not."""
         with ExitStack() as files:
-            given = [files.enter_context(sealed(text)) for text in stdins]
-            run = self._run("batch", source, given)
+            inputs = [files.enter_context(sealed(text)) for text in stdins]
+            run = self._run("batch", source, inputs)
         if isinstance(run, Outcome):
             return [run]
         marks, *outputs = run.outputs
-        well = [self._printed(run, output, 0) for output in outputs[: len(marks)]]
+        well = [printed(self._end(run, 0, output), output) for output in outputs[: len(marks)]]
         if len(well) == len(stdins):
             return well
-        last = self._printed(run, outputs[len(well)])
+        output = outputs[len(well)]
+        last = printed(self._end(run, output=output), output)
         # Those before it may be why it ended badly.
         return well if well and last.status is not Status.OK else [*well, last]
 
-    def _printed(self, run: _Run, output: bytes, code: int | None = None) -> Outcome:
-        end = self._end(run, run.ending.code if code is None else code, output)
-        return Outcome(end.status, output.decode("utf-8", "replace")) if end.status is Status.OK else end
+    def _run(self, mode: str, source: int, inputs: Sequence[int], **request: JSON) -> _Run | Outcome:
+        return run_or_blame(partial(self._attempt, mode, source, inputs, request), self._try_out)
 
-    def _run(self, mode: str, source: int, given: Sequence[int], **asked: JSON) -> _Run | Outcome:
-        """Have one request run, once more if its zygote was lost.
+    def _try_out(self) -> None:
+        with self._pool().worker() as worker:
+            worker.try_out(self.limits)
 
-        If it is lost again, the outcome is an `INFRA_ERROR`; unless an empty program comes through, and this one loses
-        its zygote a third time: to bring down its grader must not be a way out of a bad reward.
-        """
-        for _ in range(2):
-            try:
-                return self._attempt(mode, source, given, asked)
-            except WorkerLostError as error:
-                lost = str(error)
-        try:
-            with self._pool().worker() as worker:
-                worker.try_out(self.limits)
-        except WorkerLostError:
-            return Outcome(Status.INFRA_ERROR, detail=lost)
-        try:
-            return self._attempt(mode, source, given, asked)
-        except WorkerLostError as error:
-            return Outcome(Status.SECURITY_VIOLATION, detail=f"the sandbox fails with this code alone: {error}")
-
-    def _attempt(self, mode: str, source: int, given: Sequence[int], asked: Mapping[str, JSON]) -> _Run:
+    def _attempt(self, mode: str, source: int, inputs: Sequence[int], request: Mapping[str, JSON]) -> _Run:
         limits = asdict(self.limits)
-        for fd in given:
+        for fd in inputs:
             # A child that was lost may have read from it, and its offset is shared.
             os.lseek(fd, 0, os.SEEK_SET)
         with self._pool().worker() as worker, ExitStack() as files:
             stderr = files.enter_context(memfd())
             # Each input has an output, so that none can be taken for another's.
-            outputs = [files.enter_context(memfd()) for _ in given]
-            pairs = [fd for pair in zip(given, outputs, strict=True) for fd in pair]
+            outputs = [files.enter_context(memfd()) for _ in inputs]
+            pairs: list[int] = []
+            for pair in zip(inputs, outputs, strict=True):
+                pairs += pair
             if mode == "batch":
                 outputs.insert(0, files.enter_context(memfd()))
                 pairs.insert(0, outputs[0])
                 # These are open beside those that the code may open.
                 limits["files"] += len(pairs)
-            request = json.dumps({"mode": mode, "limits": limits, **asked}).encode()
-            ending = worker.run(request, (source, stderr, *pairs), self.limits.wall_s + _GRACE_S)
+            message = json.dumps({"mode": mode, "limits": limits, **request}).encode()
+            ending = worker.run(message, (source, stderr, *pairs), self.limits.wall_s + _GRACE_S)
             last_words = last_line(tail(stderr, _STDERR_TAIL_BYTES))
             return _Run(ending, tuple(head(fd, self.limits.output_kb << 10) for fd in outputs), last_words)
 
@@ -297,19 +250,18 @@ class Sandbox:
         if code == -signal.SIGSYS:
             return Outcome(Status.SECURITY_VIOLATION, detail="killed at a forbidden system call")
         if code < 0:
-            return Outcome(Status.RUNTIME_ERROR, detail=f"killed by signal {-code}")
+            return failure(f"killed by signal {-code}")
         if code > 0:
-            memory = run.last_words.startswith("MemoryError")
-            return Outcome(
-                Status.MEMORY if memory else Status.RUNTIME_ERROR,
-                detail=run.last_words or f"exit status {code}",
-            )
+            return failure(run.last_words or f"exit status {code}")
         return Outcome(Status.OK)
 
     def _pool(self) -> Pool:
         try:
             return self._pools[os.getpid()]
         except KeyError:
-            found = standing(self._tier, self._allow_unsandboxed)
-            warn_of_missing_layers(found)
-            return self._pools.setdefault(os.getpid(), Pool(self._workers, found.tier, self._profile))
+            status = self._status()
+            status.warn()
+            return self._pools.setdefault(os.getpid(), Pool(self._workers, status.tier, self._profile))
+
+    def _status(self) -> TierStatus:
+        return tier_status(self._tier, self._allow_unsandboxed)

@@ -19,6 +19,7 @@ from vulngames.errors import UserError
 from vulngames.sandbox.limits import Limits
 from vulngames.sandbox.memfd import memfd, sealed
 from vulngames.sandbox.outcome import last_line
+from vulngames.sandbox.ran import LostError
 from vulngames.sandbox.zygote.preload import PROFILES
 
 _PYTHON_FLAGS = ("-P", "-s", "-S", "-B", "-X", "utf8", "-m", "zygote")
@@ -35,7 +36,7 @@ _START_S = 30.0
 _MESSAGE_BYTES = 4096
 
 
-class WorkerLostError(Exception):
+class WorkerLostError(LostError):
     """A zygote died, fell silent, or could not set a child up."""
 
 
@@ -55,7 +56,7 @@ class Ending:
     started: bool
     """Whether all came as far as the submitted code."""
     starved: bool
-    """Killed without having had, on a busy machine, the processor time that is its due, though it took what it got."""
+    """Killed short of the processor time that is its due, on a busy machine, though it took what it got."""
 
     @property
     def code(self) -> int:
@@ -82,20 +83,20 @@ class Worker:
             on_failure.pop_all()
         self.close = weakref.finalize(self, _stop, process, self._control, self._log)
         try:
-            said = json.loads(self._receive(_START_S))
+            greeting = json.loads(self._receive(_START_S))
         except WorkerLostError as error:
             self.close()
             if process.returncode == -signal.SIGSYS:
                 raise TierRefusedError("a system call of its layers is fatal here") from error
             raise
-        if "refused" in said:
+        if "refused" in greeting:
             self.close()
-            raise TierRefusedError(said["refused"])
-        self.layers: tuple[str, ...] = tuple(said["layers"])
+            raise TierRefusedError(greeting["refused"])
+        self.layers: tuple[str, ...] = tuple(greeting["layers"])
 
     def run(self, request: bytes, descriptors: Sequence[int], timeout_s: float) -> Ending:
-        """Have one request run; `descriptors` are its code, standard error, and what its mode needs. `timeout_s` is
-        without what the zygote asks for beyond, where a run has not had its share of the processor.
+        """Have one request run; `descriptors` are its code, standard error, and what its mode needs. `timeout_s` does
+        not count what the zygote asks for beyond, where a run did not get its share of the processor.
 
         Raises WorkerLostError; this worker is of no more use then.
         """
@@ -103,15 +104,15 @@ class Worker:
             socket.send_fds(self._control, [request], descriptors)
         except OSError as error:
             raise WorkerLostError(f"the zygote takes no work: {error}") from error
-        said = json.loads(self._receive(timeout_s))
-        if "more_s" in said:
-            said = json.loads(self._receive(timeout_s + said["more_s"]))
-        ending = Ending(**said)
+        reply = json.loads(self._receive(timeout_s))
+        if "more_s" in reply:
+            reply = json.loads(self._receive(timeout_s + reply["more_s"]))
+        ending = Ending(**reply)
         if not ending.started:
             # Of its own accord, or at a system call: it could not put up the layers that each child puts up itself.
             refused = any(code > 0 or code == -signal.SIGSYS for code in ending.codes)
-            kind = TierRefusedError if refused else WorkerLostError
-            raise kind(f"a child ended before it ran any code, status {ending.code}")
+            cls = TierRefusedError if refused else WorkerLostError
+            raise cls(f"a child ended before it ran any code, status {ending.code}")
         return ending
 
     def try_out(self, limits: Limits) -> None:
@@ -176,10 +177,10 @@ def package_folder(profile: str) -> str:
     package = PROFILES[profile].package
     if not package:
         return ""
-    found = find_spec(package)
-    if found is None or found.origin is None:
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
         raise UserError(f"profile {profile!r} needs {package}: pip install {package}")
-    return str(Path(found.origin).parents[1])
+    return str(Path(spec.origin).parents[1])
 
 
 def _start(control: int, log: int, tier: str, profile: str) -> "subprocess.Popen[bytes]":

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from vulngames import digests
+from vulngames.formats import RECIPE
 from vulngames.runs import Run
-from vulngames.train.config import RunConfig
+from vulngames.train.config import RunConfig, TrainConfig
 from vulngames.train.inputs import inputs
 
 
@@ -28,6 +28,12 @@ class Job:
         return Run(self.path)
 
     @property
+    def cost(self) -> int:
+        """How long it takes, roughly: the tokens that it samples in training."""
+        c = self.config
+        return int(c.steps * c.prompts * c.group * c.max_tokens) if isinstance(c, TrainConfig) else 0
+
+    @property
     def policy(self) -> str:
         """What it trains, as the name of a policy."""
         return f"hf:{self.path / 'policy'}"
@@ -35,10 +41,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Store:
-    """A directory of runs, each under a hash of its recipe, so that no study does again what another has done.
+    """A directory of runs, each under a hash, so that no study does again what another has done.
 
-    The recipe is the whole config, this package's version and the contents of what the config names: the policy it
-    starts from, with its tokenizer and template, rows, transcripts. Of what lies in the store it is its own recipe.
+    The hash is of the whole config, of `formats.RECIPE`, and of the contents of what the config names: the policy it
+    starts from, with its tokenizer and template, rows, transcripts. What lies in the store is known by its own hash.
     """
 
     root: Path
@@ -47,6 +53,6 @@ class Store:
         """The job that `config` asks for. `label` is for people, and its directory begins with it."""
         label = label.replace("/", "-")
         asked = json.dumps(asdict(config), sort_keys=True).replace(f"{self.root}/", "")
-        names = (config.verb, version("vulngames"), asked, digests.of_json(inputs(asdict(config), besides=self.root)))
+        names = (config.verb, str(RECIPE), asked, digests.of_json(inputs(asdict(config), besides=self.root)))
         key = hashlib.blake2b("\x1f".join(names).encode(), digest_size=5).hexdigest()
         return Job(self.root / f"{label}-{key}", config)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-# The longest runs first, so that no worker is left with one at the end.
-LONGEST_FIRST = ("proxy-v1", "tampering-v1", "self-grading-v1", "compliance-v1")
+
+def pretrained_games() -> tuple[str, ...]:
+    """The games that the built-in policy was pretrained on."""
+    # Not at the top: the help of other commands needs no games.
+    from vulngames.games import SPECS
+
+    return tuple(id for id, spec in SPECS.items() if spec.corpus)
 
 
 @dataclass(frozen=True)
 class Plan:
     """What the study is asked to do."""
 
-    games: tuple[str, ...] = LONGEST_FIRST
+    games: tuple[str, ...] = field(default_factory=pretrained_games)
     """Games to train in."""
     policy: str = "tiny"
     """The policy to start from: tiny or hf:PATH_OR_ID."""
     seeds: int | None = None
-    """Training seeds an arm, the same in every arm; 3 if left out, 5 at full scale."""
+    """Training seeds per arm, the same in every arm; 3 if left out, 5 at full scale."""
     steps: int | None = None
     """Optimizer steps of a first training."""
     workers: int = 2

@@ -14,19 +14,18 @@ from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from queue import Empty
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.progress import Progress
 
 from vulngames import sandbox
 from vulngames.files import write_json
+from vulngames.games import spec
 from vulngames.progress import RunBars, run_progress
 from vulngames.runs import read_json
 from vulngames.studies.job import Job
+from vulngames.studies.program import Program, Result
 from vulngames.train import run_config
-
-if TYPE_CHECKING:
-    from vulngames.studies.study import Program
 
 Told = tuple[Path, str, int, int | None]
 _told: Queue[Told]
@@ -34,7 +33,9 @@ _stop: Event
 _SAVED_EVERY_S = 5.0
 
 
-def run_all(programs: Mapping[str, Program], workers: int, clock: Path) -> Iterator[tuple[str, Any, float]]:
+def run_all(
+    programs: Mapping[str, Program], workers: int, clock: Path
+) -> Iterator[tuple[str, Result[Any, Any], float]]:
     """Take every study through its stages, `workers` jobs at a time, those of earlier studies first.
 
     Yields (name, what the study returned, seconds so far) as each study comes to its end. Finished jobs are left as
@@ -53,9 +54,9 @@ def run_all(programs: Mapping[str, Program], workers: int, clock: Path) -> Itera
             watch = _Watch(clock)
             try:
                 while queue.open:
-                    for name, found in queue.settle():
+                    for name, result in queue.advance():
                         watch.write()
-                        yield name, found, watch.seconds
+                        yield name, result, watch.seconds
                     for job in queue.next():
                         queue.submitted(job, pool.submit(_run_job, job))
                     bars.show(told, queue)
@@ -91,12 +92,13 @@ class _Queue:
             return ""
         return f"{first}, stage {self._stage[first]}" + (f", {len(self.open) - 1} more" if len(self.open) > 1 else "")
 
-    def settle(self) -> Iterator[tuple[str, Any]]:
+    def advance(self) -> Iterator[tuple[str, Result[Any, Any]]]:
         """Move every study on whose stage is done; yields those that have come to their end."""
         for name, program in list(self.open.items()):
             while all(job.path in self.done for job in self.stages.get(name, ())):
                 try:
-                    self.stages[name] = list(next(program))
+                    # The longest first, so that no worker is left with one at the end.
+                    self.stages[name] = sorted(next(program), key=lambda job: -job.cost)
                     self._stage[name] += 1
                 except StopIteration as end:
                     del self.open[name]
@@ -117,8 +119,8 @@ class _Queue:
 
     def submitted(self, job: Job, future: Future[None]) -> None:
         """A worker has it."""
-        if job.config.game.startswith("tampering"):
-            sandbox.warn_of_missing_layers()
+        if spec(job.config.game).runs_code:
+            sandbox.probe().warn()
         self.running[future] = job
 
     def wait(self, seconds: float) -> None:

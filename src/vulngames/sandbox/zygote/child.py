@@ -114,27 +114,32 @@ def batch(code: bytes, marks: int, inputs: Sequence[int], outputs: Sequence[int]
     """Run the code as a program once for each input, and write a byte to `marks` after each that ended well.
 
     One that ends badly ends this process, as it would by itself, and so does one that leaves threads, which could
-    write on the next one's output; the supervisor has the others run elsewhere.
+    write on the next one's output: the supervisor has the others run elsewhere.
     """
-    for given, output in zip(inputs, outputs, strict=True):
-        os.dup2(given, 0)
+    for stdin, output in zip(inputs, outputs, strict=True):
+        os.dup2(stdin, 0)
         os.dup2(output, 1)
-        sys.stdin = sys.__stdin__ = open(0, errors="surrogateescape", closefd=False)  # type: ignore[misc]  # noqa: SIM115
-        sys.stdout = sys.__stdout__ = open(1, "w", errors="surrogateescape", closefd=False)  # type: ignore[misc]  # noqa: SIM115
+        open_streams()
         module = sys.modules["__main__"] = types.ModuleType("__main__")
         module.__file__ = "submission.py"
         try:
             script(code, module)
-        except SystemExit as leave:
-            if leave.code not in (None, 0):
+        except SystemExit as end:
+            if end.code not in (None, 0):
                 raise
-        if threading.active_count() > 1:
-            threading._shutdown()  # type: ignore[attr-defined]
-            leave_tidy(module)
-            break
+        threads = threading.active_count() > 1
         leave_tidy(module)
+        if threads:
+            break
         os.write(marks, b"1")
     os._exit(0)
+
+
+def open_streams() -> None:
+    """Give Python new streams of the descriptors 0 and 1."""
+    stdin = open(0, errors="surrogateescape", closefd=False)  # noqa: SIM115
+    stdout = open(1, "w", errors="surrogateescape", closefd=False)  # noqa: SIM115
+    vars(sys).update(stdin=stdin, __stdin__=stdin, stdout=stdout, __stdout__=stdout)
 
 
 def calls(code: bytes, asked: dict[str, Any], output: int, module: types.ModuleType) -> NoReturn:
@@ -162,10 +167,10 @@ def answers(code: bytes, channel: int, module: types.ModuleType) -> NoReturn:
 def find(module: types.ModuleType, entry: str) -> Callable[..., Any]:
     """Return what `entry` names: a function, a method of a new instance, or for want of it the other kind."""
     owner, _, name = entry.rpartition(".")
-    cls = getattr(module, owner or "Solution", None)
-    if (owner or not hasattr(module, name)) and hasattr(cls, name):
-        return getattr(cls(), name)  # type: ignore[misc, no-any-return]
-    return getattr(module, name)  # type: ignore[no-any-return]
+    cls: Any = getattr(module, owner or "Solution", None)
+    is_method = (owner or not hasattr(module, name)) and hasattr(cls, name)
+    function: Callable[..., Any] = getattr(cls() if is_method else module, name)
+    return function
 
 
 def finish(program: Program, module: types.ModuleType) -> NoReturn:
@@ -174,19 +179,19 @@ def finish(program: Program, module: types.ModuleType) -> NoReturn:
     # Any exception of the submission ends here: this frame is the bottom of its stack.
     try:
         program()
-    except SystemExit as leave:
-        status = leave.code if isinstance(leave.code, int) else int(leave.code is not None)
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException as error:
         status = 1
         sys.excepthook(type(error), error, error.__traceback__)
-    if threading.active_count() > 1:
-        threading._shutdown()  # type: ignore[attr-defined]
     leave_tidy(module)
     os._exit(status & 0xFF)
 
 
 def leave_tidy(module: types.ModuleType) -> None:
     """Do what a program may expect of the interpreter at its end."""
+    if threading.active_count() > 1:
+        threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     # Files that the program left open are written out when its names are gone.
     module.__dict__.clear()

@@ -30,13 +30,13 @@ def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
     Where the kernel can: no TCP, and no abstract socket or signal to anything that is not restricted alike.
     """
     known = version()
-    handled = (ctypes.c_uint64 * 3)(
-        (1 << _FILE_RIGHTS[min(known, max(_FILE_RIGHTS))]) - 1,
-        _TCP if known >= _TCP_VERSION else 0,
-        _SCOPES if known >= _SCOPES_VERSION else 0,
-    )
-    size = 24 if known >= _SCOPES_VERSION else 16 if known >= _TCP_VERSION else 8
-    ruleset = numbered("landlock_create_ruleset", _CREATE_RULESET, handled, size, 0)
+    words = [(1 << _FILE_RIGHTS[min(known, max(_FILE_RIGHTS))]) - 1]
+    if known >= _TCP_VERSION:
+        words.append(_TCP)
+    if known >= _SCOPES_VERSION:
+        words.append(_SCOPES)
+    handled = (ctypes.c_uint64 * len(words))(*words)
+    ruleset = numbered("landlock_create_ruleset", _CREATE_RULESET, handled, ctypes.sizeof(handled), 0)
     for path in readable:
         _allow(ruleset, path, _READ_FILE)
     for path in writable:

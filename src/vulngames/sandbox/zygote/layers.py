@@ -1,4 +1,4 @@
-"""What holds a child, put up once in the zygote or once in each child."""
+"""The layers that confine a child, put up once in the zygote or once in each child."""
 
 import os
 import resource
@@ -44,7 +44,7 @@ class Layers:
 def lock_down(tier: str) -> Layers:
     """Give up for good what neither zygote nor child may have, and undo what a trainer set for itself.
 
-    OSError if a layer of the tier cannot be had; this process is then in between and of no more use.
+    OSError if a layer of the tier is not available; this process is then in between and of no more use.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -60,7 +60,9 @@ def lock_down(tier: str) -> Layers:
         names.append("landlock")
     if tier != "T0":
         dropped = privileges.give_up() or dropped
-        names += ["seccomp", "capability_drop", *["uid_drop"] * dropped]
+        names += ["seccomp", "capability_drop"]
+        if dropped:
+            names.append("uid_drop")
     prctl(DUMPABLE, 0)
     prctl(CHILD_SUBREAPER, 1)
     return Layers(tuple(names), None if tier == "T0" else _filter(paths=tier != "T1"))
@@ -89,7 +91,7 @@ def library_entries() -> Iterator[str]:
 def _limit(limits: dict[str, Any]) -> None:
     cpu_s, file_bytes = limits["cpu_s"], limits["output_kb"] << 10
     memory_bytes = limits["memory_mb"] << 20
-    for kind, soft, margin in (
+    for resource_id, soft, margin in (
         (resource.RLIMIT_CPU, cpu_s, 1),
         (resource.RLIMIT_FSIZE, file_bytes, 0),
         (resource.RLIMIT_NOFILE, limits["files"], 0),
@@ -98,6 +100,6 @@ def _limit(limits: dict[str, Any]) -> None:
         (resource.RLIMIT_STACK, _STACK_BYTES, 0),
         (resource.RLIMIT_AS, memory_bytes, 0),
     ):
-        hard = resource.getrlimit(kind)[1]
+        hard = resource.getrlimit(resource_id)[1]
         ceiling = sys.maxsize if hard == resource.RLIM_INFINITY else hard
-        resource.setrlimit(kind, (min(soft, ceiling), min(soft + margin, ceiling)))
+        resource.setrlimit(resource_id, (min(soft, ceiling), min(soft + margin, ceiling)))

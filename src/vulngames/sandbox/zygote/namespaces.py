@@ -54,7 +54,7 @@ def _unshare_user(more: int) -> None:
 
 def _build(visible: Iterable[str], device: str) -> None:
     """Mount the new tree on the scaffold."""
-    # Held open, since the scaffold may cover them.
+    # Kept open, since the scaffold may cover them.
     sources = [(path, os.open(path, os.O_PATH)) for path in (*visible, device)]
     _mount(None, "/", None, _REC | _PRIVATE)
     _mount("tmpfs", _SCAFFOLD, "tmpfs", _NOSUID | _NODEV | _NOEXEC, "size=64k,nr_inodes=256,mode=755")
@@ -94,12 +94,14 @@ def _move_in() -> None:
     _protect("/", _ATTR_RDONLY, flags=0)
 
 
-def _mount(source: str | None, target: str, kind: str | None, flags: int, options: str | None = None) -> None:
-    texts = [text.encode() if text is not None else None for text in (source, target, kind, options)]
+def _mount(source: str | None, target: str, filesystem: str | None, flags: int, options: str | None = None) -> None:
+    texts = [text.encode() if text is not None else None for text in (source, target, filesystem, options)]
     try:
         call("mount", *texts[:3], flags, texts[3])
     except OSError as error:
-        raise OSError(error.errno, f"mount of {kind or source} on {target}: {os.strerror(error.errno or 0)}") from None
+        raise OSError(
+            error.errno, f"mount of {filesystem or source} on {target}: {os.strerror(error.errno or 0)}"
+        ) from None
 
 
 def _protect(target: str, attributes: int, flags: int = _RECURSIVE) -> None:

@@ -78,23 +78,23 @@ def outlast(pids: list[int], companion: int, supervisor: int, due_s: float, dead
 def _processor_time_of_family(others: set[int]) -> float:
     """The CPU seconds so far of all processes that descend from this one, and of those of theirs that have ended, but
     for the `others`; 0 where they cannot be listed, which is where none can be started."""
-    spent, found = 0.0, _children(os.getpid()) - others
-    while found:
-        pid = found.pop()
+    spent, pids = 0.0, _children(os.getpid()) - others
+    while pids:
+        pid = pids.pop()
         with contextlib.suppress(OSError), open(f"/proc/{pid}/stat") as file:
             # From its third field on, after a name that may hold anything: user and system time, and those of children.
             spent += sum(map(int, file.read().rpartition(")")[2].split()[11:15]))
-        found |= _children(pid)
+        pids |= _children(pid)
     return spent / os.sysconf("SC_CLK_TCK")
 
 
 def _children(pid: int) -> set[int]:
-    found = set[int]()
+    pids = set[int]()
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{thread}/children") as file:
-                found |= set(map(int, file.read().split()))
-    return found
+                pids |= set(map(int, file.read().split()))
+    return pids
 
 
 def _processor_time(pid: int) -> float:

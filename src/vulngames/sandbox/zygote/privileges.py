@@ -20,8 +20,8 @@ def effective() -> int:
 
 def holds(*capabilities: int) -> bool:
     """Whether this process has all of these capabilities."""
-    held = effective()
-    return all(held >> capability & 1 for capability in capabilities)
+    bits = effective()
+    return all(bits >> capability & 1 for capability in capabilities)
 
 
 def is_root() -> bool:
@@ -37,7 +37,7 @@ def drop_user() -> None:
 
 
 def give_up() -> bool:
-    """Give up every capability for good, and root's user id; return whether that was held."""
+    """Give up every capability for good, and root's user id; return whether it had that."""
     root = is_root()
     _drop_bounding_set()
     if root:

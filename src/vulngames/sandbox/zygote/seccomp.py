@@ -6,7 +6,7 @@ knows, and it is installed in every child: by search that takes two thirds of th
 
 import ctypes
 import errno
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from . import syscalls
 from .kernel import SECCOMP, ready_prctl
@@ -125,8 +125,8 @@ def _intervals(actions: dict[int, list[Instruction]]) -> list[tuple[int, list[In
     return stretches
 
 
-def _edges(numbers: Iterable[int]) -> list[int]:
-    return sorted({0, _X32} | {edge for number in numbers for edge in (number, number + 1)})
+def _edges(numbers: Collection[int]) -> list[int]:
+    return sorted({0, _X32, *numbers, *(number + 1 for number in numbers)})
 
 
 def _search(stretches: Sequence[tuple[int, list[Instruction]]]) -> list[Instruction]:

@@ -69,10 +69,10 @@ def _reply(reply: Any, id: str, arguments: int) -> tuple[Any, list[Any], Excepti
             if type(changed) is list and len(changed) == arguments:
                 return unpack(form), changed, None
         case {"id": str(given), "error": str(name), "text": str(text), **rest} if given == id and not rest:
-            kind = getattr(builtins, name, None)
-            if not (isinstance(kind, type) and issubclass(kind, Exception)) or kind in _SHAPED:
+            cls = getattr(builtins, name, None)
+            if not (isinstance(cls, type) and issubclass(cls, Exception)) or cls in _SHAPED:
                 return None, [], RuntimeError(f"{name}: {text}")
-            return None, [], kind(text)
+            return None, [], cls(text)
     raise strict.ProtocolViolationError("no answer to the question")
 
 
@@ -92,15 +92,15 @@ def _change(before: Any, after: Any) -> None:
 
 def test(program: bytes, entry: str, channel: int, verdict: int) -> NoReturn:
     """In the test program's child: run it, and write one word."""
-    line, space = Line(channel), {"__name__": "__tests__"}
+    submission = Submission(Line(channel), entry)
     owner, _, name = entry.rpartition(".")
-    bound = type(owner, (), {name: staticmethod(Submission(line, entry))}) if owner else Submission(line, entry)
-    space[owner or name] = bound  # type: ignore[assignment]
+    bound = type(owner, (), {name: staticmethod(submission)}) if owner else submission
+    space: dict[str, Any] = {"__name__": "__tests__", owner or name: bound}
     try:
         exec(compile(program, "tests.py", "exec", dont_inherit=True), space)
         check = space.get("check")
         if isinstance(check, types.FunctionType):
-            check(getattr(bound, name) if owner else bound)
+            check(submission)
     except AssertionError:
         os.write(verdict, FAILED)
         os._exit(1)

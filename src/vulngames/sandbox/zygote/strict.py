@@ -21,13 +21,13 @@ def value(line: bytes) -> Any:
     """Return what one line of JSON says, made of builtins only. Raises ProtocolViolationError on anything else."""
     _check_depth(line)
     try:
-        found = json.loads(line.decode("utf-8"), parse_int=_integer)
+        data = json.loads(line.decode("utf-8"), parse_int=_integer)
         if rb"\ud" in line.lower():
             # A lone surrogate is legal JSON, but nothing downstream could write it to a file.
-            json.dumps(found, ensure_ascii=False).encode("utf-8")
+            json.dumps(data, ensure_ascii=False).encode("utf-8")
     except ValueError as error:
         raise ProtocolViolationError(f"not JSON: {error}") from error
-    return found
+    return data
 
 
 def _check_depth(line: bytes) -> None:

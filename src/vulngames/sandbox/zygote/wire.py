@@ -23,9 +23,9 @@ def pack(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, dict):
-        return ["d", *([pack(key), pack(held)] for key, held in value.items())]
-    for tag, kind in _TAGS.items():
-        if isinstance(value, kind):
+        return ["d", *([pack(key), pack(item)] for key, item in value.items())]
+    for tag, cls in _TAGS.items():
+        if isinstance(value, cls):
             return [tag, *map(pack, value)]
     raise TypeError(f"a value of type {type(value).__name__} cannot be sent")
 
@@ -36,12 +36,12 @@ def unpack(form: Any) -> Any:
         return form
     if type(form) is not list or not form or type(form[0]) is not str:
         raise strict.ProtocolViolationError("a value without its tag")
-    tag, *held = form
+    tag, *items = form
     try:
-        if tag == "d" and all(type(pair) is list and len(pair) == 2 for pair in held):
-            return {unpack(key): unpack(value) for key, value in held}
+        if tag == "d" and all(type(pair) is list and len(pair) == 2 for pair in items):
+            return {unpack(key): unpack(value) for key, value in items}
         if tag in _TAGS:
-            return _TAGS[tag](map(unpack, held))
+            return _TAGS[tag](map(unpack, items))
     except TypeError as error:
         raise strict.ProtocolViolationError(f"unhashable: {error}") from error
     raise strict.ProtocolViolationError(f"no such tag: {tag[:10]!r}")

@@ -1,0 +1,48 @@
+"""Does a first learned exploit open a second one earlier, or wider?
+
+Cells: every ordered pair of games, the second trained flawed from a policy that learned the first. Controls: the second
+from a policy trained on the first one's patched twin; the second from the fresh policy; and the second alone for as
+many steps as both trainings took together. An answer: the steps to domination, and ER at the end, of the second after
+the first against each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vulngames.studies import stages
+from vulngames.studies.catalysis.key import EqualSteps, Findings, Key
+from vulngames.studies.job import Job, Store
+from vulngames.studies.plan import Plan
+from vulngames.studies.program import Program, Result, all_jobs, arm_of
+
+Totals = dict[tuple[str, str], int]
+"""Steps of both trainings together, by first and second game."""
+
+
+def run(plan: Plan, store: Store) -> Program:
+    """Train every game from the fresh policy, and after every other game."""
+    twins = stages.twins(plan, store)
+    yield all_jobs(twins)
+    totals: Totals = {}
+    conditions: dict[Key, Sequence[Job]] = {}
+    for game in plan.games:
+        conditions[Key(game, None, "fresh")] = stages.fresh(plan, store, game)
+        for (first, arm), jobs in twins.items():
+            if first != game:
+                policies = [job.policy for job in jobs]
+                conditions[Key(game, first, arm)] = stages.second(plan, store, game, policies, f"{first}-{arm}")
+                totals[first, game] = jobs[0].config.steps + stages.second_steps(plan, game)
+    for game in plan.games if len(plan.games) > 1 else ():
+        most = max(steps for (_, second), steps in totals.items() if second == game)
+        conditions[Key(game, None, "equal steps")] = stages.alone(plan, store, game, most)
+    yield all_jobs(conditions)
+    return Result(conditions, Findings(tuple(_equal_steps(conditions, totals))))
+
+
+def _equal_steps(conditions: dict[Key, Sequence[Job]], totals: Totals) -> list[EqualSteps]:
+    equal = []
+    for (first, game), steps in totals.items():
+        er = arm_of(game, conditions[Key(game, None, "equal steps")]).at("er", steps)
+        equal.append(EqualSteps(first, game, steps, er))
+    return equal

@@ -1,0 +1,210 @@
+"""A finished study's summary.json, written and read: the one place that knows its form."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from vulngames import formats
+from vulngames.arm import Arm, Ends, ends
+from vulngames.digests import Inputs
+from vulngames.errors import UserError
+from vulngames.files import write_json
+from vulngames.measure import Interval
+from vulngames.runs import Run, read_json
+from vulngames.studies.catalogue import CATALOGUE, Entry, entry_of
+from vulngames.studies.plan import Plan
+
+K = TypeVar("K")
+F = TypeVar("F")
+_AGAIN = "run the study again"
+
+
+@dataclass(frozen=True)
+class Cell(Generic[K]):
+    """One condition of a study: runs that differ in their seed alone, and what they measured.
+
+    Attributes:
+        key: what sets it apart from the study's other cells; `key.game` is what it is measured in.
+        seeds: how many runs its numbers are made of.
+        ends: over all runs.
+        runs: their directories, relative to the study's.
+        each: every run by itself, in the same order.
+    """
+
+    key: K
+    seeds: int
+    ends: Ends
+    runs: tuple[str, ...]
+    each: tuple[Ends, ...]
+
+    @property
+    def game(self) -> str:
+        """What it is measured in."""
+        return str(self.key.game)  # type: ignore[attr-defined]
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """The fields of its key by name."""
+        return dict(vars(self.key))
+
+    def of_seeds(self, name: str) -> list[Interval | None]:
+        """A measure (`er_end` and its like) in each seed, in their order."""
+        return [getattr(each, name) for each in self.each]
+
+
+@dataclass(frozen=True)
+class Summary(Generic[K, F]):
+    """A finished study: its cells by their keys, and what it found beyond them.
+
+    Attributes:
+        home: its directory.
+        wall_s: seconds spent in its store by all calls together.
+        inputs: what the plan's policies were by their contents.
+    """
+
+    home: Path
+    study: str
+    policy: str
+    seeds: int
+    scale: str
+    command: str
+    wall_s: float
+    plan: Plan
+    inputs: Inputs
+    cells: Mapping[K, Cell[K]]
+    findings: F
+
+    @property
+    def entry(self) -> Entry:
+        """What it asks."""
+        return CATALOGUE[self.study]
+
+    @property
+    def games(self) -> list[str]:
+        """The games that its cells are measured in, in order."""
+        return list(dict.fromkeys(cell.game for cell in self.cells.values()))
+
+    def __getitem__(self, key: K) -> Cell[K]:
+        """The cell with this key, which the study's plan promised.
+
+        Raises:
+            KeyError: it did not.
+        """
+        return self.cells[key]
+
+    def get(self, key: K) -> Cell[K] | None:
+        """The cell with this key; None if the study's plan has none."""
+        return self.cells.get(key)
+
+    def arm(self, cell: Cell[K]) -> Arm:
+        """A cell's runs, for curves."""
+        name = str(cell.labels.get("arm") or "")
+        return Arm(cell.game, name, tuple((self.home / run).resolve() for run in cell.runs))
+
+    @cached_property
+    def parameters(self) -> list[int]:
+        """The sizes of the policies trained, smallest first, by the runs' own files; empty if these are not there."""
+        paths = {self.home / run for cell in self.cells.values() for run in cell.runs}
+        abouts = [Run(path).about for path in paths if (path / "run.json").is_file()]
+        return sorted({about["parameters_of_policy"] for about in abouts if about.get("parameters_of_policy")})
+
+
+def cell_of(key: K, arm: Arm, home: Path) -> Cell[K]:
+    """What an arm's runs measured, as a cell of a study that lies in `home`."""
+    paths = tuple(os.path.relpath(path, home) for path in arm.paths)
+    return Cell(key, len(arm.used), ends(arm), paths, tuple(ends(alone) for alone in arm.alone))
+
+
+def write_summary(summary: Summary[Any, Any]) -> None:
+    """Write a study's summary.json."""
+    held = {name: getattr(summary, name) for name in _PLAIN}
+    cells = [dataclasses.asdict(cell) for cell in summary.cells.values()]
+    parts = {"plan": dataclasses.asdict(summary.plan), "findings": dataclasses.asdict(summary.findings)}
+    write_json(summary.home / "summary.json", {"format": formats.FORMAT, **held, **parts, "cells": cells})
+
+
+_PLAIN = ("study", "policy", "seeds", "scale", "command", "wall_s", "inputs")
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What every study's file holds alike."""
+
+    study: str
+    policy: str
+    seeds: int
+    scale: str
+    command: str
+    wall_s: float
+    plan: Plan
+    inputs: Mapping[str, Mapping[str, str]]
+
+
+def read_summary(home: Path) -> Summary[Any, Any]:
+    """The summary of the study that `home` holds.
+
+    Raises:
+        UserError: there is none, it is damaged, or it lacks a cell that its plan promised.
+    """
+    path = home / "summary.json"
+    if not path.is_file():
+        raise UserError(f"{home} holds no summary.json; valid: the directory of a finished study")
+    held = read_json(path)
+    formats.check(held, path)
+    head = formats.read_as(_Head, held, path, _AGAIN)
+    key = entry_of(head.study).part("key")
+    findings = formats.read_as(key.Findings, held.get("findings"), path, _AGAIN)
+    cells = formats.read_as(list[Cell[key.Key]], held.get("cells"), path, _AGAIN)  # type: ignore[name-defined]
+    if hasattr(key, "lacking") and (lacking := key.lacking(head.plan, findings)):
+        raise UserError(f"{path} is damaged: it holds no {lacking}; {_AGAIN}")
+    _check(path, cells, key.promised(head.plan, findings))
+    return Summary(home=home, **vars(head), cells={cell.key: cell for cell in cells}, findings=findings)
+
+
+def _check(path: Path, cells: Sequence[Cell[Any]], promised: Sequence[Any]) -> None:
+    found = [cell.key for cell in cells]
+    if len(set(found)) < len(found):
+        raise UserError(f"{path} is damaged: it holds a cell twice; {_AGAIN}")
+    for key in promised:
+        if key not in found:
+            raise UserError(f"{path} is damaged: it holds no cell of {words(key)}; {_AGAIN}")
+    for key in found:
+        if key not in promised:
+            raise UserError(f"{path} is damaged: its plan has no cell of {words(key)}; {_AGAIN}")
+    if len({len(cell.each) for cell in cells}) > 1:
+        raise UserError(f"{path} is damaged: its cells hold different numbers of seeds; {_AGAIN}")
+    for cell in cells:
+        if len(cell.each) != len(cell.runs):
+            raise UserError(f"{path} is damaged: a cell of {words(cell.key)} has other seeds than runs; {_AGAIN}")
+
+
+def words(key: Any) -> str:
+    """A key in words: its fields with their values."""
+    return ", ".join(f"{name} = {json.dumps(value)}" for name, value in vars(key).items())
+
+
+def read_summaries(dirs: Sequence[Path]) -> dict[str, Summary[Any, Any]]:
+    """The studies in directories, by name: of each directory its own summary.json, or those of its folders.
+
+    Raises:
+        UserError: a directory without one, a damaged or foreign one, or one study twice.
+    """
+    found: dict[str, Summary[Any, Any]] = {}
+    for path in dict.fromkeys(path.resolve() for path in dirs):
+        homes = [path] if (path / "summary.json").is_file() else sorted(p.parent for p in path.glob("*/summary.json"))
+        if not homes:
+            raise UserError(f"{path} holds no finished study; valid: the directory of one, or of `study all`")
+        for home in homes:
+            summary = read_summary(home)
+            if summary.study in found:
+                other = found[summary.study].home
+                raise UserError(f"{home} and {other} hold the same study, {summary.study}; valid: one of each")
+            found[summary.study] = summary
+    return found
