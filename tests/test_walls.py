@@ -12,14 +12,16 @@ import pytest
 import vulngames
 
 LAYERS = """
-    errors seeds types printable starter
-    sampling files digests measure
-    sandbox tasks
+    errors seeds printable starter
+    types
+    sampling files digests measure formats
+    sandbox
     games runs
-    policies summary selection progress arm
-    rollout
+    tasks policies selection progress arm
+    rollout environment
     train claims rescore
-    studies report tiny
+    report tiny contract library
+    studies
     console
     cli
     __main__
@@ -30,7 +32,7 @@ APART = {
     "errors": "numpy",
     "seeds": "numpy",
     "types": "numpy",
-    "tasks": "torch transformers",
+    "tasks": "torch transformers numpy",
     "games": "torch transformers",
     "sandbox": "torch transformers numpy",
     "policies": "tasks",
