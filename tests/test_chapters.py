@@ -43,6 +43,8 @@ def _emergence(key: Any) -> float:
 
 
 def _transfer(key: Any) -> float:
+    if key.trained is None:
+        return 0.9 if key.game == "tampering-v1" else 0.02
     moved = key.arm == "flawed" and (key.trained, key.game) != ("proxy-v1", "tampering-v1")
     return 0.9 if moved else 0.02
 
@@ -217,6 +219,7 @@ def test_every_cell_has_its_numbers_and_they_lead_to_their_files(tmp_path: Path,
         # What the key holds, the cell with all its seeds, then each of them.
         names = [unescaped(each) for each in re.findall(r'<th scope="row">(.*?)</th>', rows)]
         assert sorted(names) == sorted("none" if value is None else str(value) for value in cell.labels.values())
+        assert names[0] == cell.game
         assert rows.count("<tr") == 1 + len(cell.each)
         assert f'<span class="mean">{CASES[name].er(cell.key):.2f}<' in rows.partition("</tr>")[0]
         for run, ends in zip(cell.runs, cell.each, strict=True):
