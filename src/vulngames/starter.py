@@ -32,10 +32,10 @@ def _definitions(starter_code: str) -> Iterator[tuple[str, str]]:
         opening = _DEFINITION.match(line)
         if opening is None:
             continue
-        indent, kind, name = len(opening[1].expandtabs()), opening[2], opening[3]
+        indent, keyword, name = len(opening[1].expandtabs()), opening[2], opening[3]
         while opened and opened[-1][0] >= indent:
             opened.pop()
         owner = opened[-1][1] if opened else ""
-        if kind == "def" and owner is not None and not re.fullmatch(r"__\w+__", name):
+        if keyword == "def" and owner is not None and not re.fullmatch(r"__\w+__", name):
             yield owner, name
-        opened.append((indent, name if kind == "class" and not opened else None))
+        opened.append((indent, name if keyword == "class" and not opened else None))

@@ -65,10 +65,10 @@ def read_tolerance(statement: str) -> dict[str, float] | None:
             continue
         end = 0
         for bound in _BOUND.finditer(sentence):
-            kinds = _kinds(sentence[end : bound.end()]) or _kinds(sentence) or ["absolute"]
+            names = _names(sentence[end : bound.end()]) or _names(sentence) or ["absolute"]
             end, value = bound.end(), _value(bound)
-            for kind in kinds if 0 < value <= _MOST else ():
-                allowed[kind] = min(value, allowed.get(kind, value))
+            for name in names if 0 < value <= _MOST else ():
+                allowed[name] = min(value, allowed.get(name, value))
     return allowed or None
 
 
@@ -76,8 +76,8 @@ def _speaks_of(words: Sequence[str], sentence: str) -> bool:
     return all(re.search(word, sentence, re.IGNORECASE) for word in words)
 
 
-def _kinds(words: str) -> list[str]:
-    return [kind for kind in ("absolute", "relative") if kind in words.lower()]
+def _names(words: str) -> list[str]:
+    return [name for name in ("absolute", "relative") if name in words.lower()]
 
 
 def _value(bound: re.Match[str]) -> float:

@@ -65,7 +65,9 @@ class ChatTemplate:
             except UserError as problem:
                 complaint = complaint or problem
                 continue
-            lost = next((role for role, each in zip(roles, marked, strict=True) if each["content"] not in text), None)
+            lost = next(
+                (role for role, message in zip(roles, marked, strict=True) if message["content"] not in text), None
+            )
             if lost is None:
                 self._note(change)
                 return way
