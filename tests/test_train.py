@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -322,7 +323,7 @@ def test_a_run_that_another_process_finished_meanwhile_is_not_made_again(
         real(*held)
 
     monkeypatch.setattr("fcntl.flock", finished_first)
-    monkeypatch.setattr("vulngames.train.run.load_model", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr(import_module("vulngames.train.run"), "load_model", lambda *_: pytest.fail("made again"))
     monkeypatch.setattr("vulngames.policies.load", lambda *_: pytest.fail("made again"))
     counter = Counter()
     run = make(tmp_path / "run", [counter])
