@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vulngames.arm import rounded
 from vulngames.studies import stages
 from vulngames.studies.catalysis.key import EqualSteps, Findings, Key
 from vulngames.studies.job import Job, Store
@@ -34,8 +35,8 @@ def run(plan: Plan, store: Store) -> Program:
                 conditions[Key(game, first, arm)] = stages.second(plan, store, game, policies, f"{first}-{arm}")
                 totals[first, game] = jobs[0].config.steps + stages.second_steps(plan, game)
     for game in plan.games if len(plan.games) > 1 else ():
-        most = max(steps for (_, second), steps in totals.items() if second == game)
-        conditions[Key(game, None, "equal steps")] = stages.alone(plan, store, game, most)
+        steps = [steps for (_, second), steps in totals.items() if second == game]
+        conditions[Key(game, None, "equal steps")] = stages.alone(plan, store, game, steps)
     yield all_jobs(conditions)
     return Result(conditions, Findings(tuple(_equal_steps(conditions, totals))))
 
@@ -44,5 +45,5 @@ def _equal_steps(conditions: dict[Key, Sequence[Job]], totals: Totals) -> list[E
     equal = []
     for (first, game), steps in totals.items():
         er = arm_of(game, conditions[Key(game, None, "equal steps")]).at("er", steps)
-        equal.append(EqualSteps(first, game, steps, er))
+        equal.append(EqualSteps(first, game, steps, rounded(er)))
     return equal
