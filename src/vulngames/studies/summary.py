@@ -164,18 +164,21 @@ def identify(home: Path) -> Identity | None:
     """Which study `home` holds, whole or not; None if there is none, or none can be told from its file.
 
     Raises:
-        UserError: another version of vulngames wrote it.
+        UserError: it has the format of another version of vulngames.
     """
     path = home / "summary.json"
     if not path.is_file():
         return None
     try:
         content = read_json(path)
-        identity = formats.read_as(Identity, content, path, _AGAIN)
     except UserError:
         return None
-    formats.check(content, path)
-    return identity
+    if "format" in content:
+        formats.check(content, path)
+    try:
+        return formats.read_as(Identity, content, path, _AGAIN)
+    except UserError:
+        return None
 
 
 def read_summary(home: Path) -> Summary[Any, Any]:
