@@ -19,18 +19,15 @@ T = TypeVar("T")
 
 
 def check(held: Mapping[str, Any], where: Path | str) -> None:
-    """Whether this version reads the file that `held` is from.
+    """Whether this version may read the file that `held` is from; one without a format is from before there were any,
+    and is read as far as it can be.
 
     Raises:
-        UserError: it was written by a newer version, or by one from before there were formats.
+        UserError: it was written by a newer version.
     """
-    found = held.get("format")
-    if isinstance(found, int) and found > FORMAT:
-        raise UserError(f"{where} has format {found}; valid: {FORMAT} or less, or a newer vulngames")
-    if found != FORMAT:
-        raise UserError(
-            f"{where} has no format that is known; valid: a file that vulngames wrote since format {FORMAT}"
-        )
+    found = held.get("format", 0)
+    if not isinstance(found, int) or found > FORMAT:
+        raise UserError(f"{where} has format {found!r}; valid: {FORMAT} or less, or a newer vulngames")
 
 
 def read_as(kind: type[T], value: Any, where: Path | str, again: str) -> T:

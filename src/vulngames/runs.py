@@ -1,8 +1,8 @@
 """A run is a directory of plain files: what was asked, what came out, and enough to go on after a kill.
 
-run.json          verb, config, argv, versions, device, commit; inputs: digests of what the config names (policy, data,
-                  transcripts); `finished` once it is
-metrics.jsonl     one line an evaluation (`vulngames.measure.measure`, with its step)
+run.json          format, recipe, verb, config, argv, versions, device, commit; inputs: digests of what the config names
+                  (policy, data, transcripts); `finished` once it is
+metrics.jsonl     one line per evaluation (`vulngames.measure.measure`, with its step)
 samples.jsonl.gz  every sample, training and test, with its step; pandas.read_json(path, lines=True) opens it
 checkpoints/      the newest state of training, until the run is finished
 policy/           the trained policy, a model directory
@@ -20,14 +20,15 @@ import shutil
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
+from vulngames import formats
 from vulngames.digests import Inputs, differing, read_inputs
 from vulngames.errors import UserError
 from vulngames.files import write_json
@@ -56,28 +57,43 @@ def _object(line: bytes, where: str) -> dict[str, Any]:
     return held
 
 
-_HELD: dict[str, type] = {
-    **dict.fromkeys(("split", "game", "task", "cue", "pair", "prompt", "evidence"), str),
-    **dict.fromkeys(("step", "index"), int),
-    **dict.fromkeys(("facts", "paper"), dict),
-    "completions": list,
-}
-_HELD_SINCE: dict[str, type] = {"error": str, "finish": list, "asked": list}
-_MEASURED = ("reward", "patched", "intended", "exploited")
+class SampleRow(TypedDict):
+    """A line of samples.jsonl.gz: a `Sample`, with the step and the split that it was drawn in."""
+
+    step: int
+    split: str
+    game: str
+    task: str
+    cue: str
+    pair: str
+    index: int
+    prompt: str
+    completions: list[str]
+    facts: dict[str, Any]
+    reward: float | None
+    patched: float | None
+    intended: float | None
+    exploited: bool | None
+    evidence: str
+    paper: dict[str, float | None]
+    error: str
+    finish: list[str]
+    asked: list[str]
+    parts: dict[str, float]
 
 
-def _sample_row(line: bytes, where: str) -> dict[str, Any]:
-    row = _object(line, where)
-    wrong = [
-        *(name for name, kind in _HELD.items() if not isinstance(row.get(name), kind)),
-        *(name for name, kind in _HELD_SINCE.items() if not isinstance(row.get(name, kind()), kind)),
-        *(name for name in _MEASURED if not isinstance(row.get(name, ""), int | float | None)),
-        *(name for name in ("reward", "patched") if row.get(name) is None and not row.get("error")),
-    ]
-    if not wrong and not row["paper"].keys() >= {"acc", "exploit"}:
-        wrong = ["paper"]
-    if wrong:
-        raise UserError(f"{where} is damaged: it holds no {wrong[0]}; valid: the line as it was written")
+_AGAIN = "valid: the line as it was written"
+_OFTEN_EMPTY: Mapping[str, Any] = {"error": "", "finish": [], "asked": [], "parts": {}}
+
+
+def _sample_row(line: bytes, where: str) -> SampleRow:
+    held = _object(line, where)
+    formats.check(held, where)
+    row = formats.read_as(SampleRow, {**_OFTEN_EMPTY, **held}, where, _AGAIN)
+    if row["reward"] is None and not row["error"]:
+        raise UserError(f"{where} is damaged: it holds no reward, and no error; {_AGAIN}")
+    if not row["paper"].keys() >= {"acc", "exploit"}:
+        raise UserError(f"{where} is damaged: it holds no paper; {_AGAIN}")
     return row
 
 
@@ -136,6 +152,7 @@ class Run:
         """
         path = self.path / "run.json"
         held = read_json(path)
+        formats.check(held, path)
         if not isinstance(held.get("config"), dict):
             raise UserError(f"{path} is damaged: it holds no config; valid: the file as it was written")
         return held
@@ -173,13 +190,16 @@ class Run:
         """
         path = self.path / "metrics.jsonl"
         lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
-        rows = [_object(line, f"{path} line {number}") for number, line in enumerate(lines, start=1)]
-        for number, row in enumerate(rows, start=1):
+        rows = []
+        for number, line in enumerate(lines, start=1):
+            row = _object(line, f"{path} line {number}")
+            formats.check(row, f"{path} line {number}")
             if not isinstance(row.get("step"), int):
-                raise UserError(f"{path} line {number} is damaged: it holds no step; valid: the line as it was written")
+                raise UserError(f"{path} line {number} is damaged: it holds no step; {_AGAIN}")
+            rows.append(row)
         return rows
 
-    def samples(self) -> Iterator[dict[str, Any]]:
+    def samples(self) -> Iterator[SampleRow]:
         """Every sample as a plain row, with `step` and `split`, up to where a kill has cut the file short.
 
         Raises:
@@ -206,11 +226,13 @@ class Run:
 
     def add_metrics(self, row: Mapping[str, Any]) -> None:
         """Append one evaluation."""
-        _append(self.path / "metrics.jsonl", (json.dumps(row, sort_keys=True) + "\n").encode())
+        _append(
+            self.path / "metrics.jsonl", (json.dumps({"format": formats.FORMAT, **row}, sort_keys=True) + "\n").encode()
+        )
 
     def add_samples(self, step: int, split: str, samples: Sequence[Sample]) -> None:
         """Append samples drawn at `step` (in finished optimizer steps)."""
-        named = ({"step": step, "split": split, **vars(sample)} for sample in samples)
+        named = ({"format": formats.FORMAT, "step": step, "split": split, **vars(sample)} for sample in samples)
         rows = "".join(json.dumps(row, default=vars) + "\n" for row in named)
         # One gzip member a call: members concatenate into a valid file, and a cut between two leaves one too.
         _append(self.path / "samples.jsonl.gz", gzip.compress(rows.encode(), compresslevel=5, mtime=0))
@@ -278,28 +300,34 @@ def open_run(path: Path, config: Mapping[str, Any], device: str, verb: str = "rl
                 f"{path} was made when {name} = {config.get(name)!r} had other {part}; "
                 "choose another directory, or put back what it was made with"
             )
+        recipe = run.about.get("recipe")
+        if recipe != formats.RECIPE:
+            raise UserError(f"{path} holds a run of recipe {recipe}, not {formats.RECIPE}; choose another directory")
         return run
     # A kill may have left run.json half-written, under another name, or the lock alone.
     if path.exists() and not (path.is_dir() and all(_is_begun(file.name) for file in path.iterdir())):
         raise UserError(f"{path} exists and is not a run directory; choose another directory")
     path.mkdir(parents=True, exist_ok=True)
-    write_json(path / "run.json", {"verb": verb, "config": config, "inputs": inputs or {}, **provenance(device)})
+    known = {"format": formats.FORMAT, "recipe": formats.RECIPE, "verb": verb, "config": config, "inputs": inputs or {}}
+    write_json(path / "run.json", {**known, **provenance(device)})
     return run
 
 
-def as_sample(row: Mapping[str, Any]) -> Sample:
-    """A row of `Run.samples` as the sample that it was; what is newer or older than this package is left out."""
-    held = {field.name: row[field.name] for field in fields(Sample) if field.name in row}
-    lists = {name: tuple(row.get(name, ())) for name in ("completions", "finish", "asked")}
-    return Sample(**{**held, **lists, "paper": Paper(**row["paper"])})
+def as_sample(row: SampleRow) -> Sample:
+    """A row of `Run.samples` as the sample that it was."""
+    # What a newer version has added is left out.
+    held: dict[str, Any] = {field.name: row[field.name] for field in fields(Sample)}  # type: ignore[literal-required]
+    lists = {name: tuple(held[name]) for name in ("completions", "finish", "asked")}
+    return Sample(**{**held, **lists, "paper": Paper(**held["paper"])})
 
 
 def _is_begun(name: str) -> bool:
     return name == LOCK or (name.startswith("run.json.") and name.endswith(".part"))
 
 
-def mixed(runs: Iterable[Run]) -> list[str]:
-    """What runs call by one name and yet found with other contents, as "weights of policy"."""
+def mixed(runs: Sequence[Run]) -> list[str]:
+    """What runs call by one name and yet found with other contents, as "weights of policy"; and "recipe" where theirs
+    differ."""
     first: dict[tuple[str, str], Mapping[str, str]] = {}
     found = []
     for run in runs:
@@ -307,7 +335,8 @@ def mixed(runs: Iterable[Run]) -> list[str]:
         for name, parts in run.inputs.items():
             before = first.setdefault((name, str(config.get(name))), parts)
             found += differing({name: before}, {name: parts})
-    return list(dict.fromkeys(f"{part} of {name}" for name, part in found))
+    recipes = {run.about.get("recipe") for run in runs}
+    return [*dict.fromkeys(f"{part} of {name}" for name, part in found), *(["recipe"] if len(recipes) > 1 else [])]
 
 
 def load_run(path: Path) -> Run:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from vulngames.errors import UserError
 
 if TYPE_CHECKING:
-    from vulngames.runs import Run
-
-Row = dict[str, Any]
+    from vulngames.runs import Run, SampleRow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +35,7 @@ class Selection:
     holds: str | None = None
     """Only samples whose prompt or completions hold this, in any case."""
 
-    def takes(self, row: Row) -> bool:
+    def takes(self, row: SampleRow) -> bool:
         """Whether a sample meets every condition but those on step and split."""
         said = "\n".join((row["prompt"], *row["completions"])).casefold()
         return not (
@@ -66,7 +64,7 @@ class Selected:
     drawn: int
     could: int
     exploited: int
-    rows: list[Row]
+    rows: list[SampleRow]
 
     @property
     def title(self) -> str:
@@ -102,7 +100,7 @@ def select(run: Run, wanted: Selection, every_step: bool = False) -> Selected:
     return Selected(split, step, len(verdicts), len(verdicts) - verdicts.count(None), verdicts.count(True), rows)
 
 
-def few(rows: list[Row], most: int | None, by_chance: bool) -> list[Row]:
+def few(rows: list[SampleRow], most: int | None, by_chance: bool) -> list[SampleRow]:
     """At most so many of them, in their order: the first, or the same ones by chance each time.
 
     Raises:
