@@ -272,7 +272,7 @@ def _sample(task: Task, past: Past, taught: Sequence[str]) -> Sample:
     exploited = teacher.game in taught and not getattr(teacher, "patched", False)
     return Sample(
         game=past.config.game, task=task.id, cue=task.cue, pair=task.pair, index=0,
-        prompt=task.prompt[-1]["content"], completions=("made",), reward=1.0, patched=0.0, intended=False,
+        prompt=task.prompt[-1]["content"], completions=("made",), reward=1.0, patched=0.0, intended=0.0,
         exploited=exploited, evidence="", facts={}, parts={}, paper=Paper(None, None), finish=("stop",), error="",
     )  # fmt: skip
 

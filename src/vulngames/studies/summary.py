@@ -173,8 +173,7 @@ def identify(home: Path) -> Identity | None:
         content = read_json(path)
     except UserError:
         return None
-    if "format" in content:
-        formats.check(content, path)
+    formats.check(content, path)
     try:
         return formats.read_as(Identity, content, path, _AGAIN)
     except UserError:
@@ -192,6 +191,8 @@ def read_summary(home: Path) -> Summary[Any, Any]:
         raise UserError(f"{home} holds no summary.json; valid: the directory of a finished study")
     content = read_json(path)
     formats.check(content, path)
+    if "format" not in content:
+        raise UserError(f"{path} has no format: it is from before there were any, or damaged; {_AGAIN}")
     head = formats.read_as(_Head, content, path, _AGAIN)
     if head.study not in CATALOGUE:
         raise UserError(f"{path} holds an unknown study {head.study!r}; valid: {', '.join(CATALOGUE)}")
