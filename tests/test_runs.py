@@ -139,7 +139,11 @@ def test_what_a_kill_has_cut_short_is_left_out(run: Run, samples: list[Sample]) 
         ("metrics.jsonl", b'{"step": 0}\n{"ste\n', "metrics.jsonl line 2 is damaged: it is not JSON"),
         ("metrics.jsonl", b"7\n", "metrics.jsonl line 1 is damaged: it holds no JSON object"),
         ("metrics.jsonl", b"{}\n", "metrics.jsonl line 1 is damaged: it holds no step"),
-        ("samples.jsonl.gz", gzip.compress(b"{}\n", mtime=0), "samples.jsonl.gz line 1 is damaged: Object missing required field `step`"),
+        (
+            "samples.jsonl.gz",
+            gzip.compress(b"{}\n", mtime=0),
+            "samples.jsonl.gz line 1 is damaged: Object missing required field `step`",
+        ),
         ("samples.jsonl.gz", b"no archive", "samples.jsonl.gz is damaged: Not a gzipped file"),
         ("samples.jsonl.gz", gzip.compress(b"{}", mtime=0)[:10] + b"\xff" * 40, "samples.jsonl.gz is damaged"),
         ("samples.jsonl.gz", gzip.compress(b"{\n", mtime=0), "samples.jsonl.gz line 1 is damaged"),
