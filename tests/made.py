@@ -196,7 +196,7 @@ class Past:
         done = f"{c.verb} {c.game}"
         if isinstance(c, TrainConfig):
             done += f" {'patched' if c.patched else 'flawed'} {c.steps}" + ("" if c.normalize else " centred")
-            done += "".join(f" {name}={value}" for name, value in c.parameters.items() if name in STUDIED)
+            done += "".join(f" {name}={c.parameters[name]}" for name in STUDIED if name in c.parameters)
         if isinstance(c, SFTConfig):
             teachers = [_past(Path(path)).words for path in (c.exploit, c.honest) if path]
             done += f" {c.share:g} of [{'; '.join(teachers)}]"
