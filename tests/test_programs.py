@@ -513,6 +513,12 @@ def test_a_claim_of_a_game_that_is_not_trained_says_so(
     assert (statement.verdict, statement.reason) == (N, reason)
 
 
+def test_policies_of_one_size_are_compared_in_the_plan_s_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.made.PARAMETERS_OF", {})
+    verdicts = {statement.verdict for statement in judged(tmp_path, Case("scale", by_size(0.8, 0.3), {}))}
+    assert verdicts == {S}
+
+
 def test_one_size_and_one_game_say_so(tmp_path: Path) -> None:
     one = Plan(games=GAMES[:1], seeds=2, sizes=("tiny",))
     alone = judged(tmp_path / "scale", Case("scale", by_size(0.1, 0.1), {}, plan=one))
