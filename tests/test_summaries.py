@@ -198,7 +198,10 @@ def test_a_damaged_summary_is_a_line_of_every_command(
     assert result.returncode == 2 and line.startswith(f"vulngames: {path} ") and says in line
 
 
-def test_a_study_that_an_older_version_wrote_is_not_replaced_by_another(tmp_path: Path) -> None:
+def test_a_study_that_an_older_version_wrote_is_not_replaced_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vulngames.studies.study.run_all", lambda *_: [])
     plan = dataclasses.asdict(PLAN)
     content = {"study": "transfer", "seeds": 2, "plan": plan, "inputs": {}, "rows": [], "policy": "tiny"}
     (tmp_path / "summary.json").write_text(json.dumps(content))

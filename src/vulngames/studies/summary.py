@@ -52,8 +52,8 @@ class Cell(Generic[K]):
 
     @property
     def labels(self) -> dict[str, Any]:
-        """The fields of its key by name."""
-        return dict(vars(self.key))
+        """The fields of its key by name, in their order."""
+        return labels(self.key)
 
     def of_seeds(self, name: str) -> list[Interval | None]:
         """A measure (`er_end` and its like) in each seed, in their order."""
@@ -251,9 +251,15 @@ def _cells_problem(cells: Sequence[Cell[Any]], promised: Sequence[Any], seeds: i
     return ""
 
 
+def labels(key: Any) -> dict[str, Any]:
+    """The fields of a key by name, in their order."""
+    # Of one that was read from a file `vars` has the file's order, and no defaults.
+    return {field.name: getattr(key, field.name) for field in dataclasses.fields(key)}
+
+
 def words(key: Any) -> str:
     """A key in words: its fields with their values."""
-    return ", ".join(f"{name} = {json.dumps(value)}" for name, value in vars(key).items())
+    return ", ".join(f"{name} = {json.dumps(value)}" for name, value in labels(key).items())
 
 
 def read_summaries(dirs: Sequence[Path]) -> dict[str, Summary[Any, Any]]:
