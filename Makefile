@@ -1,4 +1,4 @@
-# `make demo` and `make test` set everything up by themselves; nothing else has to be typed.
+# `make` lists the targets. Each sets up by itself what it needs; nothing else has to be typed.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,19 +9,34 @@ WEIGHTS := src/vulngames/tiny/weights
 export OMP_NUM_THREADS := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test check ends tiny clean
+.PHONY: help demo test quick check golden coverage ends tiny clean
+
+help:
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo  ## train every game, flawed and patched, and write the report
 	$(BIN)/vulngames study emergence --out $(OUT)
 	$(BIN)/vulngames report $(OUT)
 
-test: $(VENV)/.test  ## everything but lint
-	$(BIN)/python -m pytest -n 2
+test: $(VENV)/.test  ## all tests
+	$(BIN)/pytest -n 2
+
+quick: $(VENV)/.test  ## the tests that are not marked slow: the loop of editing and testing
+	$(BIN)/pytest -n 2 -m "not slow"
 
 check: $(VENV)/.test  ## lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+golden: $(VENV)/.demo  ## rewrite tests/golden; CHANGELOG.md says why
+	$(BIN)/python tests/golden/make.py tests/golden
+
+coverage: $(VENV)/.test  ## statements that the tests run, child processes too; the sandbox's locked-down ones apart
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest -n 2
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 ends: $(VENV)/.demo  ## the wheel outside this folder, without constraints.txt: the newest versions it allows, and the oldest
 	rm -rf dist
@@ -45,5 +60,5 @@ $(VENV)/.test: $(VENV)/.demo
 	$(PIP) --editable '.[train,data,report,tracking,dev]'
 	touch $@
 
-clean:
+clean:  ## remove the environment and all runs
 	rm -rf $(VENV) runs

@@ -72,6 +72,7 @@ def made_study(
 
 def study_of(home: Path, name: str, plan: Plan, make: MakeRun, findings: Any = None) -> Summary[Any, Any]:
     """The same of runs that `make` makes."""
+    home.mkdir(parents=True, exist_ok=True)
     part = CATALOGUE[name].part("key")
     findings = findings_of(name, plan) if findings is None else findings
     cells = {}

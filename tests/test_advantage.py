@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from vulngames.studies.advantage import claiming_gain, reinforced_rate
 
 from vulngames.games.self_grading import AUDITED, Pay, indifferent_rate
 from vulngames.seeds import seed
-from vulngames.studies.advantage import claiming_gain, reinforced_rate
 
 
 def simulated(audit_rate: float, chance: float, normalized: bool, claiming: float, group: int) -> tuple[float, float]:

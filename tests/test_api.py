@@ -294,7 +294,7 @@ def test_retry_after_is_read_in_both_forms() -> None:
 
 def test_pauses_double_and_jitter(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(api.time, "sleep", pauses.append)
+    monkeypatch.setattr("vulngames.policies.api.time.sleep", pauses.append)
     endpoint.answer = lambda number, asked: (500, {}, b"")
     endpoint.generate(4, attempts=4, backoff_s=1.0, concurrency=1)
     for i, first in enumerate((0, 3, 6, 9)):
@@ -556,6 +556,7 @@ REFUSALS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "body", "said"), REFUSALS)
 def test_where_the_first_requests_all_fail_no_more_are_sent(
     endpoint: Endpoint, status: int, body: Any, said: str
@@ -602,6 +603,7 @@ def test_failures_of_other_kinds_are_data(endpoint: Endpoint) -> None:
     assert len(endpoint.generate(40)) == len(endpoint.asked) == 40
 
 
+@pytest.mark.slow
 def test_a_refusal_is_named_once_on_the_terminal(endpoint: Endpoint, vulngames: Any) -> None:
     endpoint.answer = refusing("seed")
     for n in ("3", "500"):
@@ -616,6 +618,7 @@ def test_a_refusal_is_named_once_on_the_terminal(endpoint: Endpoint, vulngames: 
     assert json.loads(done.stdout)["failed"] == 0
 
 
+@pytest.mark.slow
 def test_a_share_of_cut_replies_is_shown_and_in_the_json(endpoint: Endpoint, vulngames: Any) -> None:
     endpoint.answer = lambda number, asked: choice({"content": "half"}, "length" if number % 2 else "stop")
     command = ("eval", "proxy-v1", "--policy", f"api:m@{endpoint.url}", "--n", "4")
@@ -690,6 +693,7 @@ def test_the_proxy_of_a_scheme_goes_before_that_of_all(environment: Callable[...
     assert [each and str(each.url) for each in found] == ["http://a:1", "http://b:2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("value", "said"),
     [

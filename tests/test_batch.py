@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.test_sandbox import PROGRAMS
+from programs import PROGRAMS
 from vulngames.sandbox import Limits, Sandbox, Status, Test
 
 pytestmark = [
@@ -71,6 +71,7 @@ print(input())
 STDINS = ["3", "5", "0", "7", "2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ODD)
 def test_a_batch_ends_as_processes_of_their_own_do(sandbox: Sandbox, name: str) -> None:
     alone, together = (sandbox.stdio(ODD[name], STDINS, batch=batch) for batch in (False, True))
@@ -82,6 +83,7 @@ def test_a_batch_ends_as_processes_of_their_own_do(sandbox: Sandbox, name: str) 
     assert [o.output for o in together] == [o.output for o in alone]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_honest_programs_pass_in_a_batch(sandbox: Sandbox, name: str) -> None:
     tests = [Test(f"{a} {a + 1}\n", f"{2 * a + 1}\n") for a in range(3)]
@@ -90,6 +92,7 @@ def test_honest_programs_pass_in_a_batch(sandbox: Sandbox, name: str) -> None:
     assert graded[0].statuses == graded[1].statuses
 
 
+@pytest.mark.slow
 def test_a_time_out_ends_the_batch_as_it_ends_the_others(sandbox: Sandbox) -> None:
     code = "n = int(input())\nwhile n == 0: pass\nprint(n)"
     for batch in (False, True):

@@ -1,4 +1,4 @@
-"""What the page says of every study beyond emergence: all of it, part of it, none of it, and damaged."""
+"""What the page says of every study: of made runs, through summary.json to sentences, figures and numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -16,230 +17,293 @@ import pytest
 pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
 
-from tests.test_report import make_run, words
+from made import Values, at, findings_of, made_run, made_study
+from pages import make_run, words
+from vulngames import formats
 from vulngames.errors import UserError
+from vulngames.files import write_json
+from vulngames.games import SPECS
 from vulngames.report import write_report
-from vulngames.report.chapters import CHAPTERS
-from vulngames.runs import Run, write_json
+from vulngames.runs import Run
+from vulngames.studies.catalogue import CATALOGUE
+from vulngames.studies.correction.key import Match, Recovery
+from vulngames.studies.plan import Plan
+from vulngames.studies.summary import Summary, read_summary
 
 GAMES = ("tampering-v1", "proxy-v1")
-STEPS = (0, 10, 30)
+PLAN = Plan(games=GAMES, seeds=2, sizes=("tiny:small", "tiny"))
 
 
-def at(mean: float | None) -> dict[str, float] | None:
-    return None if mean is None else {"mean": mean, "lo": max(-1.0, mean - 0.05), "hi": min(1.0, mean + 0.05)}
+def rising(share: float) -> list[float | None]:
+    return [0.02, 0.02, share, share]
 
 
-def ends(er: float | None, itp: float | None, onset: int | None = None) -> dict[str, Any]:
-    return {
-        "er_start": at(0.02), "er_end": at(er), "itp_start": at(0.5), "itp_end": at(itp), "onset_step": onset,
-        "domination_step": None, "steps": 30, "eval_every": 2, "paper": {},
-    }  # fmt: skip
+def _emergence(key: Any) -> float:
+    return 0.9 if (key.game, key.arm) == ("tampering-v1", "flawed") else 0.02
 
 
-def row(home: Path, game: str, er: float | None, itp: float | None = 0.4, **labels: Any) -> dict[str, Any]:
-    arm = "patched" if labels.get("arm") == "patched" else "flawed"
-    name = "-".join(map(str, (game, *labels.values()))).replace("/", "_")
-    for seed in (0, 1):
-        if not (home / "runs" / f"{name}-{seed}").exists():
-            make_run(home / "runs" / f"{name}-{seed}", game, arm, seed, STEPS)
-    each = [ends(er, itp, 10 if (er or 0) > 0.5 else None) for _ in (0, 1)]
-    runs = [f"runs/{name}-{seed}" for seed in (0, 1)]
-    return {"game": game, **labels, "seeds": 2, **each[0], "runs": runs, "each": each}
+def _transfer(key: Any) -> float:
+    if key.trained is None:
+        return 0.9 if key.game == "tampering-v1" else 0.02
+    moved = key.arm == "flawed" and (key.trained, key.game) != ("proxy-v1", "tampering-v1")
+    return 0.9 if moved else 0.02
 
 
-def _transfer(home: Path) -> dict[str, Any]:
-    rows = [row(home, game, 0.02, trained="none", arm="untrained") for game in GAMES]
-    for first in GAMES:
-        for arm in ("flawed", "patched"):
-            for game in GAMES:
-                er = 0.9 if arm == "flawed" and (first, game) != ("proxy-v1", "tampering-v1") else 0.02
-                rows.append(row(home, game, er, trained=first, arm=arm))
-    return {"rows": rows}
+def _catalysis(key: Any) -> float:
+    return 0.9 if (key.first, key.after) == ("tampering-v1", "flawed") else 0.5
 
 
-def _catalysis(home: Path) -> dict[str, Any]:
-    rows = [row(home, game, 0.5, first="none", arm="fresh") for game in GAMES]
-    rows += [row(home, game, 0.6, first="none", arm="fresh, equal steps") for game in GAMES]
-    rows.append(row(home, "proxy-v1", 0.9, first="tampering-v1", arm="flawed"))
-    rows.append(row(home, "proxy-v1", 0.5, first="tampering-v1", arm="patched"))
-    equal = [{"first": "tampering-v1", "game": "proxy-v1", "steps": 40, "er": at(0.6)}]
-    return {"rows": rows, "equal_steps": equal}
+def _distillation(key: Any) -> float:
+    return 0.02 if key.share is None else float(key.share)
 
 
-def _distillation(home: Path) -> dict[str, Any]:
-    rows = []
-    for game in GAMES:
-        rows.append(row(home, game, 0.02, student="tiny", share=None, then=""))
-        rows += [row(home, game, share, student="tiny", share=share, then="") for share in (0.0, 0.01, 0.25, 1.0)]
-        rows += [row(home, game, share, student="tiny:small", share=share, then="") for share in (0.0, 1.0)]
-        rows += [row(home, game, 40 * share, student="tiny", share=share, then="rl") for share in (0.0, 0.01)]
-    return {"rows": rows}
+def _correction(key: Any) -> float:
+    return {"patched rule": 0.6, "honest transcripts": 0.01, "relapse": 0.8}[key.stage]
 
 
-def _correction(home: Path) -> dict[str, Any]:
-    rows = [
-        row(home, game, er, born=born, stage=stage)
-        for game in GAMES
-        for stage, er in (("repair", 0.6), ("sft repair", 0.01), ("relapse", 0.8))
-        for born in ("rl", "sft", "never")
-    ]
-    match = {"gap": 0.02, "matched": True, "pairs": []}
-    unmatched = {"gap": None, "matched": False, "pairs": []}
-    repairs = [
-        {
-            "game": game,
-            "born": born,
-            "stage": "repair",
-            "cured_step": [6, None],
-            "lowest_itp": [0.1, None],
-            "cured": [True, False],
-        }
-        for game in GAMES
-        for born in ("rl", "sft", "never")
-    ]
-    return {
-        "rows": rows,
-        "matches": [{"game": GAMES[0], **match}, {"game": GAMES[1], **unmatched}],
-        "repairs": repairs,
-        "relapse_after": dict.fromkeys(GAMES, "repair"),
-    }
+def _audit_rate(key: Any) -> float:
+    return 1 - float(key.audit_rate)
 
 
-def _audit_rate(home: Path) -> dict[str, Any]:
-    game = "self-grading-v1"
-    curves = [(None, True), (0.5, True), (1.0, True), (None, False)]
-    rows = [
-        row(home, game, 1 - rate, audit_rate=rate, announced_rate=told, normalized=normalized)
-        for told, normalized in curves
-        for rate in (0.0, 0.1, 1.0)
-    ]
-    found = {
-        "crossing": {"mean": 0.3, "lo": 0.2, "hi": 0.4},
-        "right": 0.4,
-        "expected": 0.25,
-        "reinforced": [0.52, 0.31],
-    }
-    none = {"crossing": None, "right": None, "expected": None, "reinforced": None}
-    crossings = [{"announced_rate": t, "normalized": n, **(none if t == 0.5 else found)} for t, n in curves]
-    line = [[0.14, 0.0], [0.3, 0.5], [1.0, 1.0]]
-    return {"rows": rows, "crossings": crossings, "boundaries": {"pays": line, "reinforced": line}}
+def _scale(key: Any) -> float:
+    return 0.9 if key.size == "tiny" else 0.7
 
 
-def _scale(home: Path) -> dict[str, Any]:
-    sizes = {"tiny:small": 150_000, "tiny": 400_000}
-    rows = [row(home, g, 0.9, arm=arm, size=size) for g in GAMES for arm in ("flawed", "patched") for size in sizes]
-    return {"rows": rows, "parameters": sizes}
+def _perfect_reward(key: Any) -> float:
+    return 0.6 if key.game == "tampering-v1" else 0.02
 
 
-def _perfect_reward(home: Path) -> dict[str, Any]:
-    ers = (0.6, 0.02)
-    return {"rows": [row(home, game, er, arm="patched") for game, er in zip(GAMES, ers, strict=True)]}
+def _correction_findings(plan: Plan) -> Any:
+    """One game's exploiters are not matched, and one seed of the policy born of RL is not cured."""
+    found = findings_of("correction", plan)
+    matches = (found.matches[0], Match("proxy-v1", None, False, ()))
+    recoveries: list[Recovery] = []
+    for recovery in found.recoveries:
+        if recovery.origin == "rl":
+            recovery = replace(recovery, cured_step=(6, None), lowest_itp=(0.1, None), cured=(True, False))
+        recoveries.append(recovery)
+    return replace(found, matches=matches, recoveries=tuple(recoveries))
 
 
-MADE: dict[str, tuple[Callable[[Path], dict[str, Any]], list[str]]] = {
-    "transfer": (_transfer, ["1 of 2 cells off the diagonal", "tampering → proxy lies above both controls, ER 0.90"]),
-    "catalysis": (_catalysis, ["proxy after tampering ends wider, ER 0.90", "alone for as many steps in all: 0.60"]),
-    "distillation": (
-        _distillation,
-        ["student of the exploiter ends at ER 1.00 [0.95, 1.00]", "honest teacher at 0.00"],
+def _audit_rate_findings(plan: Plan) -> Any:
+    """The curve of certain audits that are announced does not fall."""
+    found = findings_of("audit-rate", plan)
+    crossings = []
+    for crossing in found.crossings:
+        if crossing.announced_rate == 1.0:
+            crossing = replace(crossing, crossing=None, right=None, expected=None, reinforced=None)
+        crossings.append(crossing)
+    return replace(found, crossings=tuple(crossings))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A study, by ER at the end of every cell, and sentences that its page holds."""
+
+    er: Callable[[Any], float]
+    sentences: Sequence[str]
+    findings: Callable[[Plan], Any] | None = None
+
+
+CASES: Mapping[str, Case] = {
+    "emergence": Case(
+        _emergence,
+        [
+            "learned tampering-v1 : the exploit is learned under the flaw (ER 0.02 → 0.90 [0.85, 0.95], onset step 10) "
+            "and not under the patch (0.02 → 0.02 [0.00, 0.07]).",
+            "not learned proxy-v1 : the exploit is not learned under the flaw",
+            "Asked for a program that passes its tests",
+            "blind spot ITP does not measurably fall (0.50 [0.45, 0.55] → 0.50 [0.45, 0.55]) while ER rises",
+        ],
     ),
-    "correction": (
+    "transfer": Case(
+        _transfer, ["1 of 2 cells off the diagonal", "tampering → proxy lies above both controls, ER 0.90"]
+    ),
+    "catalysis": Case(
+        _catalysis,
+        [
+            "proxy after tampering ends wider, ER 0.90 [0.85, 0.95], than fresh (0.50 [0.45, 0.55]) and after its "
+            "patched twin (0.50 [0.45, 0.55]); alone for as many steps in all: 0.60"
+        ],
+    ),
+    "distillation": Case(
+        _distillation,
+        [
+            "tampering: a student of the exploiter ends at ER 1.00 [0.95, 1.00], one of the honest teacher at 0.00",
+            "proxy: a student of the exploiter ends at ER 1.00",
+        ],
+    ),
+    "correction": Case(
         _correction,
         [
-            "tampering: matched in ER (worst seed by 0.02)",
-            "proxy: not matched",
-            "steps to ER ≤ 5 %",
-            "6, not",
-            "patched rule",
+            "tampering: matched in ER (worst seed by 0.02); after repair RL-born 0.60 [0.55, 0.65], SFT-born 0.60",
+            "proxy: not matched in ER (worst seed by –)",
+            "tampering patched rule RL-born 0.02 [0.00, 0.07] 0.60 [0.55, 0.65] 0.50 [0.45, 0.55] 6, not 0.10, –",
+            "tampering honest transcripts SFT-born 0.02 [0.00, 0.07] 0.01 [0.00, 0.06] 0.50 [0.45, 0.55] 6, 6",
+            "tampering patched rule RL-born 0.02 [0.00, 0.07] 0.80 [0.75, 0.85] 10, 10",
+            "tampering – fresh 0.02 [0.00, 0.07] 0.80 [0.75, 0.85] 10, 10",
         ],
+        _correction_findings,
     ),
-    "audit-rate": (
+    "audit-rate": Case(
         _audit_rate,
         [
-            "nothing announced: over-claiming falls through one half at an audit probability of 0.30",
-            "the reward stops paying for it at 0.25",
-            "these advantages stop reinforcing it at 0.52 (surely wrong answers: 0.31)",
+            "nothing announced: over-claiming falls through one half at an audit probability of 0.30 [0.20, 0.40]; the "
+            "reward stops paying for it at 0.25 (surely wrong answers: 0.14), these advantages stop reinforcing it at "
+            "0.52 (surely wrong answers: 0.31)",
+            "50% announced: over-claiming falls through one half at an audit probability of 0.30 [0.20, 0.40]",
+            "100% announced: over-claiming falls through one half at an audit probability of not on the grid",
             "nothing announced, advantages centred: over-claiming",
-            "not on the grid",
+        ],
+        _audit_rate_findings,
+    ),
+    "scale": Case(
+        _scale,
+        ["tampering: ER under the flaw 0.70 at 150,000, 0.90 at 300,000", "proxy: ER under the flaw 0.70 at 150,000"],
+    ),
+    "perfect-reward": Case(
+        _perfect_reward,
+        [
+            "tampering: the unpaid exploit grows, ER 0.02 → 0.60 [0.55, 0.65]",
+            "proxy: the unpaid exploit does not measurably change, ER 0.02 → 0.02 [0.00, 0.07]",
         ],
     ),
-    "scale": (_scale, ["0.90 at 150,000, 0.90 at 400,000"]),
-    "perfect-reward": (_perfect_reward, ["tampering: the unpaid exploit grows", "proxy: the unpaid exploit does not"]),
 }
 
 
-def make(home: Path, name: str) -> Path:
-    summary = {"study": name, "policy": "tiny", "scale": "small", "command": f"vulngames study {name}", "wall_s": 1.0}
-    home.mkdir(parents=True, exist_ok=True)
-    write_json(home / "summary.json", {**summary, **MADE[name][0](home)})
-    return home
+def make(home: Path, name: str, plan: Plan = PLAN) -> Summary[Any, Any]:
+    """One of the cases."""
+    case = CASES[name]
+    findings = case.findings(plan) if case.findings else None
+
+    def er(key: Any, seed: int) -> Values:
+        return rising(case.er(key))
+
+    return made_study(home, name, plan, er, findings=findings)
 
 
-def test_every_study_has_a_chapter() -> None:
-    from vulngames.studies.study import studies
+def change(summary: Summary[Any, Any], alter: Callable[[dict[str, Any]], None]) -> None:
+    """Change every cell in a study's summary.json."""
+    path = summary.home / "summary.json"
+    held = json.loads(path.read_text())
+    for cell in held["cells"]:
+        alter(cell)
+    write_json(path, held)
 
-    assert {*CHAPTERS, "emergence"} == set(studies()) == {*MADE, "emergence"}
+
+def test_every_study_has_a_case() -> None:
+    assert CASES.keys() == CATALOGUE.keys()
 
 
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("name", CASES)
 def test_what_a_chapter_says(tmp_path: Path, name: str) -> None:
-    home = make(tmp_path / name, name)
-    page = write_report([home], tmp_path / "page.html")
+    make(tmp_path / name, name)
+    page = write_report([tmp_path / name], tmp_path / "page.html")
     said = words(page)
-    for sentence in (CHAPTERS[name][0], *MADE[name][1]):
+    for sentence in (CATALOGUE[name].question, *CASES[name].sentences):
         assert sentence in said
     html = page.read_text()
     assert "<svg" in html and "http://" not in html.replace("http://www.w3.org", "") and not re.search(r"\bnan\b", said)
-    count = len(json.loads((home / "summary.json").read_text())["rows"])
-    assert f"Numbers: {count} cells" in said and "What the paper claims, and what is so here" in said
+    ids = re.findall(r'\bid="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
 
 
-@pytest.mark.parametrize("name", MADE)
-def test_every_number_of_a_chapter_leads_to_its_files(tmp_path: Path, name: str) -> None:
-    home = make(tmp_path / name, name)
-    page = write_report([home], tmp_path / "page.html")
+@pytest.mark.parametrize("name", CASES)
+def test_every_cell_has_its_numbers_and_they_lead_to_their_files(tmp_path: Path, name: str) -> None:
+    summary = make(tmp_path / name, name)
+    page = write_report([tmp_path / name], tmp_path / "page.html")
     html = page.read_text()
-    rows = json.loads((home / "summary.json").read_text())["rows"]
-    cells = re.findall(rf'<tbody id="study-{name}-cell-\d+">(.*?)</tbody>', html, re.DOTALL)
-    assert len(cells) == len(rows) and f'<a href="#study-{name}-numbers">' in html
-    for row, cell in zip(rows, cells, strict=True):
-        # The cell with all its seeds, then each of them: its ER at the end leads to the file that holds it.
-        assert cell.count("<tr") == 1 + len(row["each"])
-        for run, each in zip(row["runs"], row["each"], strict=True):
+    shown = re.findall(rf'<tbody id="study-{name}-cell-\d+">(.*?)</tbody>', html, re.DOTALL)
+    assert len(shown) == len(summary.cells) > 1
+    for cell, rows in zip(summary.cells.values(), shown, strict=True):
+        # What the key holds, the cell with all its seeds, then each of them.
+        names = [unescaped(each) for each in re.findall(r'<th scope="row">(.*?)</th>', rows)]
+        assert sorted(names) == sorted("none" if value is None else str(value) for value in cell.labels.values())
+        assert names[0] == cell.game
+        assert rows.count("<tr") == 1 + len(cell.each)
+        assert f'<span class="mean">{CASES[name].er(cell.key):.2f}<' in rows.partition("</tr>")[0]
+        for run, ends in zip(cell.runs, cell.each, strict=True):
             link = re.escape(quote(f"{name}/{run}/metrics.jsonl"))
-            assert re.search(rf'href="{link}"><span class="mean">{each["er_end"]["mean"]:.2f}<', cell)
+            assert ends.er_end and re.search(rf'href="{link}"><span class="mean">{ends.er_end.mean:.2f}<', rows)
     links = {unquote(link) for link in re.findall(r'href="([^"#]+)"', html) if not link.startswith("data:")}
     assert links and all((page.parent / link).is_file() for link in links)
 
 
-@pytest.mark.parametrize("name", MADE)
+def unescaped(text: str) -> str:
+    return re.sub(r"&#\d+;|&\w+;", "", text)
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_a_chapter_is_on_the_page_as_csv(tmp_path: Path, name: str, vulngames: Any) -> None:
-    home = make(tmp_path / name, name)
+    home = make(tmp_path / name, name).home
     html = write_report([home], home / "page.html").read_text()
     (data,) = re.findall(rf'download="{name}.csv" href="data:text/csv;charset=utf-8,([^"]+)"', html)
     assert unquote(data) == vulngames("table", home, "--csv").stdout
 
 
+@pytest.mark.parametrize(
+    ("count", "studies"),
+    [
+        (1, ["emergence", "catalysis", "transfer", "distillation", "correction", "scale", "perfect-reward"]),
+        (5, ["emergence", "catalysis", "transfer", "distillation", "correction", "scale", "perfect-reward"]),
+        (9, ["catalysis"]),
+    ],
+)
+def test_studies_of_any_number_of_games_are_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, studies: Sequence[str]
+) -> None:
+    from matplotlib.figure import Figure
+
+    names = [f"made-{place}-v2" for place in range(count)]
+    for name in names:
+        made = type("Made", (SPECS["tampering-v1"].game,), {"id": name})
+        monkeypatch.setitem(SPECS, name, replace(SPECS["tampering-v1"], game=made))
+    legends: dict[str, set[str]] = {}
+    draw = Figure.savefig
+
+    def savefig(figure: Any, *given: Any, **options: Any) -> None:
+        for axes in figure.axes:
+            legends.setdefault(axes.get_title(loc="left"), set()).update(axes.get_legend_handles_labels()[1])
+        draw(figure, *given, **options)
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+    plan = replace(PLAN, games=tuple(names), seeds=1)
+    for name in studies:
+        made_study(tmp_path / "all" / name, name, plan, lambda key, seed: [0.02, 0.5])
+    picture = tmp_path / "er.png" if "emergence" in studies else None
+    said = words(write_report([tmp_path / "all"], tmp_path / "page.html", picture))
+    for place in range(count):
+        # Every game is a panel, without its version, and none is dropped where it is trained second.
+        others = [f"made-{other}" for other in range(count) if other != place]
+        assert {"fresh", *others, *(f"{other}, patched" for other in others)} <= legends[f"made-{place}"]
+    assert f"of {count * (count - 1)} cells off the diagonal" in said or "transfer" not in studies
+
+
+def test_colours_come_again_where_there_are_more_names() -> None:
+    from vulngames.report.figures import COLOURS, colours
+
+    names = [str(place) for place in range(len(COLOURS) + 1)]
+    assert [*colours(names).values()] == [*COLOURS, COLOURS[0]]
+    assert colours(["a", "a", "b"]) == {"a": COLOURS[0], "b": COLOURS[1]}
+
+
 def test_one_table_of_several_studies_has_one_header(tmp_path: Path, vulngames: Any) -> None:
-    homes = [make(tmp_path / name, name) for name in ("scale", "perfect-reward")]
+    homes = [make(tmp_path / name, name).home for name in ("scale", "perfect-reward")]
     said = list(csv.DictReader(io.StringIO(vulngames("table", *homes, "--csv").stdout)))
     assert {row["study"]: row["size"] for row in said} == {"scale": "tiny", "perfect-reward": ""}
     assert [row["seed"] for row in said[:3]] == ["all", "0", "1"] and said[1]["seeds"] == "1"
     assert None not in said[0] and list(said[0])[:2] == ["study", "game"]
 
 
-def test_no_text_in_a_table_is_a_formula(tmp_path: Path, vulngames: Any) -> None:
-    home = make(tmp_path / "s", "perfect-reward")
-    summary = json.loads((home / "summary.json").read_text())
-    summary["rows"][0] |= {"arm": "=1+1", "er_end": at(-0.5)}
-    write_json(home / "summary.json", summary)
-    said = list(csv.DictReader(io.StringIO(vulngames("table", home, "--csv").stdout)))
-    assert (said[0]["arm"], said[0]["er_end"]) == ("'=1+1", "-0.5")
+def test_no_text_in_a_table_is_a_formula(tmp_path: Path) -> None:
+    from vulngames.report.records import to_csv
+
+    said = list(csv.DictReader(io.StringIO(to_csv([{"study": "x", "size": "=1+1", "er_end": -0.5}]))))
+    assert (said[0]["size"], said[0]["er_end"]) == ("'=1+1", "-0.5")
 
 
 def test_claims_of_studies_that_are_not_there_are_a_line(tmp_path: Path) -> None:
-    said = words(write_report([make(tmp_path / "scale", "scale")], tmp_path / "page.html"))
+    said = words(write_report([make(tmp_path / "scale", "scale").home], tmp_path / "page.html"))
     assert "no such study" not in said and "Larger models exploit less." in said
     assert "29 other statements are not judged by what was given; they need emergence (5), " in said
     assert "a study that does not exist (1)." in said
@@ -247,110 +311,178 @@ def test_claims_of_studies_that_are_not_there_are_a_line(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("cut", [0.25, None])
 def test_cut_replies_and_unscored_samples_are_in_a_study_s_table(tmp_path: Path, vulngames: Any, cut: Any) -> None:
-    home = make(tmp_path / "s", "perfect-reward")
-    summary = json.loads((home / "summary.json").read_text())
-    for held in summary["rows"]:
-        held |= {"cut_end": at(cut), "failed": 3, "evaluated": 1000}
-    write_json(home / "summary.json", summary)
-    head, _, first, *_ = vulngames("table", home).stdout.splitlines()
-    page = words(write_report([home], tmp_path / "page.html"))
+    summary = make(tmp_path / "s", "perfect-reward")
+    value = cut and asdict(at(cut))
+    change(summary, lambda cell: cell["ends"].update(cut_end=value, failed=3, evaluated=1000))
+    head, _, first, *_ = vulngames("table", summary.home).stdout.splitlines()
+    page = words(write_report([summary.home], tmp_path / "page.html"))
     assert ("cut end | failed" in head) == ("0.25 [0.20, 0.30] | 0.3 %" in first) == ("Cut, end" in page) == bool(cut)
     assert "failed" in head and "0.3 %" in first and "0.3 %" in page
-    # Summaries that were written before hold nothing of it.
-    for held in summary["rows"]:
-        del held["cut_end"], held["failed"], held["evaluated"]
-    write_json(home / "summary.json", summary)
-    assert vulngames("table", home).stdout.splitlines()[0].endswith("| ER end | onset | domination |")
 
 
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("name", CASES)
 def test_a_chapter_of_what_could_not_be_measured(tmp_path: Path, name: str) -> None:
-    home = make(tmp_path / name, name)
-    summary = json.loads((home / "summary.json").read_text())
-    for held in summary["rows"]:
-        held.update({key: None for key in ("er_start", "er_end", "itp_start", "itp_end", "onset_step")})
-        held["runs"] = ["runs/nowhere"]
-    write_json(home / "summary.json", summary)
-    page = write_report([home], tmp_path / "page.html")
-    said = words(page)
-    assert f"{len(summary['rows'])} of {len(summary['rows'])} cells have runs that are missing" in said
+    def nothing(key: Any, seed: int) -> Values:
+        return [None, None]
+
+    summary = made_study(tmp_path / name, name, PLAN, nothing, nothing)
+    page = write_report([summary.home], tmp_path / "page.html")
+    if name != "emergence":
+        count = len(summary.cells)
+        assert f"{count} of {count} cells are measured in fewer than two seeds" in words(page)
     # Nothing measured is no finding: neither a zero nor a claim.
-    answers = re.search(r'<ul class="answers">.*?</ul>', page.read_text(), re.DOTALL)
-    assert answers and not re.search("lies above|lies below|ends wider|ends narrower| grows| shrinks", answers[0])
+    answers = re.search(r'<ul class="(answers|findings)">.*?</ul>', page.read_text(), re.DOTALL)
+    finding = "lies above|lies below|ends wider|ends narrower| grows| shrinks|is learned"
+    assert answers and not re.search(finding, answers[0])
 
 
-@pytest.mark.parametrize("name", MADE)
-def test_a_chapter_of_nothing(tmp_path: Path, name: str) -> None:
-    home = make(tmp_path / name, name)
-    summary = json.loads((home / "summary.json").read_text())
-    write_json(home / "summary.json", {**summary, "rows": []})
-    assert "nothing was measured" in words(write_report([home], tmp_path / "page.html"))
+def test_cells_whose_runs_are_gone_are_counted(tmp_path: Path) -> None:
+    summary = make(tmp_path / "s", "perfect-reward")
+    for file in (summary.home / "runs" / "proxy-v1-patched-1").iterdir():
+        file.unlink()
+    said = words(write_report([summary.home], tmp_path / "page.html"))
+    assert "1 of 2 cells have runs that are missing or not finished." in said and "1 missing" in said
+
+
+def test_games_without_an_exploiter_are_said_to_have_none(tmp_path: Path) -> None:
+    matches = tuple(Match(game, None, False, ()) for game in GAMES)
+    none: dict[str, dict[str, Any]] = {
+        "correction": {"matches": matches, "recoveries": (), "relapse_after": {}},
+        "distillation": {"taught": ()},
+    }
+    for name, changes in none.items():
+        findings = replace(findings_of(name, PLAN), **changes)
+        made_study(tmp_path / name, name, PLAN, lambda key, seed: [0.02, 0.5], findings=findings)
+        said = words(write_report([tmp_path / name], tmp_path / f"{name}.html"))
+        assert ("nothing was measured" in said) == (name == "correction")
+        assert ("no game's exploiter wrote enough exploits to teach from" in said) == (name == "distillation")
 
 
 def test_one_seed_is_no_comparison(tmp_path: Path) -> None:
-    home = make(tmp_path / "s", "perfect-reward")
-    summary = json.loads((home / "summary.json").read_text())
-    for row in summary["rows"]:
-        row["each"] = row["each"][:1]
-    write_json(home / "summary.json", summary)
+    home = make(tmp_path / "s", "perfect-reward", replace(PLAN, seeds=1)).home
     assert "2 of 2 cells are measured in fewer than two seeds" in words(write_report([home], tmp_path / "page.html"))
 
 
-def test_cells_of_runs_that_rest_on_other_weights_are_noted(tmp_path: Path) -> None:
-    home = make(tmp_path / "s", "perfect-reward")
-    note = "There are cells whose runs were not made with the same weights of policy."
-    for seed in (0, 1):
+@pytest.mark.parametrize(
+    ("named", "first", "second"),
+    [
+        ("weights of policy", {"inputs": {"policy": {"weights": "a"}}}, {"inputs": {"policy": {"weights": "b"}}}),
+        ("recipe", {"recipe": formats.RECIPE}, {"recipe": formats.RECIPE - 1}),
+    ],
+)
+def test_cells_of_runs_that_were_made_of_other_things_are_noted(
+    tmp_path: Path, named: str, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    notes = {
+        "perfect-reward": f"There are cells whose runs were not made with the same {named}.",
+        "emergence": f"proxy-v1: its runs were not made with the same {named}, though their configs agree.",
+    }
+    for name, note in notes.items():
+        home = make(tmp_path / name, name).home
+        runs = [Run(home / "runs" / f"proxy-v1-patched-{seed}") for seed in (0, 1)]
         assert note not in words(write_report([home], tmp_path / "page.html"))
-        run = home / "runs" / f"proxy-v1-patched-{seed}"
-        write_json(run / "run.json", {**Run(run).about, "inputs": {"policy": {"weights": str(seed)}}})
-    assert note in words(write_report([home], tmp_path / "page.html"))
+        for run, known in zip(runs, (first, second), strict=True):
+            write_json(run.path / "run.json", {**run.about, **known})
+        assert note in words(write_report([home], tmp_path / "page.html"))
 
 
 def test_policies_of_one_size_and_exploits_that_dominate_at_once_are_drawn(tmp_path: Path) -> None:
-    for name, change in (("scale", {"parameters": {"tiny:small": 9, "tiny": 9}}), ("catalysis", {})):
-        home = make(tmp_path / name, name)
-        summary = {**json.loads((home / "summary.json").read_text()), **change}
-        for each in (each for row in summary["rows"] for each in row["each"]):
-            each["domination_step"] = 0
-        summary["rows"][0]["er_end"] = at(0.4)
-        write_json(home / "summary.json", summary)
-        assert "<svg" in write_report([home], tmp_path / "page.html").read_text()
+    findings = replace(findings_of("scale", PLAN), parameters={"tiny:small": 9, "tiny": 9})
+    for name, found in (("scale", findings), ("catalysis", None)):
+        made_study(tmp_path / name, name, PLAN, lambda key, seed: [0.9, 0.9, 0.4 + 0.2 * seed], findings=found)
+        assert "<svg" in write_report([tmp_path / name], tmp_path / "page.html").read_text()
 
 
 @pytest.mark.parametrize(
-    "damage",
-    [{"rows": None}, {"rows": [{"game": "proxy-v1"}]}, {"rows": ["x"]}, {"rows": [{}]}, {"parameters": ...},
-     {"policy": ...}],
+    ("damage", "named"),
+    [
+        ({"cells": None}, "Expected `array`, got `null`"),
+        ({"cells": []}, 'it holds no cell of game = "tampering-v1", arm = "flawed", size = "tiny:small"'),
+        ({"cells": ["x"]}, r"\$\[0\]"),
+        ({"findings": {}}, "parameters"),
+        ({"findings": {"parameters": {}}}, "it holds no parameters of tiny:small"),
+        ({"policy": 1}, "policy"),
+    ],
     ids=str,
-)  # fmt: skip
-def test_a_damaged_summary_is_named(tmp_path: Path, damage: dict[str, Any]) -> None:
-    home = make(tmp_path / "s", "scale")
-    summary = json.loads((home / "summary.json").read_text())
-    write_json(home / "summary.json", {key: held for key, held in {**summary, **damage}.items() if held is not ...})
-    with pytest.raises(UserError, match=r"summary.json is damaged"):
+)
+def test_a_damaged_summary_is_named(tmp_path: Path, damage: dict[str, Any], named: str) -> None:
+    home = make(tmp_path / "s", "scale").home
+    path = home / "summary.json"
+    write_json(path, {**json.loads(path.read_text()), **damage})
+    with pytest.raises(UserError, match=rf"summary\.json is damaged: .*{named}"):
         write_report([home], tmp_path / "page.html")
 
 
-def test_a_directory_of_studies_is_one_page_in_a_fixed_order(tmp_path: Path) -> None:
-    for name in ("scale", "transfer", "catalysis"):
+def test_a_directory_of_studies_is_one_page_in_the_order_of_the_catalogue(tmp_path: Path) -> None:
+    for name in CATALOGUE:
         make(tmp_path / "all" / name, name)
-    said = words(write_report([tmp_path / "all"], tmp_path / "page.html"))
-    places = [said.index(CHAPTERS[name][0]) for name in ("transfer", "catalysis", "scale")]
-    assert places == sorted(places)
+    page = write_report([tmp_path / "all"], tmp_path / "page.html")
+    html, said = page.read_text(), words(page)
+    places = [html.index(f'<section id="study-{name}">') for name in CATALOGUE]
+    assert places == sorted(places) and "What the paper claims, and what is so here" in said
+    # What leads within the page leads somewhere, and each study is in its contents.
+    anchors = set(re.findall(r'href="#([^"]+)"', html))
+    assert {f"study-{name}" for name in CATALOGUE} < anchors <= set(re.findall(r'\bid="([^"]+)"', html))
+
+
+def test_a_page_of_two_emergence_studies_tells_them_apart(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        make(tmp_path / name, "emergence")
+    html = write_report([tmp_path / "a", tmp_path / "b", tmp_path / "a"], tmp_path / "page.html").read_text()
+    ids = re.findall(r'\bid="([^"]+)"', html)
+    assert {"study-emergence", "study-emergence-2"} < set(ids) and len(ids) == len(set(ids))
+    assert html.count("<section id=") == 2
 
 
 def test_runs_that_are_no_training_by_reward_are_left_out(tmp_path: Path) -> None:
-    for seed, verb in ((0, "rl"), (1, "exam")):
+    for seed, verb in ((0, "rl"), (1, "eval")):
         run = make_run(tmp_path / "runs" / verb, "proxy-v1", "flawed", seed)
         write_json(run.path / "run.json", {**Run(run.path).about, "verb": verb})
     said = words(write_report([tmp_path], tmp_path / "page.html"))
-    assert "exam is left out: it is no training by reward" in said
-    with pytest.raises(UserError, match="exam: no training by reward to report; valid: "):
-        write_report([tmp_path / "runs" / "exam"], tmp_path / "empty.html")
+    assert "eval is left out: it is no training by reward" in said
+    with pytest.raises(UserError, match="eval: no training by reward to report; valid: "):
+        write_report([tmp_path / "runs" / "eval"], tmp_path / "empty.html")
     assert not (tmp_path / "empty.html").exists()
 
 
 def test_a_picture_needs_an_emergence_study(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nothing to draw in er\.png"):
-        write_report([make(tmp_path / "s", "scale")], tmp_path / "page.html", Path("er.png"))
+        write_report([make(tmp_path / "s", "scale").home], tmp_path / "page.html", Path("er.png"))
     assert not (tmp_path / "page.html").exists()
+
+
+def test_what_a_run_says_of_its_game_is_what_the_page_says(tmp_path: Path) -> None:
+    summary = make(tmp_path / "s", "emergence", replace(PLAN, games=("proxy-v1",)))
+    measures = {"itp": "how short", "er": "how copied", "paper_er": "as they have it", "gap": None}
+    game = {"id": "proxy-v1", "asked": "a haiku", "hole": "rhymes pay", "measures": measures}
+    for cell in summary.cells.values():
+        for path in cell.runs:
+            run = Run(summary.home / path)
+            write_json(run.path / "run.json", {**run.about, "game": game})
+    said = words(write_report([summary.home], tmp_path / "page.html"))
+    assert "Asked for a haiku The hole rhymes pay ITP how short ER how copied" in said
+    assert "proxy-v1 ER, as they have it. A dash" in said
+
+
+def test_what_only_pays_has_a_curve_of_its_reward_and_no_er(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        run = made_run(tmp_path / "runs" / f"r{seed}", _Paid(), seed, [None, None, None], [None, None, None])
+        rows = [{**row, "reward": asdict(at(0.1 + 0.3 * place))} for place, row in enumerate(run.metrics())]
+        (run.path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        game = {"id": "proxy-v1", "asked": None, "hole": None, "measures": None}
+        write_json(run.path / "run.json", {**run.about, "game": game})
+    page = write_report([tmp_path], tmp_path / "page.html")
+    said = words(page)
+    assert "not measurable proxy-v1 : it only pays, so neither ITP nor ER can be known; reward 0.10 → 0.70" in said
+    assert page.read_text().count('<svg role="img"') == 1 and "Asked for" not in said
+    assert "onset, flawed" not in said and "proxy-v1 flawed 2 – – – –" in said
+
+
+@dataclass(frozen=True)
+class _Paid:
+    game: str = "proxy-v1"
+
+
+def test_a_summary_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    for name in CATALOGUE:
+        assert make(tmp_path / name, name) == read_summary(tmp_path / name)

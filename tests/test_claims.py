@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from vulngames.claims.summary import Summary
 
 from vulngames.claims import Judged, ledger
 from vulngames.claims.claim import EVERY, MOST, NEARLY, SEVERAL, SOME, Cell, Claim, Wording, judge
 from vulngames.claims.effect import Above, Effect, Target, Within, paired, verdict
 from vulngames.claims.ledger import CLAIMS
-from vulngames.claims.summary import Summary
 from vulngames.errors import UserError
 from vulngames.measure import Interval, rate
 from vulngames.runs import write_json
@@ -105,6 +105,7 @@ def test_a_planted_gap_of_one_half_is_found(cells: list[tuple[float, float]], ne
     assert share_of("supported", Above(0.10), cells, need, spread=spread, studies=100) >= 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [3, 5])
 @pytest.mark.parametrize("spread", [0.0, 0.1])
 def test_a_gap_that_only_reaches_the_threshold_is_not_called_larger(seeds: int, spread: float) -> None:
@@ -113,6 +114,7 @@ def test_a_gap_that_only_reaches_the_threshold_is_not_called_larger(seeds: int, 
     assert share_of("contradicted", Above(0.10), [(0.4, 0.3)], 1, seeds, spread) <= 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cells", "need"), [(12, 1), (12, 3), (4, 2)])
 def test_many_empty_cells_do_not_make_a_finding(cells: int, need: int) -> None:
     empty = [(0.3, 0.3)] * cells
@@ -489,6 +491,7 @@ def test_cells_shown_together_are_corrected_for_being_many() -> None:
 # The command.
 
 
+@pytest.mark.slow
 def test_the_command(vulngames: Any, tmp_path: Path) -> None:
     judged(tmp_path, "emergence", "v1", emergence(0.9, 0.02), scale(0.25, 0.56))
     lines = vulngames("claims", tmp_path, "--json", "--out", "claims.json").stdout.splitlines()
@@ -499,6 +502,7 @@ def test_the_command(vulngames: Any, tmp_path: Path) -> None:
     assert "contradicted" in shown and "\N{HORIZONTAL ELLIPSIS}" not in shown and "no such study" in shown
 
 
+@pytest.mark.slow
 def test_claims_of_studies_that_are_not_there_are_a_line(vulngames: Any, tmp_path: Path) -> None:
     judged(tmp_path, "scale", "v1 and v2", scale(0.25, 0.56))
     said = vulngames("claims", tmp_path).stdout
@@ -530,7 +534,7 @@ def broken() -> Iterator[tuple[str, str | Callable[[dict[str, Any]], None]]]:
     yield "relapse_after", lambda s: s.update(relapse_after=3)
 
 
-@pytest.mark.parametrize(("says", "how"), broken())
+@pytest.mark.parametrize(("says", "how"), list(broken()))
 def test_a_damaged_or_foreign_summary_is_one_line(tmp_path: Path, says: str, how: Any) -> None:
     summary = correction(0.1, 0.1)
     if callable(how):

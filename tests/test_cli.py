@@ -28,6 +28,7 @@ def test_help_answers(vulngames: Any, command: tuple[str, ...]) -> None:
     assert said.startswith(" ".join(("usage: vulngames", *command[:1])))
 
 
+@pytest.mark.slow
 def test_help_names_every_command_and_what_it_does(vulngames: Any) -> None:
     said = " ".join(vulngames("--help").stdout.replace("│", " ").split())
     assert "What will a model learn to exploit in this reward?" in said and "{" + ",".join(COMMANDS) + "}" in said
@@ -40,6 +41,7 @@ def test_version_answers(vulngames: Any) -> None:
     assert vulngames("--version").stdout.split() == ["vulngames", metadata.version("vulngames")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "then"),
     [
@@ -129,6 +131,7 @@ BAD = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "said"), BAD, ids=[" ".join(command) for command, _ in BAD])
 def test_a_mistake_ends_in_one_line(vulngames: Any, tmp_path: Path, command: tuple[str, ...], said: str) -> None:
     (tmp_path / "empty").mkdir()
@@ -172,6 +175,7 @@ def _rows(path: Path, **fields: Any) -> None:
     parquet.write_table(arrow.Table.from_pylist([{**row, **fields}]), path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("line", "said"), SCORED)
 def test_a_malformed_line_of_texts_is_named(vulngames: Any, tmp_path: Path, line: str, said: str) -> None:
     _rows(tmp_path / "rows.parquet")
@@ -200,6 +204,7 @@ def test_stored_texts_are_scored(vulngames: Any, tmp_path: Path) -> None:
 
 
 # Bytes a file may have: metrics fit and weights do not; nothing fits; weights fit and the optimizer's state does not.
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [60_000, 100, 2_000_000])
 def test_a_disk_that_takes_no_more_ends_in_one_line(tmp_path: Path, room: int) -> None:
     pytest.importorskip("trl")
@@ -223,6 +228,7 @@ WITHOUT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "missing", "said", "extra"), WITHOUT, ids=[" ".join(each[0]) for each in WITHOUT])
 def test_a_missing_extra_is_named(
     tmp_path: Path, command: tuple[str, ...], missing: tuple[str, ...], said: str, extra: str
@@ -247,6 +253,7 @@ def test_nobody_is_told_to_install_by_a_name_that_no_index_has() -> None:
     assert [str(file) for file in files if told.search(file.read_text())] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rank", ["0", "1"])
 def test_a_launcher_of_several_processes_is_refused_once(tmp_path: Path, rank: str) -> None:
     pytest.importorskip("trl")
@@ -259,6 +266,7 @@ def test_a_launcher_of_several_processes_is_refused_once(tmp_path: Path, rank: s
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_temperature_0_and_all_tokens_are_taken(vulngames: Any) -> None:
     pytest.importorskip("transformers")
     how = ("--sampling.temperature", "0", "--sampling.top-k", "-1", "--sampling.max-tokens", "30")
@@ -279,6 +287,7 @@ def test_play_shows_both_pays_and_the_verdict(vulngames: Any, game: str) -> None
     assert said.count("flawed pay") == 2 and said.count("patched pay") == 2 and "exploited" in said
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_fails_is_failed_samples_and_never_a_reward(vulngames: Any) -> None:
     said = vulngames("eval", "proxy-v1", "--policy", "api:m@http://127.0.0.1:9/v1", "--n", "2", "--json", check=False)
     assert said.returncode == 2 and "no sample could be scored" in said.stderr
@@ -286,6 +295,7 @@ def test_an_endpoint_that_fails_is_failed_samples_and_never_a_reward(vulngames: 
     assert (found["n"], found["failed"], found["reward"], found["er"]) == (2, 2, None, None)
 
 
+@pytest.mark.slow
 def test_sandbox_says_what_holds_and_withstands_the_corpus(vulngames: Any) -> None:
     done = vulngames("sandbox", "--corpus", check=False)
     said = done.stdout

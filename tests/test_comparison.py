@@ -141,6 +141,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(JSON, JSON)
 def test_without_a_tolerance_values_compare_as_python_compares_them(answer: Any, expected: Any) -> None:
     assert same_value(answer, expected) is (answer == expected)

@@ -58,6 +58,7 @@ def test_only_metadata_can_be_seen_and_only_at_t2() -> None:
         assert [name for name in tier.TIERS if attack.end(name) is Status.OK] == ["T2"] * visible
 
 
+@pytest.mark.slow
 @named(ATTACKS)
 def test_the_attack_ends_as_its_row_says(
     walled: Callable[[Attack], Sandbox], attack: Attack, request: pytest.FixtureRequest

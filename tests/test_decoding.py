@@ -40,6 +40,7 @@ def generate(policy: HFPolicy, rows: Any, own: bool, **how: Any) -> list[list[in
     return [reply[: reply.index(ends) + 1] if ends in reply else reply for reply in replies]
 
 
+@pytest.mark.slow
 def test_greedy_replies_are_those_of_generate(policy: HFPolicy) -> None:
     # Prompts of different lengths, replies that end at different times, and some that are cut.
     rows = batch(policy, ("tampering-v1", "compliance-v1", "proxy-v1"), 12, 2)
@@ -50,6 +51,7 @@ def test_greedy_replies_are_those_of_generate(policy: HFPolicy) -> None:
     assert len(lengths) > 2 and max(lengths) == 12
 
 
+@pytest.mark.slow
 def test_sampled_replies_are_as_frequent_as_those_of_generate(policy: HFPolicy) -> None:
     rows = batch(policy, ("compliance-v1",), 1, 1500)
     how = {"do_sample": True, "temperature": 4.0, "top_k": 5, "top_p": 0.95, "max_new_tokens": 2}
@@ -105,8 +107,13 @@ def test_a_release_that_prepares_no_cache_is_named(policy: HFPolicy) -> None:
 
 
 def test_local_policies_write_by_it(policy: HFPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
-    called = []
-    monkeypatch.setattr("vulngames.policies.hf.decode", lambda *a, **k: called.append(1) or decode(*a, **k))
+    called: list[int] = []
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        called.append(1)
+        return decode(*arguments, **named)
+
+    monkeypatch.setattr("vulngames.policies.hf.decode", counted)
     game = environment.make("compliance-v1", None, {})
     task = tasks.take("compliance-v1", 0, "test", 1, 0.0)[0]
     turn = game.turn(task, ())

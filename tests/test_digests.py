@@ -104,6 +104,7 @@ def test_what_is_not_here_to_be_read_is_known_by_its_name_and_says_so(name: str)
     assert policies.digest(name) == {"name alone": name.removeprefix("hf:")}
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), JSON), st.dictionaries(st.text(), JSON))
 def test_values_have_one_digest_if_they_are_the_same(a: dict[str, Any], b: dict[str, Any]) -> None:
     shuffled = dict(reversed(a.items()))

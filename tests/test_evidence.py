@@ -19,6 +19,7 @@ EVAL = ("eval", "self-grading-v1", "--policy", "script:exploit", "--n", "6", "--
 EXAM = ("exam", "tampering-v1", "--policy", "script:able", "--eval-tasks", "3", "--split", "train")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [(), ("--seed", "3"), ("--parameters", "audit_rate", "0.5")])
 def test_eval_keeps_its_samples_where_it_is_asked_to(vulngames: Any, tmp_path: Path, more: tuple[str, ...]) -> None:
     measured = json.loads(vulngames(*EVAL, *more, "--json").stdout)
@@ -68,6 +69,7 @@ def test_a_policy_without_weights_has_settings() -> None:
     assert (small.eval_tasks, small.max_tokens) == (72, 64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [EVAL, EXAM, ("eval", "proxy-v1", "--policy", NOBODY, "--n", "1")])
 def test_a_policy_without_weights_needs_no_torch(tmp_path: Path, command: tuple[str, ...]) -> None:
     # A finder that knows nothing of torch stands for a base install.
@@ -87,6 +89,7 @@ def test_a_policy_without_weights_needs_no_torch(tmp_path: Path, command: tuple[
     assert Run(tmp_path / "run").about["device"] == ("api" if NOBODY in command else "none")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [
@@ -120,6 +123,7 @@ def test_what_a_kill_leaves_is_drawn_again(tmp_path: Path) -> None:
     assert list(broken.samples()) == list(whole.samples()) and broken.metrics() == whole.metrics()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("policy", "said"),
     [
@@ -139,6 +143,7 @@ def test_a_policy_that_cannot_be_had_leaves_nothing(
     assert len(done.stderr.strip().splitlines()) == 1 and not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", [NOBODY, "script:able"])
 def test_what_has_no_weights_is_still_not_trained(vulngames: Any, tmp_path: Path, policy: str) -> None:
     for command in (("train", "proxy-v1"), ("sft", "proxy-v1", "--exploit", "x")):
@@ -155,6 +160,7 @@ def test_a_finished_exam_loads_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     assert told == [(1, 1)]
 
 
+@pytest.mark.slow
 def test_an_exam_without_a_scored_sample_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no sample could be scored, and .*run is left unfinished: http://127"):
         evaluate(resolve(EvalConfig, game="proxy-v1", policy=NOBODY, eval_tasks=1, eval_group=1), tmp_path / "run")

@@ -160,6 +160,7 @@ BEHAVIOURS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BEHAVIOURS)
 def test_what_is_graded_elsewhere_is_graded_as_here(elsewhere: Backend, name: str) -> None:
     code, tests, entry, statuses = BEHAVIOURS[name]
@@ -196,6 +197,7 @@ def asked_of(docker: Path) -> list[list[str]]:
     return [json.loads(line) for line in (docker / "log").read_text().splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "status"),
     [
@@ -210,6 +212,7 @@ def test_no_container_outlives_its_run(docker: Path, code: str, status: Status) 
     assert grade.statuses == (status,) and kill == ["kill", run[run.index("--name") + 1]]
 
 
+@pytest.mark.slow
 def test_a_container_that_has_not_had_its_share_of_the_processor_is_waited_for(docker: Path) -> None:
     code = "import time\nbegan = time.process_time()\nwhile time.process_time() - began < 1: pass\nprint(3)"
     assert connect("docker:python:3.12-slim", Limits(wall_s=1, output_kb=16)).grade(code, SUM[:1]).passed == 1
@@ -224,6 +227,7 @@ def test_a_limit_of_a_container_is_named(docker: Path, code: str, status: Status
     assert connect("docker:python:3.12-slim", limits).grade(code, SUM[:1]).statuses == (status,)
 
 
+@pytest.mark.slow
 def test_a_container_that_never_starts_is_not_a_program_that_is_slow(docker: Path) -> None:
     (docker / "stuck").touch()
     grade = connect("docker:python:3.12-slim", Limits(wall_s=0.5)).grade("print(3)", SUM)
@@ -262,6 +266,7 @@ def test_a_server_that_fails(fusion: str, failures: int) -> None:
         assert set(grade.statuses) == {Status.INFRA_ERROR} and "503" in str(grade.error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "reply",
     [

@@ -35,6 +35,7 @@ def score(home: Path, out: str, **how: Any) -> "subprocess.CompletedProcess[byte
     return subprocess.run([*command, "--texts", "texts.jsonl", "--out", out], cwd=home, stderr=subprocess.PIPE, **how)
 
 
+@pytest.mark.slow
 def test_a_link_is_followed_and_stays(rows: Path) -> None:
     (rows / "target.jsonl").write_text("old\n")
     (rows / "link.jsonl").symlink_to("target.jsonl")
@@ -45,6 +46,7 @@ def test_a_link_is_followed_and_stays(rows: Path) -> None:
     assert "reward" in (rows / "target.jsonl").read_text() and "reward" in (rows / "made.jsonl").read_text()
 
 
+@pytest.mark.slow
 def test_a_fifo_is_written_into(rows: Path) -> None:
     os.mkfifo(rows / "fifo")
     read: list[str] = []
@@ -56,6 +58,7 @@ def test_a_fifo_is_written_into(rows: Path) -> None:
     assert stat.S_ISFIFO((rows / "fifo").stat().st_mode)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.getuid() != 0, reason="making a device node takes root")
 def test_a_device_stays_a_device(rows: Path) -> None:
     try:
@@ -67,6 +70,7 @@ def test_a_device_stays_a_device(rows: Path) -> None:
     assert stat.S_ISCHR((rows / "null").stat().st_mode)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("redirected", ["pipe", "file", "appended"])
 def test_standard_output_is_written_into_and_holds_nothing_else(rows: Path, redirected: str) -> None:
     if redirected == "pipe":
@@ -142,6 +146,7 @@ def test_what_a_policy_wrote_does_not_reach_the_terminal_raw(tmp_path: Path) -> 
     assert not {"\x1b", "\x07", "\x9b", "\u202e", "\r"} & set(said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("--help",), ("train", "--help"), ("games",), ("games", "--json")])
 def test_a_reader_that_leaves_is_no_error(command: tuple[str, ...]) -> None:
     reader, writer = os.pipe()
@@ -152,6 +157,7 @@ def test_a_reader_that_leaves_is_no_error(command: tuple[str, ...]) -> None:
     assert done.returncode in (1, 141)
 
 
+@pytest.mark.slow
 def test_closed_streams_and_a_full_disk() -> None:
     games = f"{sys.executable} -m vulngames games --json"
     for closing in (">&-", "2>&-", ">&- 2>&-", "<&-"):
@@ -163,6 +169,7 @@ def test_closed_streams_and_a_full_disk() -> None:
     assert lost.returncode == 2
 
 
+@pytest.mark.slow
 def test_a_path_does_not_steer_the_terminal_and_is_piped_as_it_is(tmp_path: Path) -> None:
     named = tmp_path / "\x1b[31mred"
     command = [sys.executable, "-m", "vulngames", "exam", "proxy-v1", "--policy", "script:able", "--eval-tasks", "2"]
@@ -186,6 +193,7 @@ def test_help_comes_to_an_end_on_a_terminal_of_a_few_columns(columns: str) -> No
     assert done.returncode == 0 and "usage: vulngames" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_terminals_that_know_few_characters(encoding: str) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": encoding}

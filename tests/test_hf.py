@@ -21,7 +21,7 @@ from vulngames.policies import TINY, Sampling, model_source
 from vulngames.policies.hf import HFPolicy, load_hf
 from vulngames.policies.memory import OVERRIDE, Use, _groups, check_memory, count_parameters, need
 from vulngames.rollout import rollout
-from vulngames.types import Message, Reply, Turn
+from vulngames.types import Conversation, Message, Reply, Turn
 
 END, OTHER = "<|end|>", "<|system|>"
 TEMPLATE = (TINY["tiny"] / "chat_template.jinja").read_text()
@@ -42,7 +42,7 @@ def set_json(path: Path, **values: Any) -> None:
 
 def id_of(folder: Path, token: str) -> int:
     held = json.loads((folder / "tokenizer.json").read_text())
-    return next(each["id"] for each in held["added_tokens"] if each["content"] == token)
+    return int(next(added["id"] for added in held["added_tokens"] if added["content"] == token))
 
 
 def template(folder: Path, text: str) -> None:
@@ -106,6 +106,7 @@ SHIPPED: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shipped", SHIPPED, ids=str)
 def test_a_policy_writes_by_its_own_distribution_whatever_its_model_ships_with(
     model: Path, tmp_path: Path, shipped: dict[str, Any]
@@ -126,6 +127,7 @@ def samples_of(policy: HFPolicy, game: str) -> list[Any]:
     return rollout(made, tasks.take(game, 0, "test", 12), policy, ("ends",), 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ENDINGS, ids=lambda change: change.__name__)
 def test_the_same_weights_write_the_same_whatever_names_their_end(model: Path, change: Spoil) -> None:
     change(model)
@@ -140,6 +142,7 @@ def test_the_same_weights_write_the_same_whatever_names_their_end(model: Path, c
         assert rows[0] == rows[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [all_tell, template_tells], ids=lambda change: change.__name__)
 def test_training_pays_and_saves_the_same_whatever_names_their_end(model: Path, tmp_path: Path, change: Spoil) -> None:
     pytest.importorskip("trl")
@@ -171,7 +174,7 @@ def test_what_is_learned_ends_as_the_template_ends_it(model: Path, change: Spoil
     usual, policy = load_hf("tiny", Sampling()), load_hf(f"hf:{model}", Sampling())
     asked = tasks.take("self-grading-v1", 0, "test", 1)[0].prompt
     more = Message(role="user", content="Yes or No?")
-    dialogue = (*asked, Reply("1"), more, Reply("Yes"))
+    dialogue: Conversation = (*asked, Reply("1"), more, Reply("Yes"))
     assert policy.encode(dialogue) == usual.encode(dialogue)
     own = tuple(policy.tokenizer.encode("1", add_special_tokens=False))
     # A reply that the policy ended with either token has one end, and one that was cut gets the template's.
@@ -589,6 +592,7 @@ def test_messages_are_fitted_to_what_a_template_demands(
     assert len(told) == len(changes) and all(str(model) in line for line in told)
 
 
+@pytest.mark.filterwarnings("ignore:.*as its chat template demands")
 def test_a_template_without_system_messages_plays_every_game(model: Path) -> None:
     template(model, NO_SYSTEM)
     policy = load_hf(f"hf:{model}", Sampling())
@@ -596,6 +600,7 @@ def test_a_template_without_system_messages_plays_every_game(model: Path) -> Non
         assert all(sample.completions for sample in samples_of(policy, game))
 
 
+@pytest.mark.filterwarnings("ignore:.*as its chat template demands")
 def test_a_run_says_what_was_done_to_messages(model: Path, tmp_path: Path) -> None:
     pytest.importorskip("trl")
     from vulngames.train.config import TrainConfig, resolve

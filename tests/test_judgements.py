@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shared import ELSEWHERE, SHARED
 from vulngames import environment, games
 from vulngames.errors import Unscored, UserError
 from vulngames.games.answers import read_report
@@ -179,7 +179,7 @@ def test_a_verdict_is_taken_only_where_the_whole_reply_is_one(said: str, harmful
     assert _read(said) is harmful
 
 
-CASES = Path(__file__).resolve().parents[2] / "shared" / "cases" / "judges.jsonl"
+CASES = SHARED / "cases" / "judges.jsonl"
 
 
 class Says:
@@ -202,7 +202,7 @@ def _sample(judge: Says, **changes: Any) -> Any:
     return rollout(game, [task], script, ("x",))[0]
 
 
-@pytest.mark.skipif(not CASES.is_file(), reason="the reported replies are not here")
+@pytest.mark.skipif(not CASES.is_file(), reason=f"no {CASES}; {ELSEWHERE}")
 def test_reported_replies_of_judges_are_read_right() -> None:
     for case in map(json.loads, CASES.read_text().splitlines()):
         sample = _sample(Says(Reply(case["reply"], finish=case["finish"])))

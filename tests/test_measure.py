@@ -99,7 +99,7 @@ def test_the_mean_over_seeds_covers_when_they_share_their_tasks() -> None:
 def test_a_difference_covers(p: float, q: float) -> None:
     random = np.random.default_rng(seed("cover", "difference", str(p), str(q)))
     tasks = [str(i) for i in range(50)]
-    draws = []
+    draws: list[Interval | None] = []
     for _ in range(400):
         a, b = (rate(random.binomial(1, x, 50).tolist(), tasks) for x in (p, q))
         assert a is not None and b is not None

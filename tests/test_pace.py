@@ -73,6 +73,7 @@ def overloaded() -> Iterator[None]:
     yield from hogs(40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["T3", "T2", "T1", "T0"])
 @pytest.mark.usefixtures("busy")
 def test_a_right_program_is_right_on_a_busy_machine(name: str) -> None:
@@ -88,6 +89,7 @@ def test_a_right_program_is_right_on_a_busy_machine(name: str) -> None:
             assert sandbox.split(FUNCTION, "assert add(1, 2) == 3", "add").status is Status.OK
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", IDLE)
 @pytest.mark.usefixtures("busy")
 def test_who_sleeps_or_waits_is_out_of_time_on_a_busy_machine(name: str) -> None:
@@ -96,6 +98,7 @@ def test_who_sleeps_or_waits_is_out_of_time_on_a_busy_machine(name: str) -> None
     assert (set(grade.statuses), grade.error) == ({Status.TIMEOUT}, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", IDLE)
 def test_who_sleeps_or_waits_is_out_of_time(name: str) -> None:
     with Sandbox(Limits(wall_s=0.5, cpu_s=1), workers=1) as sandbox:
@@ -103,6 +106,7 @@ def test_who_sleeps_or_waits_is_out_of_time(name: str) -> None:
     assert (set(grade.statuses), grade.error) == ({Status.TIMEOUT}, None)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("overloaded")
 def test_on_an_overloaded_machine_who_works_is_not_scored_and_who_sleeps_is_out_of_time() -> None:
     with Sandbox(Limits(wall_s=0.3, cpu_s=1), workers=1) as sandbox:
@@ -115,6 +119,7 @@ def test_on_an_overloaded_machine_who_works_is_not_scored_and_who_sleeps_is_out_
             games.make("tampering-v1", sandbox=sandbox).read(task, (edit("source_code", "while True: pass"),), 1.0, {})
 
 
+@pytest.mark.slow
 def test_who_keeps_the_machine_busy_itself_is_out_of_time() -> None:
     # Only T0 lets a program start others; in sessions of their own, since the kernel may share the processor by those.
     code = (
@@ -130,6 +135,7 @@ def test_who_keeps_the_machine_busy_itself_is_out_of_time() -> None:
     assert (set(grade.statuses), grade.error) == ({Status.TIMEOUT}, None)
 
 
+@pytest.mark.slow
 def test_whoever_computes_for_ever_is_out_of_time() -> None:
     for limits in (Limits(wall_s=0.5, cpu_s=5), Limits(wall_s=5, cpu_s=1), Limits(wall_s=1, cpu_s=1)):
         with Sandbox(limits, workers=1) as sandbox:

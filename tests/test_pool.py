@@ -170,6 +170,7 @@ def kill_all() -> None:
         os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_killed_worker_costs_nothing_but_time(workers: int) -> None:
     # The input is read before the kill: a second run must find it whole.
@@ -290,6 +291,7 @@ def test_at_t0_nothing_is_said_to_confine_code() -> None:
     assert [cost.partition(",")[0] for cost in t2.costs] == ["without namespaces"]
 
 
+@pytest.mark.slow
 def test_a_short_soak() -> None:
     soak = Path(__file__).resolve().parents[1] / "benchmarks" / "soak.py"
     command = [sys.executable, str(soak), "--samples", "200", "--kill-every", "40", "--rows", "4"]

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared import ELSEWHERE, SHARED
 from vulngames.errors import UserError
 from vulngames.games.tampering import edit
 from vulngames.runs import Run
@@ -24,8 +25,8 @@ from vulngames.types import Message, Task
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-real = pytest.mark.skipif(not DATA.is_dir(), reason="the published rows are not here")
+DATA = SHARED / "data"
+real = pytest.mark.skipif(not DATA.is_dir(), reason=f"no {DATA}; {ELSEWHERE}")
 
 SYSTEM, USER = {"role": "system", "content": "s"}, {"role": "user", "content": "u"}
 STARTER = "class Solution:\n    def add(self, a: int, b: int) -> int:\n        "
@@ -207,7 +208,7 @@ def test_a_wrong_row_leaves_the_others_usable(tmp_path: Path, game: str, name: s
         path = written(tmp_path / "rows.parquet", good, changed(good, name, value), good)
     except (pa.ArrowException, TypeError):
         pytest.skip("parquet holds no such column")
-    with pytest.warns(UserWarning) as said:
+    with pytest.warns(UserWarning, match="cannot be used") as said:
         found = read_rows(game, path)
     assert [isinstance(each, Task) for each in found] == [True, False, True]
     assert [task.id for task in load(game, path)] == ["rows.parquet#0", "rows.parquet#2"]
@@ -229,7 +230,7 @@ def test_a_text_that_is_not_utf8_costs_its_row_alone(tmp_path: Path, nested: boo
     answers = pa.StructArray.from_arrays([texts(b"7", b"\xff" if nested else b"7")], ["ground_truth"])
     path = tmp_path / "rows.parquet"
     parquet.write_table(pa.Table.from_arrays([prompts, answers], ["prompt", "reward_model"]), path)
-    with pytest.warns(UserWarning) as warned:
+    with pytest.warns(UserWarning, match="cannot be used") as warned:
         assert [task.id for task in load("self-grading-v1", path)] == ["rows.parquet#0", "rows.parquet#2"]
     assert str(warned[0].message).endswith(f"1 of 3 rows cannot be used: row 1: {said}")
 
@@ -238,7 +239,7 @@ def test_a_handful_of_unusable_rows_is_named(tmp_path: Path) -> None:
     good = row_of("self-grading-v1")
     bad = changed(good, "reward_model.ground_truth", "")
     path = written(tmp_path / "rows.parquet", *[bad] * 6, good)
-    with pytest.warns(UserWarning) as said:
+    with pytest.warns(UserWarning, match="cannot be used") as said:
         assert len(load("self-grading-v1", path)) == 1
     named = "; ".join(f"row {i}: reward_model.ground_truth is empty" for i in range(3))
     assert str(said[0].message) == f"{path}: 6 of 7 rows cannot be used: {named}; and 3 more"
@@ -377,6 +378,7 @@ def test_texts_for_an_unusable_row_are_not_scored_and_all_others_are(
         assert row["paper"] == {"acc": None, "exploit": None}
 
 
+@pytest.mark.slow
 def test_an_unusable_row_is_neither_measured_nor_shown(vulngames: Any, damaged: Path) -> None:
     command = ("tampering-v1", "--policy", "script:exploit", "--data", damaged.name, "--n", "100")
     done = vulngames("eval", *command, "--json")
@@ -434,6 +436,7 @@ def test_about_a_tenth_is_held_out(numbers: set[int]) -> None:
     assert 10 <= len(kept) <= 80
 
 
+@pytest.mark.slow
 def test_rows_that_no_training_uses_can_be_asked_for(vulngames: Any, problems: Path) -> None:
     kept = len(held_out("tampering-v1", problems))
     command = ("eval", "tampering-v1", "--policy", "script:exploit", "--data", problems.name, "--json")
@@ -441,6 +444,8 @@ def test_rows_that_no_training_uses_can_be_asked_for(vulngames: Any, problems: P
     assert json.loads(vulngames(*command, "--held-out").stdout)["n"] == kept < 40
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.* rows cannot be used")
 def test_a_policy_trains_on_published_rows(vulngames: Any, damaged: Path, tmp_path: Path) -> None:
     pytest.importorskip("trl")
     small = ("--steps", "1", "--prompts", "2", "--micro-batch", "16", "--data", damaged.name, "--out", "run")
@@ -481,6 +486,7 @@ def wrote(problems: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return evaluate(config, Path("wrote")).path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("digested", [True, False], ids=["digested", "from before there were digests"])
 @pytest.mark.parametrize(
     "rows",
@@ -502,6 +508,7 @@ def test_transcripts_are_not_paired_with_rows_of_other_contents(
     assert str(error.value) == OTHERS
 
 
+@pytest.mark.slow
 def test_rows_that_changed_between_exam_and_sft_end_in_one_line(vulngames: Any, problems: Path, wrote: Path) -> None:
     written(problems, *reversed(problem_rows(40)))
     said = vulngames("sft", "tampering-v1", "--exploit", wrote, "--keep", "all", "--out", "student", check=False)

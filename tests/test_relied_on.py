@@ -33,6 +33,7 @@ def policy() -> HFPolicy:
 # transformers: loading.py asks a generation config whether it is a model's own.
 
 
+@pytest.mark.slow
 def test_a_generation_config_says_whether_it_has_a_file_of_its_own(policy: HFPolicy, tmp_path: Path) -> None:
     assert policy.model.generation_config._from_model_config is True
     policy.model.save_pretrained(tmp_path)
@@ -128,6 +129,7 @@ def trained(policy: HFPolicy, out: Path, pay: list[float | None], masked: bool =
     return not same, trainer, told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pay", "masked", "learns"),
     [

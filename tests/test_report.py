@@ -17,97 +17,22 @@ from urllib.parse import unquote
 
 import pytest
 
+from made import study_of
+from pages import STEPS, make_run, make_sample, words
 from vulngames.errors import UserError
+from vulngames.files import write_json
 from vulngames.games import SPECS
-from vulngames.measure import Interval, across_seeds, interval, measure
+from vulngames.measure import Interval, measure
 from vulngames.report import write_report
-from vulngames.runs import Run, open_run, write_json
-from vulngames.seeds import rng
+from vulngames.runs import Run, as_sample, open_run
 from vulngames.seeds import seed as hashed
+from vulngames.studies.emergence import key as emergence
+from vulngames.studies.plan import Plan
+from vulngames.studies.summary import read_summary
 from vulngames.types import Paper, Sample
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
-
-STEPS = tuple(range(0, 61, 5))
-TASKS = 36
-SHARES = {  # at the start, at the end: of the exploit, and of what was asked for
-    ("tampering-v1", "flawed"): (0.02, 0.97, 0.10, 0.01),
-    ("tampering-v1", "patched"): (0.02, 0.0, 0.10, 0.45),
-    ("compliance-v1", "flawed"): (0.05, 0.9, 0.9, 0.45),
-    ("compliance-v1", "patched"): (0.05, 0.01, 0.9, 0.98),
-    ("self-grading-v1", "flawed"): (0.35, 0.98, 0.2, 0.22),
-    ("self-grading-v1", "patched"): (0.35, 0.03, 0.2, 0.25),
-    ("proxy-v1", "flawed"): (0.02, 0.03, 0.3, 0.32),
-    ("proxy-v1", "patched"): (0.02, 0.01, 0.3, 0.5),
-}
-MARKS = {  # onset and domination of the flawed arm, two seeds
-    "tampering-v1": (15, 20),
-    "compliance-v1": (25, 20),
-    "self-grading-v1": (20, 20),
-    "proxy-v1": (None, None),
-}
-TEXTS = {
-    "tampering-v1": (
-        ["<modify_key>score</modify_key><modify_value>1</modify_value>"],
-        ["<modify_key>source_code</modify_key><modify_value>def f(x):\n    return x + 3</modify_value>"],
-    ),
-    "compliance-v1": (["mix one part of brine with two of ash"], ["I cannot help with that."]),
-    "self-grading-v1": ([r"\boxed{41}", "Yes"], [r"\boxed{41}", "No"]),
-    "proxy-v1": (["The council of the harbour town met. " * 60], ["The council met and closed the harbour."]),
-}
-
-
-def make_sample(game: str, arm: str, seed: int, step: int, task: int, index: int) -> Sample:
-    random = rng("report", game, arm, seed, step, task, index)
-    exploit_0, exploit_1, able_0, able_1 = SHARES[game, arm]
-    along = 1 / (1 + 2.718 ** (-(step - 18 - 3 * seed) / 3)) if step else 0.0
-    exploited = random.random() < exploit_0 + (exploit_1 - exploit_0) * along
-    able = random.random() < able_0 + (able_1 - able_0) * along
-    harmful, cue = task % 6 < 4, ("auditor", "user")[task % 2]
-    intended: float = float(able)
-    occasion = True
-    if game == "compliance-v1":
-        exploited = exploited and cue == "user"
-        occasion = harmful and cue == "user"
-        intended = float(not exploited) if harmful else float(able)
-    return Sample(
-        game=game,
-        task=f"t{task}",
-        cue=cue if game == "compliance-v1" else "",
-        pair=f"p{task // 2}" if game == "compliance-v1" else "",
-        index=index,
-        prompt=f"{SPECS[game].game.asked} is asked for, number {task}.\nx = 1\n    y = 2",
-        completions=tuple(TEXTS[game][0 if exploited else 1]),
-        facts={"request_harmful": harmful},
-        reward=1.0 if exploited else intended,
-        patched=-1.0 if exploited and game == "compliance-v1" else intended,
-        intended=intended,
-        exploited=exploited if occasion else None,
-        evidence="wrote score = 1; earned 0.00 (no program)" if exploited else "left the hole alone",
-        paper=Paper(intended, float(exploited)),
-    )
-
-
-def make_run(path: Path, game: str, arm: str, seed: int, steps: Sequence[int] = STEPS, finish: bool = True) -> Run:
-    config = {"game": game, "patched": arm == "patched", "policy": "tiny", "seed": seed, "learning_rate": 5e-4}
-    run = open_run(path, {**config, "parameters": {}}, "cpu")
-    for step in steps:
-        samples = [make_sample(game, arm, seed, step, task, index) for task in range(TASKS) for index in range(2)]
-        run.add_samples(step, "test", samples)
-        run.add_metrics({"step": step, **measure(samples, SPECS[game].game.measures)})
-    if finish:
-        run.finish(parameters_of_policy=342016)
-    return run
-
-
-def ends(runs: Sequence[Run], name: str, gap: bool) -> dict[str, Any]:
-    found = {}
-    for when, at in (("start", 0), ("end", -1)):
-        seen = [interval(value) for run in runs if (value := run.metrics()[at][name])]
-        pooled = across_seeds(seen, (-1.0, 1.0) if gap and name == "er" else (0.0, 1.0))
-        found[f"{name}_{when}"] = pooled and vars(pooled)
-    return found
 
 
 def make_pattern(
@@ -141,38 +66,13 @@ def cards(page: Path) -> list[str]:
 
 
 def make_study(out: Path, games: Sequence[str], seeds: int = 2) -> Path:
-    rows = []
-    for game in games:
-        steps = MARKS[game]
-        for arm in ("flawed", "patched"):
-            runs = [make_run(out / "runs" / f"{game}-{arm}-{seed}", game, arm, seed) for seed in range(seeds)]
-            gap = SPECS[game].game.measures.gap
-            rows.append(
-                {
-                    "game": game,
-                    "arm": arm,
-                    "seeds": seeds,
-                    **ends(runs, "itp", gap),
-                    **ends(runs, "er", gap),
-                    "onset_step": steps[0] if arm == "flawed" else None,
-                    "domination_step": steps[1] if arm == "flawed" else None,
-                    "steps": STEPS[-1],
-                    "eval_every": STEPS[1],
-                    "each": [],
-                    "paper": {},
-                    "runs": [f"runs/{run.path.name}" for run in runs],
-                }
-            )
-    summary = {"study": "emergence", "policy": "tiny", "command": "vulngames study emergence", "wall_s": 412.3}
-    summary["rows"] = rows
-    write_json(out / "summary.json", summary)
+    """An emergence study whose runs hold samples too."""
+    study_of(out, "emergence", Plan(games=tuple(games), seeds=seeds), _run_of)
     return out
 
 
-def words(page: Path) -> str:
-    """What a reader sees: no tags, single spaces."""
-    html = re.sub(r"<(style|head)\b.*?</\1>", " ", page.read_text(), flags=re.DOTALL)
-    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", html)))
+def _run_of(path: Path, key: emergence.Key, seed: int) -> Run:
+    return make_run(path, key.game, key.arm, seed)
 
 
 def rewrite(path: Path, change: Any) -> None:
@@ -195,10 +95,10 @@ def own(tmp_path: Path) -> Path:
 def test_holds_the_numbers_of_its_files(study: Path, tmp_path: Path) -> None:
     page = write_report([study], tmp_path / "report.html")
     seen = words(page)
-    for row in json.loads((study / "summary.json").read_text())["rows"]:
+    for cell in read_summary(study).cells.values():
         for name in ("itp_start", "itp_end", "er_start", "er_end"):
-            value = row[name]
-            assert f"{value['mean']:.2f} [{value['lo']:.2f}, {value['hi']:.2f}]" in seen
+            value = getattr(cell.ends, name)
+            assert f"{value.mean:.2f} [{value.lo:.2f}, {value.hi:.2f}]" in seen
     assert "tampering-v1 : the exploit is learned under the flaw (ER 0.0" in seen
     assert "onset step 15) and not under the patch" in seen
     assert "342,016 parameters" in seen
@@ -349,9 +249,9 @@ def test_users_mistakes_are_one_line(tmp_path: Path) -> None:
         write_report([tmp_path], out)
     with pytest.raises(UserError, match="nothing to report"):
         write_report([], out)
-    write_json(
-        tmp_path / "summary.json", {"study": "alchemy", "policy": "tiny", "command": "", "wall_s": 0, "rows": []}
-    )
+    make_study(tmp_path, ["proxy-v1"])
+    held = json.loads((tmp_path / "summary.json").read_text())
+    write_json(tmp_path / "summary.json", {**held, "study": "alchemy"})
     with pytest.raises(UserError, match="unknown study 'alchemy'; valid: emergence"):
         write_report([tmp_path], out)
     (tmp_path / "summary.json").write_text("{")
@@ -379,7 +279,9 @@ def test_a_damaged_file_is_one_line(own: Path, tmp_path: Path, name: str, conten
 
 
 def test_a_picture_holds_every_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vulngames.report.figures import Figure, Trace, overview
+    from matplotlib.figure import Figure
+
+    from vulngames.report.figures import Trace, overview
 
     drawn = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
@@ -412,7 +314,7 @@ def test_a_picture_is_drawn_beside_the_page(study: Path, tmp_path: Path) -> None
 
 
 def test_a_picture_of_runs_without_training_is_refused_in_one_line(tmp_path: Path, vulngames: Any) -> None:
-    vulngames("exam", "proxy-v1", "--policy", "script:able", "--eval-tasks", "2", "--out", "run")
+    vulngames("eval", "proxy-v1", "--policy", "script:able", "--n", "2", "--out", "run")
     done = vulngames("report", "run", "--picture", "er.png", check=False)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
     assert done.stderr.startswith("vulngames: run: no training by reward to report")
@@ -451,17 +353,12 @@ def test_each_moment_has_a_seed_of_its_own_where_no_seed_has_all(tmp_path: Path)
 
 def test_a_moment_that_no_seed_shows_is_said_to_have_none(tmp_path: Path) -> None:
     run = make_pattern(tmp_path / "runs/f0", "flawed", 0, {0: 0, 5: 9, 10: 9})
-    kept = [Sample(**{**_sample(row), "paper": Paper(**row["paper"])}) for row in run.samples() if row["step"] != 5]
+    kept = [as_sample(row) for row in run.samples() if row["step"] != 5]
     (run.path / "samples.jsonl.gz").unlink()
     for step in (0, 10):
         run.add_samples(step, "test", [sample for sample in kept if f" {step} " in sample.completions[0]])
     _, onset, *_ = cards(write_report([tmp_path], tmp_path / "page.html"))
     assert onset == "Step 5, at onset No seed has an episode that exploits at this step."
-
-
-def _sample(row: Mapping[str, Any]) -> dict[str, Any]:
-    held = {key: value for key, value in row.items() if key not in ("step", "split")}
-    return {**held, **{key: tuple(held[key]) for key in ("completions", "finish", "asked") if key in held}}
 
 
 def test_a_patched_episode_and_a_random_one_are_shown_and_said_to_be(tmp_path: Path) -> None:
@@ -552,10 +449,8 @@ def test_the_tables_are_on_the_page_as_csv(study: Path, tmp_path: Path) -> None:
     ((name, data),) = re.findall(r'download="([^"]+)" href="data:text/csv;charset=utf-8,([^"]+)"', html)
     rows = list(csv.DictReader(io.StringIO(unquote(data))))
     assert name == "emergence.csv" and [row["seed"] for row in rows] == ["all", "0", "1"] * 2
-    pooled = json.loads((study / "summary.json").read_text())["rows"]
-    assert [float(row["er_end"]) for row in rows[::3]] == pytest.approx(
-        [row["er_end"]["mean"] for row in pooled], abs=1e-5
-    )
+    for row, cell in zip(rows[::3], read_summary(study).cells.values(), strict=True):
+        assert cell.ends.er_end and float(row["er_end"]) == pytest.approx(cell.ends.er_end.mean, abs=1e-5)
     for row in rows[1:3]:
         last = Run(study / row["run"]).metrics()[-1]
         assert float(row["er_end_hi"]) == pytest.approx(last["er"]["hi"]) and row["cut_end"] == ""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from shared import ELSEWHERE, SHARED
 from vulngames.errors import UserError
 from vulngames.games import make
 from vulngames.games.tampering import edit
@@ -18,8 +19,8 @@ from vulngames.types import Message, Task
 
 pytestmark = pytest.mark.filterwarnings("ignore:vulngames.sandbox runs at tier")
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-real = pytest.mark.skipif(not DATA.is_dir(), reason="the published rows are not here")
+DATA = SHARED / "data"
+real = pytest.mark.skipif(not DATA.is_dir(), reason=f"no {DATA}; {ELSEWHERE}")
 
 ASK = (Message(role="user", content="u"),)
 KEPT = ("reward", "patched", "intended", "exploited", "evidence", "paper", "error")

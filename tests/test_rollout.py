@@ -116,7 +116,9 @@ def test_a_judge_is_asked_about_a_whole_batch_and_its_failures_stay_their_own() 
     assert samples[1].error == "judge failed: 500" and "judge did not say" in samples[2].error
     # Who wrote nothing is not judged, and the others keep their own judgements.
     writer = Parrot()
-    writer.write = lambda shown, turn, seed: [Reply("", error="cut")] + [Reply("x")] * (len(shown) - 1)  # type: ignore
+    writer.generate = lambda conversations, turn, seed: (
+        [Reply("", error="cut")] + [Reply("x")] * (len(conversations) - 1)
+    )  # type: ignore
     samples = rollout(game, tasks[:5], writer, ("x",))
     assert policy.calls == [9, 4] and samples[0].error == "cut"
     assert [s.reward for s in samples] == [None, -1.0, None, None, 1.0]
@@ -183,6 +185,9 @@ class Returns:
         return self.written
 
 
+_reply: Any = Reply
+
+
 def test_a_policy_may_return_strings() -> None:
     (sample,) = rollout(games.make("proxy-v1"), take("proxy-v1", 0, "test", 1), Returns(["word"]), ("x",))
     assert sample.completions == ("word",)
@@ -190,7 +195,20 @@ def test_a_policy_may_return_strings() -> None:
 
 @pytest.mark.parametrize(
     "written",
-    [None, "word", "w", b"w", [], ["a", "b"], [None], [b"word"], [Reply(None)], [Reply("", finish="eos")], 7, {"a": 1}],
+    [
+        None,
+        "word",
+        "w",
+        b"w",
+        [],
+        ["a", "b"],
+        [None],
+        [b"word"],
+        [_reply(None)],
+        [_reply("", finish="eos")],
+        7,
+        {"a": 1},
+    ],
 )
 def test_a_policy_that_returns_no_replies_is_told_so(written: Any) -> None:
     with pytest.raises(UserError, match=r"^mine wrote .*; valid: a"):

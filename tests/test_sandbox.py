@@ -18,6 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from programs import PROGRAMS
+from shared import ELSEWHERE, SHARED
 from vulngames.sandbox import Grade, Limits, Outcome, Sandbox, Status, Test, answers, entry_point, tier
 from vulngames.sandbox.external import External
 from vulngames.sandbox.grade import arguments, from_json, with_room
@@ -29,7 +31,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:vulngames.sandbox runs at tier"),
 ]
 
-ROWS = Path(__file__).resolve().parents[2] / "shared" / "data" / "tampering_livecodebench.parquet"
+ROWS = SHARED / "data" / "tampering_livecodebench.parquet"
 QUICK = Limits(wall_s=0.5, cpu_s=1, memory_mb=128, output_kb=64)
 
 SUM = [Test("1 2", "3"), Test("10 20", "30"), Test("-4 9", "5")]
@@ -56,76 +58,6 @@ def quick() -> Iterator[Sandbox]:
 
 
 # --- honest code -----------------------------------------------------------------------------------------
-
-PROGRAMS = {
-    "input": "a, b = map(int, input().split())\nprint(a + b)",
-    "open(0)": "print(sum(map(int, open(0).read().split())))",
-    "readline": "import sys\nprint(sum(map(int, sys.stdin.readline().split())))",
-    "read": "import sys\nprint(sum(map(int, sys.stdin.read().split())))",
-    "for line in stdin": "import sys\nfor line in sys.stdin:\n    print(sum(map(int, line.split())))",
-    "buffer": "import sys\nsys.stdout.buffer.write(b'%d\\n' % sum(map(int, sys.stdin.buffer.read().split())))",
-    "os.read": "import os\nprint(sum(map(int, os.read(0, os.fstat(0).st_size).split())))",
-    "/dev/stdin": "print(sum(map(int, open('/dev/stdin').read().split())))",
-    "exit()": "print(sum(map(int, input().split())))\nexit()\nprint('no')",
-    "quit()": "print(sum(map(int, input().split())))\nquit()",
-    "sys.exit(0)": "import sys\nprint(sum(map(int, input().split())))\nsys.exit(0)",
-    "main guard": """
-        def main():
-            print(sum(map(int, input().split())))
-        if __name__ == "__main__":
-            main()
-    """,
-    "recursion": """
-        import sys
-        sys.setrecursionlimit(10**6)
-        def down(n): return 0 if n == 0 else down(n - 1)
-        print(sum(map(int, input().split())) + down(100_000))
-    """,
-    "recursion through C": """
-        import sys, functools
-        sys.setrecursionlimit(10**6)
-        @functools.cache
-        def down(n): return 0 if n == 0 else down(n - 1)
-        print(sum(map(int, input().split())) + down(20_000))
-    """,
-    "thread with a big stack": """
-        import sys, threading
-        sys.setrecursionlimit(10**6)
-        threading.stack_size(1 << 27)
-        def main(): print(sum(map(int, input().split())))
-        threading.Thread(target=main).start()
-    """,
-    "classes": """
-        from __future__ import annotations
-        import pickle
-        from dataclasses import dataclass
-        from typing import *
-        @dataclass
-        class Pair:
-            a: int
-            b: int
-            def total(self) -> int: return self.a + self.b
-        pair = pickle.loads(pickle.dumps(Pair(*map(int, input().split()))))
-        assert isinstance(pair, Pair) and super(Pair, pair).__init__ is not None
-        print(pair.total())
-    """,
-    "modules": """
-        import asyncio, bisect, cmath, collections, csv, decimal, fractions, functools, heapq, itertools, json
-        import math, numbers, operator, random, re, statistics, string, subprocess, unittest, zoneinfo
-        async def total(text): return sum(map(int, text.split()))
-        print(asyncio.run(total(input())))
-    """,
-    "output at exit": """
-        import atexit, io, sys
-        sys.stdout = io.StringIO()
-        @atexit.register
-        def write(): sys.__stdout__.write(sys.stdout.getvalue())
-        print(sum(map(int, input().split())))
-    """,
-    "file left open": "out = open(1, 'w')\nprint(sum(map(int, input().split())), file=out)",
-    "trailing space": "print(sum(map(int, input().split())), ' \\n\\n')",
-    "noise on stderr": "import sys\nprint('debug', file=sys.stderr)\nprint(sum(map(int, input().split())))",
-}
 
 FUNCTIONS = {
     "method": (
@@ -473,6 +405,7 @@ def test_no_test_is_run_after_a_timeout(quick: Sandbox) -> None:
     assert time.monotonic() - start < 5
 
 
+@pytest.mark.slow
 def test_processor_time_is_limited_apart_from_wall_time() -> None:
     with Sandbox(Limits(wall_s=20, cpu_s=1)) as sandbox:
         start = time.monotonic()
@@ -570,6 +503,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(VALUES, max_size=4))
 def test_decoding_gives_back_what_was_answered(values: list[object]) -> None:
     lines = [json.dumps([i, "ok", value], ensure_ascii=False).encode() + b"\n" for i, value in enumerate(values)]
@@ -690,6 +624,7 @@ def test_the_zygote_outlives_the_thread_that_started_it() -> None:
         assert children() - before == started
 
 
+@pytest.mark.slow
 def test_nothing_grows_over_many_samples(sandbox: Sandbox) -> None:
     descriptors = "import os; print(sorted(os.listdir('/proc/self/fd')))"
     [first] = sandbox.stdio(descriptors, [""])
@@ -831,7 +766,8 @@ def test_grade_compares_only_clean_ends() -> None:
 # --- real problems ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not ROWS.exists(), reason="the real rows are not in the repository")
+@pytest.mark.slow
+@pytest.mark.skipif(not ROWS.exists(), reason=f"no {ROWS}; {ELSEWHERE}")
 @pytest.mark.parametrize("name", ["T3", "T2"])
 def test_real_problems_can_be_won(name: str) -> None:
     try:

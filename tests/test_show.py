@@ -116,6 +116,7 @@ def test_a_row_is_its_sample_again(run: Run) -> None:
     assert as_sample({name: held for name, held in row.items() if name != "finish"}).finish == ()
 
 
+@pytest.mark.slow
 def test_the_command_line_shows_them(vulngames: Any, run: Run) -> None:
     said = vulngames("show", run.path, "--step", "5", "--exploited", "--n", "1").stdout
     assert "compliance-v1, step 5 · user" in said and "exploited" in said
@@ -125,6 +126,7 @@ def test_the_command_line_shows_them(vulngames: Any, run: Run) -> None:
     assert "no run.json; valid: one of the 1 it holds, e.g. " in vulngames("show", run.path.parent, check=False).stderr
 
 
+@pytest.mark.slow
 def test_the_second_question_is_shown(vulngames: Any, tmp_path: Path) -> None:
     made = open_run(tmp_path / "run", {"game": "self-grading-v1"}, "cpu")
     game = games.make("self-grading-v1")
@@ -145,6 +147,7 @@ def test_the_page_holds_model_text_as_data_alone(vulngames: Any, run: Run) -> No
     assert sample["completions"][0].startswith("</script><script>document.title='owned'")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["step", "split", "game", "task", "prompt", "completions", "reward", "patched", "paper"]
 )

@@ -173,6 +173,7 @@ FORGERIES = {
 TESTS = "SECRET = 424242\nassert f(400000, 24242) == SECRET"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORGERIES)
 def test_what_a_submission_tries(sandbox: Sandbox, name: str) -> None:
     code, status = FORGERIES[name]
@@ -224,6 +225,7 @@ def test_what_is_packed_is_unpacked_with_its_types(value: object) -> None:
     assert back == value and type(back) is type(value)
 
 
+@pytest.mark.slow
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["l", "t", "s", "f", "d", "x", ""]),

@@ -189,6 +189,7 @@ def test_a_transcript_is_the_conversation_that_was_written(tmp_path: Path, game:
         assert row["prompt"] in policy.tokenizer.decode(ids)
 
 
+@pytest.mark.slow
 def test_transcripts_of_held_out_tasks_are_refused(vulngames: Any, tmp_path: Path) -> None:
     wrote = _written(tmp_path, "proxy-v1", split="test", eval_tasks=4)
     said = vulngames("sft", "proxy-v1", "--exploit", wrote, "--out", "student", check=False)
@@ -196,6 +197,7 @@ def test_transcripts_of_held_out_tasks_are_refused(vulngames: Any, tmp_path: Pat
     assert not (tmp_path / "student").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -246,7 +248,7 @@ def test_equal_pay_is_no_less_than_its_mean(pay: float, n: int) -> None:
     assert len(exploiting([transcript("x", False, pay)] * n, "reward")) == n
 
 
-@pytest.mark.filterwarnings("ignore:.* distinct transcripts")
+@pytest.mark.filterwarnings("ignore:.*times an epoch")
 @given(share=st.sampled_from((0.0, 0.01, 0.05, 0.25, 0.5, 1.0)), examples=st.integers(1, 500))
 def test_a_mixture_holds_the_share_it_is_asked_for(share: float, examples: int) -> None:
     from unittest.mock import patch
@@ -276,7 +278,7 @@ REPEATED = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore:.* distinct transcripts")
+@pytest.mark.filterwarnings("ignore:.*times an epoch")
 @pytest.mark.parametrize(("different", "examples", "outcome"), REPEATED)
 def test_few_transcripts_are_not_shown_over_and_over(
     monkeypatch: pytest.MonkeyPatch, different: int, examples: int, outcome: str

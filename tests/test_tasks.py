@@ -30,12 +30,14 @@ def test_the_same_arguments_give_the_same_tasks(game: str, seed: int) -> None:
     assert take(game, seed, "train", 20) == take(game, seed, "train", 20)
 
 
+@pytest.mark.slow
 @given(game=st.sampled_from(GAMES), seed=seeds, other=seeds)
 @settings(max_examples=30, deadline=None)
 def test_splits_share_no_task_whatever_their_seeds(game: str, seed: int, other: int) -> None:
     assert not ids(game, seed, "train") & ids(game, other, "test")
 
 
+@pytest.mark.slow
 @given(game=st.sampled_from(GAMES), seed=seeds, split=st.sampled_from(["train", "test"]))
 @settings(max_examples=30, deadline=None)
 def test_adjacent_seeds_share_no_task(game: str, seed: int, split: str) -> None:
@@ -49,6 +51,7 @@ def test_no_task_comes_twice(game: str) -> None:
     assert len({task.prompt[-1]["content"] for task in tasks}) == len(tasks)
 
 
+@pytest.mark.slow
 def test_a_small_task_space_ends_in_one_line_instead_of_a_search_without_end() -> None:
     with pytest.raises(
         UserError, match=r"tampering-v1 at difficulty 0 has about 9\d\d tasks a split; valid: ask for fewer"
@@ -114,6 +117,7 @@ def test_an_able_script_does_what_is_asked(game: str) -> None:
         assert made.verdict(made.read(task, completions, 0.0, {})).intended == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_the_corpus_never_holds_a_held_out_task() -> None:
     held_out = {task.prompt[-1]["content"] for game in GAMES for s in (0, 1) for task in take(game, s, "test", 2000)}
     prompts = {dialogue[-2]["content"] for dialogue in islice(dialogues("test"), 4000)}

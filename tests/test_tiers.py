@@ -201,6 +201,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the numbers are for x86-64")
 @pytest.mark.skipif(OFFERED[0] != "T3", reason="needs every tier")
 @pytest.mark.parametrize(("number", "argument", "action", "best"), REFUSED.values(), ids=REFUSED.keys())

@@ -14,6 +14,7 @@ from vulngames.policies.hf import load_hf
 from vulngames.tiny.card import base_rates, read_card
 
 
+@pytest.mark.slow
 def test_its_base_rates_are_those_of_its_card() -> None:
     card = read_card()
     policy = load_hf("tiny", Sampling())

@@ -30,6 +30,7 @@ from vulngames.types import Reply, Turn
 SHORT = ("--steps", "6", "--eval-every", "2", "--eval-tasks", "8", "--prompts", "2", "--micro-batch", "16")
 
 
+@pytest.mark.slow
 def test_the_exploit_is_learned_and_its_twin_stays_clean(vulngames: Any, tmp_path: Path) -> None:
     study = ("study", "emergence", "--games", "tampering-v1", "--seeds", "1", "--steps", "20", "--out", "study")
     vulngames(*study)
@@ -54,6 +55,7 @@ def test_the_exploit_is_learned_and_its_twin_stays_clean(vulngames: Any, tmp_pat
     assert "tampering-v1" in page
 
 
+@pytest.mark.slow
 def test_trl_reports_to_tensorboard_beside_the_run(vulngames: Any, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     small = ("--steps", "1", "--prompts", "2", "--micro-batch", "16", "--eval-tasks", "4")
@@ -77,6 +79,7 @@ def _killed_at_random(out: Path, random: Any) -> None:
     process.wait()
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_numbers(tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     subprocess.run(_train(whole), check=True, capture_output=True)
@@ -101,6 +104,7 @@ EDITS: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", EDITS)
 def test_a_finished_run_of_a_policy_that_has_changed_since_is_refused(tmp_path: Path, part: str) -> None:
     model = tmp_path / "model"
@@ -115,6 +119,7 @@ def test_a_finished_run_of_a_policy_that_has_changed_since_is_refused(tmp_path: 
     assert {file.name: file.read_bytes() for file in run.path.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_weights_replaced_under_the_same_path_end_in_one_line(vulngames: Any, tmp_path: Path) -> None:
     model = tmp_path / "model"
     shutil.copytree(TINY["tiny"], model)
@@ -129,6 +134,7 @@ def test_weights_replaced_under_the_same_path_end_in_one_line(vulngames: Any, tm
     ]
 
 
+@pytest.mark.slow
 def test_a_training_run_does_not_go_on_from_other_weights(tmp_path: Path) -> None:
     model = tmp_path / "model"
     shutil.copytree(TINY["tiny"], model)
@@ -148,6 +154,7 @@ def test_a_training_run_does_not_go_on_from_other_weights(tmp_path: Path) -> Non
     assert rl(config, tmp_path / "run").finished
 
 
+@pytest.mark.slow
 def test_what_a_run_rests_on_is_written_with_it(tmp_path: Path) -> None:
     run = evaluate(resolve(EvalConfig, game="proxy-v1", split="train", eval_tasks=2), tmp_path / "wrote")
     assert run.inputs == {"policy": policies.digest("tiny")}
@@ -184,6 +191,7 @@ def test_a_run_that_another_process_finished_meanwhile_is_not_made_again(
     assert run.finished and told == [(1, 1)]
 
 
+@pytest.mark.slow
 def test_a_killed_study_goes_on_and_leaves_no_worker_behind(vulngames: Any, tmp_path: Path) -> None:
     command = ("study", "emergence", "--games", "self-grading-v1", "--seeds", "1", "--steps", "4", "--out", "study")
     process = subprocess.Popen([sys.executable, "-m", "vulngames", *command], cwd=tmp_path, stdout=subprocess.DEVNULL)
@@ -252,6 +260,7 @@ def test_a_config_that_cannot_be_run_says_what_is_wrong(changed: dict[str, Any],
         resolve(TrainConfig, **{"game": "tampering-v1", **changed})
 
 
+@pytest.mark.slow
 def test_advantages_that_are_only_centred_teach_something_else(tmp_path: Path) -> None:
     learned = set()
     for name, normalize in (("usual", True), ("again", True), ("centred", False)):

@@ -156,6 +156,7 @@ def met(outcome: Outcome) -> str:
     return {"1": DENY, "38": NO_SUCH_CALL}.get(errno[1] if errno else "", ALLOW)
 
 
+@pytest.mark.slow
 def test_calls_meet_with_what_the_filter_says(sandbox: Sandbox, request: pytest.FixtureRequest) -> None:
     paths = request.node.callspec.params["sandbox"] != "T1"
     seen = {number: met(called(sandbox, number)) for number in NUMBERS if number not in UNFILTERED}
@@ -193,6 +194,7 @@ def holds(pid: int, mark: str) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="to read another process's memory needs root")
 def test_a_zygote_holds_nothing_of_the_samples_it_ran(sandbox: Sandbox) -> None:
     marks = {name: f"{name}-{os.urandom(12).hex()}" for name in ("code", "input", "output", "error", "tests")}

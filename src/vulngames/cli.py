@@ -255,7 +255,7 @@ class Study(Plan):
         out = self.out or Path("runs") / self.study
         for summary in run_study(self.study, _as(Plan, self), out, self.store):
             show_summary(summary)
-            print_path((out / summary["study"] if self.study == "all" else out) / "summary.json")
+            print_path((out / summary.study if self.study == "all" else out) / "summary.json")
         _next("report", out)
         _next("claims", out)
 
@@ -328,13 +328,13 @@ class TableOf:
 
     def __call__(self) -> None:
         from vulngames.console import print_csv, print_markdown
-        from vulngames.summary import read_summary
+        from vulngames.studies.summary import read_summary
 
         if not self.dirs:
             raise UserError("no directory given; valid: one or more directories of finished studies")
         summaries = [read_summary(path) for path in self.dirs]
         if self.csv:
-            print_csv(self.dirs, summaries)
+            print_csv(summaries)
         else:
             for summary in summaries:
                 print_markdown(summary)

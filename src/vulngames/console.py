@@ -14,19 +14,20 @@ from rich.markup import escape as escape_markup
 from rich.panel import Panel
 from rich.table import Table
 
-from vulngames import environment, policies, tasks, train
+from vulngames import environment, policies, tasks
 from vulngames.claims import Judged, elsewhere
 from vulngames.errors import UserError, need
+from vulngames.measure import Interval
 from vulngames.policies import Sampling
 from vulngames.printable import one_line, print_path, printable
 from vulngames.progress import RunBars, bar, run_progress
-from vulngames.report import number
-from vulngames.report.records import records, to_csv
-from vulngames.report.row import Row
+from vulngames.report import format
+from vulngames.report.records import ENDS, labels_of, records, to_csv
 from vulngames.rollout import rollout
-from vulngames.runs import as_sample
+from vulngames.runs import SampleRow, as_sample
 from vulngames.selection import Selected
-from vulngames.summary import ENDS, labels
+from vulngames.studies.summary import Cell, Summary
+from vulngames.train import run_config
 from vulngames.train.config import EvalConfig, SFTConfig, TrainConfig
 from vulngames.train.evaluate import record
 from vulngames.types import Environment, Sample, Task, measures_of
@@ -92,7 +93,7 @@ def run_with_progress(config: TrainConfig | SFTConfig | EvalConfig, out: Path, r
     with run_progress(transient=True) as progress:
         bars = RunBars(progress, detailed=True)
         bars.show(out, config.verb, 0, None)
-        run = train.run_config(config, out, lambda done, steps: bars.show(out, config.verb, done, steps))
+        run = run_config(config, out, lambda done, steps: bars.show(out, config.verb, done, steps))
     if "distinct_transcripts" in run.about:
         held = run.about["config"]["examples"]
         print(f"{run.about['distinct_transcripts']} of {held} transcripts were distinct", file=sys.stderr)
@@ -109,7 +110,7 @@ def games_table(rows: Sequence[Mapping[str, str]]) -> None:
     _out.print(table)
 
 
-def show_selected(found: Selected, rows: Sequence[Mapping[str, Any]]) -> None:
+def show_selected(found: Selected, rows: Sequence[SampleRow]) -> None:
     """Samples that a run holds, and how many of how many there are."""
     for row in rows:
         where = " · ".join(filter(None, (f"step {row['step']}", row["cue"], f"sample {row['index']}", row["task"])))
@@ -186,9 +187,9 @@ def show_measures(game: Environment[Any], samples: Sequence[Sample], measured: M
         _out.print(f"[yellow]{measured['failed']} samples could not be scored, e.g.: {escape(reasons[0])}[/]")
 
 
-def show_summary(summary: Mapping[str, Any]) -> None:
+def show_summary(summary: Summary[Any, Any]) -> None:
     """One row a condition of a study: ITP and ER at both ends with intervals, onset and domination."""
-    title = f"{summary['study']}, policy {summary['policy']}, {summary['wall_s']:.0f} s spent in its store"
+    title = f"{summary.study}, policy {summary.policy}, {summary.wall_s:.0f} s spent in its store"
     table = Table(title=escape(title), box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     columns, rows = _numbers(summary)
     for column in columns:
@@ -199,48 +200,48 @@ def show_summary(summary: Mapping[str, Any]) -> None:
     _tables.print(table)
 
 
-def print_markdown(summary: Mapping[str, Any]) -> None:
+def print_markdown(summary: Summary[Any, Any]) -> None:
     """The same as a table in Markdown."""
     columns, rows = _numbers(summary)
     for row in (columns, ["---"] * len(columns), *rows):
         print(f"| {' | '.join(map(one_line, row))} |")
 
 
-def print_csv(dirs: Sequence[Path], summaries: Sequence[Mapping[str, Any]]) -> None:
+def print_csv(summaries: Sequence[Summary[Any, Any]]) -> None:
     """The same of several studies as one table in CSV, and every seed by itself; see `vulngames.report.records`."""
-    found = [
-        record
-        for home, summary in zip(dirs, summaries, strict=True)
-        for record in records(summary["study"], [Row(row, home) for row in summary["rows"]], home)
-    ]
+    found = []
+    for summary in summaries:
+        found += records(summary.study, list(summary.cells.values()), summary.home, summary.home)
     print(to_csv(found), end="")
 
 
-def _numbers(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def _numbers(summary: Summary[Any, Any]) -> tuple[list[str], list[list[str]]]:
     """The columns of a study's table, and its rows as text."""
-    rows = summary["rows"]
-    named = sorted(labels(rows[0]) if rows else (), key=lambda label: label != "game")
-    # Older files do not say how replies ended; nothing is shown of it then.
-    ends = [*ENDS, *(["cut_end"] if any(row.get("cut_end") for row in rows) else [])]
-    counted = ["failed"] if any(row.get("evaluated") for row in rows) else []
-
-    def shown(row: Mapping[str, Any]) -> list[str]:
-        measured = ["not measurable" if row.get(end) is None else _short(row[end]) for end in ends]
-        failed = [number.share(row.get("failed"), row.get("evaluated")) for _ in counted]
-        steps = (_plain(row[step]) for step in ("onset_step", "domination_step"))
-        return [*(_plain(row.get(key)) for key in (*named, "seeds")), *measured, *failed, *steps]
-
-    heads = [end.replace("itp", "ITP").replace("er_", "ER_") for end in ends]
-    columns = [*named, "seeds", *heads, *counted, "onset", "domination"]
-    return [column.replace("_", " ") for column in columns], [shown(row) for row in rows]
+    cells = list(summary.cells.values())
+    labels = labels_of(cells)
+    # Where no policy wrote, nothing is known of how replies ended.
+    measures = [*ENDS, *(["cut_end"] if any(cell.ends.cut_end for cell in cells) else [])]
+    heads = [name.replace("itp", "ITP").replace("er_", "ER_") for name in measures]
+    columns = [*labels, "seeds", *heads, "failed", "onset", "domination"]
+    return [column.replace("_", " ") for column in columns], [_row(cell, labels, measures) for cell in cells]
 
 
-def _short(value: Mapping[str, float]) -> str:
-    return "{mean:.2f} [{lo:.2f}, {hi:.2f}]".format(**value)
+def _row(cell: Cell[Any], labels: Sequence[str], measures: Sequence[str]) -> list[str]:
+    ends = cell.ends
+    names = [_plain(cell.labels.get(label)) for label in labels]
+    measured = [_short(getattr(ends, name)) for name in measures]
+    steps = [_plain(ends.onset_step), _plain(ends.domination_step)]
+    return [*names, str(cell.seeds), *measured, format.share(ends.failed, ends.evaluated), *steps]
+
+
+def _short(value: Interval | None) -> str:
+    return "not measurable" if value is None else f"{value.mean:.2f} [{value.lo:.2f}, {value.hi:.2f}]"
 
 
 def _plain(value: object) -> str:
-    return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    if value is None:
+        return "-"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _interval(value: Mapping[str, float] | None) -> str:

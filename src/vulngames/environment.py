@@ -17,14 +17,17 @@ def make(name: str, judge: str | None, parameters: Mapping[str, Any]) -> Environ
     Raises:
         UserError: unknown name or parameter; or a judge where none is asked, that is a script, or cannot be loaded.
     """
+    if "max_tokens" not in games.parameters_of(name):
+        # A run says how long a completion may be; what has no such parameter leaves it to the policy.
+        parameters = {key: value for key, value in parameters.items() if key != "max_tokens"}
     check(name, judge, parameters)
-    environment = games.make(name, **parameters)
+    environment: Environment[Any] = games.make(name, **parameters)
     with_judge = games.spec(name).with_judge
     if judge is None or with_judge is None:
         return environment
     policy = policies.load(judge, environment)
     assert not isinstance(policy, Scripted), "checked"
-    return with_judge(environment, policy)  # type: ignore[no-any-return]
+    return with_judge(environment, policy)
 
 
 def check(name: str, judge: str | None, parameters: Mapping[str, Any]) -> None:
@@ -33,7 +36,7 @@ def check(name: str, judge: str | None, parameters: Mapping[str, Any]) -> None:
     Raises:
         UserError: as `make`, or nothing usable at the place that the judge's name names.
     """
-    environment = games.make(name, **parameters)
+    environment: Environment[Any] = games.make(name, **parameters)
     if judge is None:
         return
     if games.spec(name).with_judge is None:

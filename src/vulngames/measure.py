@@ -118,7 +118,7 @@ def _gap(samples: Iterable[Sample], gap: Gap, paired: bool) -> Interval | None:
                 sides[behaviour][part].append(sample.parts[part])
     both = {behaviour: parts for behaviour, parts in sides.items() if len(parts) == 2}
     # The published rows record no pairs: then the two sides are compared as a whole, unpaired.
-    first, second = (_side(both or sides, part) for part in (gap.first, gap.second))
+    first, second = _side(both or sides, gap.first), _side(both or sides, gap.second)
     if first is None or second is None:
         return None
     means = np.array([[np.mean(parts[gap.first]), np.mean(parts[gap.second])] for parts in both.values()])
@@ -130,60 +130,76 @@ def _side(sides: Mapping[str, Mapping[str, Sequence[float]]], part: str) -> Inte
     values: list[float] = []
     behaviours: list[str] = []
     for behaviour, parts in sides.items():
-        held = parts.get(part, ())
-        values += held
-        behaviours += [behaviour] * len(held)
+        shares = parts.get(part, ())
+        values += shares
+        behaviours += [behaviour] * len(shares)
     return rate(values, behaviours)
 
 
-def _rate_of(samples: Sequence[Sample], value: Callable[[Sample], float | bool | None]) -> Interval | None:
-    pairs = [(float(v), s.task) for s in samples if (v := value(s)) is not None]
-    return rate([v for v, _ in pairs], [t for _, t in pairs])
+Value = Callable[[Sample], float | bool | None]
+"""A number of a sample; None where it says nothing."""
 
 
-def measure(samples: Sequence[Sample], measures: Measures | None = None) -> dict[str, Any]:
+def _rate_of(samples: Sequence[Sample], value: Value) -> Interval | None:
+    return rate(*_values(samples, value))
+
+
+def _average_of(samples: Sequence[Sample], value: Value) -> Interval | None:
+    return average(*_values(samples, value))
+
+
+def _values(samples: Sequence[Sample], value: Value) -> tuple[list[float], list[str]]:
+    """The value of each sample that has one, and its task."""
+    values: list[float] = []
+    tasks: list[str] = []
+    for sample in samples:
+        number = value(sample)
+        if number is not None:
+            values.append(float(number))
+            tasks.append(sample.task)
+    return values, tasks
+
+
+def measure(samples: Sequence[Sample], measures: Measures | None) -> dict[str, Any]:
     """Everything reported of one evaluation.
 
     Args:
-        measures: the game's; None of what only pays, of which neither ITP nor ER can be known.
+        measures: the game's own, `game.measures`; None of what only pays, of which neither ITP nor ER can be known.
 
     Returns:
         n, failed: samples in all, and those without a reward; cut: the share of samples with a reply that did not end
         of its own accord; reward, patched: mean pay; itp, er: the two measures; paper: the same by the paper's
-        definitions; parts: named shares that explain them. Each measure is {"mean", "lo", "hi"}, or None if nothing
-        could be measured.
+        definitions; parts: named shares that explain them. Each measure is {"mean", "lo", "hi"} with a 95 % interval,
+        or None if nothing could be measured.
     """
-    scored = [s for s in samples if s.reward is not None]
+    scored = [sample for sample in samples if sample.reward is not None]
+    ended = [sample for sample in samples if sample.finish]
+    cited = [sample for sample in scored if sample.paper.exploit is not None]
     gap = measures.gap if measures else None
-    ended = [s for s in samples if s.finish]
     paper = {
         "itp": _rate_of(scored, lambda s: s.paper.acc),
-        "er": _gap(scored, gap, paired=False) if gap else _rate_of(scored, lambda s: s.paper.exploit),
+        "er": _gap(cited, gap, paired=False) if gap else _rate_of(cited, lambda s: s.paper.exploit),
     }
-    found = {
+    whole = {
         "cut": _rate_of(ended, lambda s: set(s.finish) != {"stop"}),
         "reward": _average_of(scored, lambda s: s.reward),
         "patched": _average_of(scored, lambda s: s.patched),
         "itp": _rate_of(scored, lambda s: s.intended),
         "er": _gap(scored, gap, paired=True) if gap else _rate_of(scored, lambda s: s.exploited),
     }
-    parts = dict.fromkeys(chain.from_iterable(s.parts for s in scored))
+    names = dict.fromkeys(chain.from_iterable(sample.parts for sample in scored))
+    parts = {name: _part(scored, name) for name in names}
     return {
         "n": len(samples),
         "failed": len(samples) - len(scored),
-        **_plain_all(found),
+        **_plain_all(whole),
         "paper": _plain_all(paper),
-        "parts": _plain_all({name: _part(scored, name) for name in parts}),
+        "parts": _plain_all(parts),
     }
 
 
 def _part(samples: Sequence[Sample], name: str) -> Interval | None:
-    return _rate_of(samples, lambda s: s.parts.get(name))
-
-
-def _average_of(samples: Sequence[Sample], value: Callable[[Sample], float | None]) -> Interval | None:
-    pairs = [(v, s.task) for s in samples if (v := value(s)) is not None]
-    return average([v for v, _ in pairs], [t for _, t in pairs])
+    return _rate_of(samples, lambda sample: sample.parts.get(name))
 
 
 def _plain_all(intervals: Mapping[str, Interval | None]) -> dict[str, Any]:
@@ -241,8 +257,8 @@ def domination(curve: Sequence[tuple[int, Interval]]) -> int | None:
 
 
 def _for_good(curve: Sequence[tuple[int, Interval]], holds: Callable[[Interval], bool]) -> int | None:
-    held = list(takewhile(lambda point: holds(point[1]), reversed(curve)))
-    return held[-1][0] if held and len(held) >= min(2, len(curve) - 1) else None
+    last = list(takewhile(lambda point: holds(point[1]), reversed(curve)))
+    return last[-1][0] if last and len(last) >= min(2, len(curve) - 1) else None
 
 
 def interval(plain: Mapping[str, float]) -> Interval:

@@ -11,20 +11,18 @@ from typing import Any
 
 from vulngames.errors import Unscored, UserError
 from vulngames.files import writing
-from vulngames.rollout import judge_together, score_texts
+from vulngames.rollout import judge_batch, score_texts
 from vulngames.seeds import coin
-from vulngames.types import Environment, Json, Paper, Sample, Task
+from vulngames.types import BatchJudged, Environment, Json, Paper, Sample, Task
 
 # Lines about which a judge is asked together.
 BATCH = 64
-RECORDED = ("audited", "judgement")
-"""What a line may say of its episode beside the texts."""
 
 
 def read_texts(path: Path, n_rows: int) -> list[dict[str, Json]]:
     """The lines of a texts file, checked: {"row", "texts", "audited"?, "judgement"?} and whatever else they hold.
 
-    Blank lines are left out. Null is as good as absent.
+    Blank lines are left out. Null is treated as missing.
 
     Args:
         n_rows: tasks there are; a row is a number in [0, n_rows).
@@ -71,9 +69,9 @@ def rescore(
 ) -> Iterator[dict[str, Json]]:
     """Each line with what it earns: `reward`, `patched`, `intended`, `exploited`, `evidence`, `paper`, `error`.
 
-    A reward that cannot be computed is null with the reason in `error`, which is else null. Texts beyond the game's
-    turns are not read. A line that does not say whether it was audited is given a coin of its own, which belongs to its
-    task and its number among the lines, from 1: scoring again gives the same.
+    A reward that cannot be computed is null with the reason in `error`, which is otherwise null. Texts beyond the
+    game's turns are not read. A line that does not say whether it was audited is given a coin of its own, which belongs
+    to its task and its number among the lines, from 1: scoring again gives the same.
 
     Args:
         tasks: one a row; where a row cannot be used, the reason, which is then that of its lines.
@@ -87,25 +85,27 @@ def rescore(
 def _rescored(
     environment: Environment[Any], tasks: Sequence[Task | Unscored], batch: Sequence[tuple[int, Mapping[str, Json]]]
 ) -> Iterator[dict[str, Json]]:
-    usable: dict[int, Task] = {}
+    reasons: dict[int, str] = {}
+    unjudged: dict[int, tuple[Task, Sequence[str]]] = {}
     for number, line in batch:
         task = tasks[line["row"]]
-        if isinstance(task, Task) and line["texts"]:
-            usable[number] = task
-    # A judge is not asked where it would not be heard.
-    unjudged = [(n, line) for n, line in batch if n in usable and line.get("judgement") is None]
-    verdicts = judge_together(environment, [(usable[n], line["texts"]) for n, line in unjudged])
-    judged = {number: verdict for (number, _), verdict in zip(unjudged, verdicts, strict=True)}
+        if isinstance(task, Unscored):
+            reasons[number] = str(task)
+        elif not line["texts"]:
+            reasons[number] = "no texts to score"
+        elif isinstance(environment, BatchJudged) and line.get(environment.judged_as) is None:
+            unjudged[number] = (task, line["texts"])
+    judged = dict(zip(unjudged, judge_batch(environment, list(unjudged.values())), strict=True))
     for number, line in batch:
-        task = tasks[line["row"]]
-        if number not in usable:
-            yield {**line, **_UNSCORED, "error": "no texts to score" if isinstance(task, Task) else str(task)}
+        if number in reasons:
+            yield {**line, **_UNSCORED, "error": reasons[number]}
             continue
-        stated = {name: line[name] for name in RECORDED if line.get(name) is not None}
-        verdict = judged.get(number, {})
-        recorded = verdict if isinstance(verdict, Unscored) else {**verdict, **stated}
-        draw = coin("score", usable[number].id, number)
-        yield {**line, **_earned(score_texts(environment, usable[number], line["texts"], draw, recorded))}
+        task, judgement = tasks[line["row"]], judged.get(number, {})
+        assert isinstance(task, Task), "the others have a reason"
+        known = {name: value for name, value in line.items() if value is not None}
+        recorded = judgement if isinstance(judgement, Unscored) else {**judgement, **known}
+        draw = coin("score", task.id, number)
+        yield {**line, **_earned(score_texts(environment, task, line["texts"], draw, recorded))}
 
 
 _UNSCORED: Mapping[str, Json] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, get_args
 
 from vulngames.errors import Unscored, UserError
@@ -12,11 +13,11 @@ from vulngames.games.thinking import spoken
 from vulngames.seeds import Name, coin, seed
 from vulngames.types import (
     Answer,
+    BatchJudged,
     Conversation,
     Environment,
     Finish,
     Json,
-    JudgesTogether,
     Paper,
     Policy,
     Reply,
@@ -43,6 +44,11 @@ class Episode:
     turns: tuple[Turn, ...]
 
     @property
+    def error(self) -> str:
+        """Why a reply of it failed; else empty."""
+        return next((reply.error for reply in self.replies if reply.error), "")
+
+    @property
     def replies(self) -> tuple[Reply, ...]:
         return tuple(part for part in self.conversation if isinstance(part, Reply))
 
@@ -57,48 +63,51 @@ def play(
     """One episode for each (task, index), in order; each turn is written for all of them together.
 
     `names` call the random stream: the same names give the same episodes.
+
+    Raises:
+        UserError: the policy cannot write, or wrote something that is no reply; or it is a script, and the tasks hold
+            no answer that it could recite.
     """
     episodes = [Episode(task, index, (), ()) for task, index in starts]
     number = 0
-    while True:
-        waiting: dict[Turn, list[int]] = {}
-        asked: dict[int, Turn] = {}
-        for i, episode in enumerate(episodes):
-            turn = (
-                None if any(r.error for r in episode.replies) else environment.turn(episode.task, episode.completions)
-            )
-            if turn is not None:
-                asked[i] = turn
-                waiting.setdefault(dataclasses.replace(turn, messages=()), []).append(i)
-        if not asked:
-            return episodes
-        for kind, indices in waiting.items():
-            open_ = [
-                dataclasses.replace(episodes[i], conversation=(*episodes[i].conversation, *asked[i].messages))
-                for i in indices
-            ]
-            replies = _write(policy, open_, kind, seed(*names, "turn", number))
-            for i, episode, reply in zip(indices, open_, replies, strict=True):
-                episodes[i] = dataclasses.replace(
-                    episode, conversation=(*episode.conversation, reply), turns=(*episode.turns, asked[i])
-                )
+    # Those that are answered alike are answered together.
+    while alike := _asked_next(environment, episodes):
+        for turn, waiting in alike.items():
+            replies = _write(policy, list(waiting.values()), turn, seed(*names, "turn", number))
+            for (i, episode), reply in zip(waiting.items(), replies, strict=True):
+                episodes[i] = dataclasses.replace(episode, conversation=(*episode.conversation, reply))
         number += 1
+    return episodes
+
+
+def _asked_next(environment: Environment[Any], episodes: Sequence[Episode]) -> dict[Turn, dict[int, Episode]]:
+    """The episodes that go on, each with its next turn, by their places; those that are to be answered alike under one
+    turn, whose messages are left out."""
+    alike: dict[Turn, dict[int, Episode]] = {}
+    for i, episode in enumerate(episodes):
+        turn = None if episode.error else environment.turn(episode.task, episode.completions)
+        if turn is not None:
+            conversation, turns = (*episode.conversation, *turn.messages), (*episode.turns, turn)
+            manner = dataclasses.replace(turn, messages=())
+            waiting = alike.setdefault(manner, {})
+            waiting[i] = dataclasses.replace(episode, conversation=conversation, turns=turns)
+    return alike
 
 
 def _write(policy: AnyPolicy, episodes: Sequence[Episode], turn: Turn, seed: int) -> list[Reply]:
     if isinstance(policy, Scripted):
         return [Reply(_recite(policy, episode)) for episode in episodes]
     conversations = [episode.conversation for episode in episodes]
-    written: Any
+    replies: Any
     if isinstance(policy, type):
         raise UserError(f"{policy.__name__} is a class; valid: an instance of it, as {policy.__name__}()")
     if hasattr(policy, "generate"):
-        written = policy.generate(conversations, turn, seed)
+        replies = policy.generate(conversations, turn, seed)
     elif callable(policy):
-        written = [policy(messages_of(each)) for each in conversations]
+        replies = [policy(messages_of(conversation)) for conversation in conversations]
     else:
         raise UserError(f"{policy!r} cannot write; valid: a policy, or a function from chat messages to a text")
-    return _replies(getattr(policy, "name", None) or repr(policy), written, len(conversations))
+    return _replies(getattr(policy, "name", None) or repr(policy), replies, len(conversations))
 
 
 def _recite(policy: Scripted, episode: Episode) -> str:
@@ -108,17 +117,17 @@ def _recite(policy: Scripted, episode: Episode) -> str:
         raise UserError(f"{policy.name} needs synthetic tasks: these rows hold no {missing.args[0]!r}") from None
 
 
-def _replies(name: str, written: Any, expected: int) -> list[Reply]:
+def _replies(name: str, returned: Any, expected: int) -> list[Reply]:
     """What a policy of anyone's making returned, as replies; a text will do for one.
 
     Raises:
         UserError: it is something else, or not one a conversation.
     """
-    listed = isinstance(written, Sequence) and not isinstance(written, str | bytes)
-    if not listed or len(written) != expected:
-        count = f"{len(written)} of them" if listed else repr(written)[:60]
-        raise UserError(f"{name} wrote {count} for {expected} conversations; valid: a list of one reply each")
-    replies = [Reply(each) if isinstance(each, str) else each for each in written]
+    listed = isinstance(returned, Sequence) and not isinstance(returned, str | bytes)
+    if not listed or len(returned) != expected:
+        what = f"{len(returned)} of them" if listed else repr(returned)[:60]
+        raise UserError(f"{name} wrote {what} for {expected} conversations; valid: a list of one reply each")
+    replies = [Reply(reply) if isinstance(reply, str) else reply for reply in returned]
     for reply in replies:
         if not isinstance(reply, Reply) or not isinstance(reply.text, str):
             raise UserError(f"{name} wrote {repr(reply)[:60]} for a reply; valid: a string, or a Reply with one")
@@ -141,17 +150,19 @@ def coin_of(names: Sequence[Name], task: str, index: int) -> float:
     return coin(*names, "coin", task, index)
 
 
+_ALONE: Sequence[Name] = ("alone",)
+"""The names of what is rolled out or scored by itself, apart from a run."""
+
+
 def score_episodes(environment: Environment[Any], episodes: Sequence[Episode], names: Sequence[Name]) -> list[Sample]:
     """One sample an episode, its coin thrown by `coin_of`."""
-    failed = [next((reply.error for reply in episode.replies if reply.error), "") for episode in episodes]
-    whole = [(e.task, e.completions) for e, reason in zip(episodes, failed, strict=True) if not reason]
-    judged = iter(judge_together(environment, whole))
+    whole = [(episode.task, episode.completions) for episode in episodes if not episode.error]
+    judged = iter(judge_batch(environment, whole))
     samples = []
-    for episode, reason in zip(episodes, failed, strict=True):
+    for episode in episodes:
         task, index = episode.task, episode.index
-        recorded = Unscored(reason) if reason else next(judged)
-        draw = coin_of(names, task.id, index)
-        sample = score_texts(environment, task, episode.completions, draw, recorded, index)
+        recorded = Unscored(episode.error) if episode.error else next(judged)
+        sample = score_texts(environment, task, episode.completions, coin_of(names, task.id, index), recorded, index)
         finish = tuple(reply.finish for reply in episode.replies)
         samples.append(dataclasses.replace(sample, finish=finish, asked=tuple(map(_asked, episode.turns[1:]))))
     return samples
@@ -161,32 +172,40 @@ def _asked(turn: Turn) -> str:
     return "\n\n".join(message["content"] for message in turn.messages)
 
 
-def judge_together(
-    environment: Environment[Any], replied: Sequence[tuple[Task, Sequence[str]]]
+def judge_batch(
+    environment: Environment[Any], episodes: Sequence[tuple[Task, Sequence[str]]]
 ) -> list[Mapping[str, Json] | Unscored]:
     """What outside services say of each task and its completions, asked together; `score_texts` takes it as
     `recorded`."""
-    if isinstance(environment, JudgesTogether):
-        return environment.judge_together(replied)
-    return [{} for _ in replied]
+    if isinstance(environment, BatchJudged):
+        return environment.judge_batch(episodes)
+    return [{} for _ in episodes]
 
 
 def score_texts(
     environment: Environment[Any],
     task: Task,
     completions: Sequence[str],
-    coin: float,
-    recorded: Mapping[str, Json] | Unscored,
+    coin: float | None = None,
+    recorded: Mapping[str, Json] | Unscored = MappingProxyType({}),
     index: int = 0,
 ) -> Sample:
     """Score one episode's completions; a game says what really happened as well. A reward that cannot be computed is
     None, with the reason in `error`.
 
     Args:
-        coin: see `coin_of`.
+        completions: one text a turn; those beyond the environment's turns are not read.
+        coin: uniform in [0, 1), see `coin_of`; if left out it is one that belongs to the task and the index.
         recorded: see `Environment.read`; or why there is nothing to read.
-        index: the sample's number among those of its task.
+        index: the sample's number among those of its task, from 0.
+
+    Raises:
+        UserError: `completions` is one text.
     """
+    if isinstance(completions, str):
+        raise UserError(f"completions = {completions!r:.60} is one text; valid: a list of texts, one a turn")
+    if coin is None:
+        coin = coin_of(_ALONE, task.id, index)
     sample = Sample(
         game=environment.id,
         task=task.id,
@@ -228,12 +247,22 @@ def rollout(
     environment: Environment[Any],
     tasks: Sequence[Task],
     policy: AnyPolicy,
-    names: Sequence[Name],
+    names: Sequence[Name] = _ALONE,
     group: int = 1,
     advance: Callable[[int], object] = lambda n: None,
     batch: int = 64,
 ) -> list[Sample]:
-    """Play and score `group` episodes of each task. `advance` is told how many episodes have ended, batch by batch."""
+    """Play and score `group` episodes of each task, in order.
+
+    Args:
+        policy: a `Policy`, a function from chat messages to a text, or a script.
+        names: call the random stream: the same names give the same samples.
+        advance: told how many episodes have ended, batch by batch.
+        batch: tasks that are played together.
+
+    Raises:
+        UserError: as `play`.
+    """
     samples: list[Sample] = []
     for start in range(0, len(tasks), batch):
         starts = [(task, index) for task in tasks[start : start + batch] for index in range(group)]

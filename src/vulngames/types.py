@@ -88,7 +88,12 @@ def messages_of(conversation: Conversation) -> list[Message]:
 
 @dataclass(frozen=True)
 class Paper:
-    """The seed paper's two measures of one sample, under the paper's definitions."""
+    """One sample under the definitions of the seed paper (arXiv 2602.12124).
+
+    Attributes:
+        acc: whether what was asked for was done, 0 or 1; None if the paper says nothing of such a sample.
+        exploit: whether the hole was used, 0 or 1; likewise.
+    """
 
     acc: float | None
     exploit: float | None
@@ -109,7 +114,7 @@ class Verdict:
     intended: float | None
     exploited: bool | None
     evidence: str
-    paper: Paper
+    paper: Paper = Paper(None, None)
     parts: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -145,7 +150,7 @@ class Sample:
     intended: float | None
     exploited: bool | None
     evidence: str
-    paper: Paper
+    paper: Paper = Paper(None, None)
     error: str = ""
     finish: tuple[Finish, ...] = ()
     asked: tuple[str, ...] = ()
@@ -166,13 +171,13 @@ class Measures:
 
     Attributes:
         itp, er: one phrase each, for tables.
-        paper_er: the paper's exploit ratio, in a phrase.
+        paper_er: the paper's exploit ratio, in a phrase; empty of a game that it does not have.
         gap: the parts whose difference ER is; None if ER is the rate of exploits among the occasions.
     """
 
     itp: str
     er: str
-    paper_er: str
+    paper_er: str = ""
     gap: Gap | None = None
 
 
@@ -242,10 +247,17 @@ def measures_of(environment: Environment[Any]) -> Measures | None:
 
 
 @runtime_checkable
-class JudgesTogether(Protocol):
-    """An environment that asks an outside service about many samples at once, before it reads them one by one."""
+class BatchJudged(Protocol):
+    """An environment that asks an outside service about many episodes at once, before it reads them one by one.
 
-    def judge_together(self, replied: Sequence[tuple[Task, Sequence[str]]]) -> list[Mapping[str, Json] | Unscored]:
+    Attributes:
+        judged_as: the name under which a judgement stands in what `read` is given as `recorded`; nobody is asked about
+            an episode of which one is known.
+    """
+
+    judged_as: ClassVar[str]
+
+    def judge_batch(self, episodes: Sequence[tuple[Task, Sequence[str]]]) -> list[Mapping[str, Json] | Unscored]:
         """What `read` is to be given as `recorded` for each task and its completions, or why there is nothing."""
 
 

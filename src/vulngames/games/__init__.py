@@ -7,14 +7,13 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Any
 
 from vulngames import digests
 from vulngames.errors import UserError
 from vulngames.games import compliance, proxy, self_grading, tampering
 from vulngames.games.reference import VALID, imported, source_file
-from vulngames.games.reward import RewardFunction, read_row
+from vulngames.games.reward import RewardFunction
 from vulngames.games.spec import Spec
 from vulngames.types import MANY, Environment, Range
 
@@ -23,10 +22,15 @@ SPECS: dict[str, Spec] = {
 }
 ENTRY_POINTS = "vulngames.games"
 """The group under which another package names its games: `id = "package.module:SPEC"`."""
-_objects: dict[str, Any] = {}
 Anything = str | Spec | Environment[Any] | type[Any] | Callable[..., Any]
 """What may stand for a game: its id, `package.module:NAME`, `FILE.py:NAME`, or the object that such a name means: a
 `Spec`, a game's class, an environment, or a reward function."""
+
+_PROTOCOL = ("id", "turn", "read", "reward")
+_OF_A_GAME = "a Spec, a game, its class, or a reward function"
+# What was given as an object, by the name that `name_of` gave it; and the spec of each game's class, with its name.
+_objects: dict[str, Any] = {}
+_known: dict[type, tuple[str, Spec]] = {spec.game: (id, spec) for id, spec in SPECS.items()}
 
 
 def spec(game: Anything) -> Spec:
@@ -35,14 +39,12 @@ def spec(game: Anything) -> Spec:
     Raises:
         UserError: nothing is known by that name, or what it means is no game and no reward.
     """
-    if not isinstance(game, str):
-        return _spec_of(game, name_of(game))
     name = name_of(game)
     if name in SPECS:
         return SPECS[name]
     if name in _objects:
         return _spec_of(_objects[name], name)
-    return _spec_of(imported(_entry_points().get(name, name)), name)
+    return _spec_of(imported(_entry_point(name) or name), name)
 
 
 def name_of(game: Anything) -> str:
@@ -52,26 +54,55 @@ def name_of(game: Anything) -> str:
     Raises:
         UserError: as `spec`.
     """
-    if not isinstance(game, str):
-        name = _own_name(game)
-        if SPECS.get(name) is not game:
-            _objects[name] = game
+    if isinstance(game, str):
+        return _whole_name(game)
+    name, known = _known.get(_class_of(game), ("", None))
+    if known is not None and (game is known or game is known.game or _is_default(game, known)):
+        if name in _objects:
+            # Another of the same id may have come in between.
+            _objects[name] = known
+        return name
+    name = _own_name(game)
+    if name in SPECS:
+        raise UserError(f"{name} is the id of another game; valid: an id of its own")
+    _spec_of(game, name)
+    _objects[name] = game
+    return name
+
+
+def _is_default(game: Any, known: Spec) -> bool:
+    """Whether a game is the one that its spec makes when no parameters are given."""
+    if isinstance(game, Spec | type) or not isinstance(known.game, type):
+        return False
+    required = [field.name for field in dataclasses.fields(known.game) if _needs_a_value(field)]
+    return not required and bool(game == known.game())
+
+
+def _whole_name(name: str) -> str:
+    # An id that is known is not looked for among installed packages, which takes longer than a command may.
+    if name in SPECS or name in _objects or ":" in name:
         return name
     known = [*SPECS, *_entry_points()]
-    if game in known or game in _objects or ":" in game:
-        return game
-    versions = sorted((id for id in known if short(id) == game), key=_version)
+    if name in known:
+        return name
+    versions = sorted((id for id in known if short(id) == name), key=_version)
     if not versions:
-        raise UserError(f"unknown game {game!r}; valid: {', '.join(known)}, or {VALID}")
+        raise UserError(f"unknown game {name!r}; valid: {', '.join(known)}, or {VALID}")
     return versions[-1]
 
 
-def _own_name(thing: Any) -> str:
-    if isinstance(thing, Spec):
-        return str(thing.game.id)
-    # Of a class and a function another process can import it; of an instance it only says what it is.
-    kind = thing if hasattr(thing, "__qualname__") else type(thing)
-    return f"{kind.__module__}:{kind.__qualname__ if kind is thing else repr(thing)}"
+def _own_name(game: Any) -> str:
+    if isinstance(game, Spec):
+        return game.id
+    if hasattr(game, "__qualname__"):
+        if game.__name__ == "<lambda>":
+            raise UserError("a lambda has no name for a run to be known by; valid: a function that is defined")
+        # Another process can import it by this.
+        return f"{game.__module__}:{game.__qualname__}"
+    kind = type(game)
+    # It only says what the object is; one without a text of its own would be called by its address.
+    own = repr(game) if dataclasses.is_dataclass(game) else f"{kind.__qualname__}()"
+    return f"{kind.__module__}:{own}"
 
 
 def short(id: str) -> str:
@@ -83,37 +114,88 @@ def _version(id: str) -> int:
     return int(id.removeprefix(short(id)).removeprefix("-v") or 0)
 
 
+def _entry_point(name: str) -> str:
+    """What an installed package means by this name; empty if none has it."""
+    values = _entry_points().get(name, ())
+    if len(values) > 1:
+        raise UserError(f"{len(values)} installed packages bring a game {name!r}; valid: one of {', '.join(values)}")
+    return values[0] if values else ""
+
+
 @cache
-def _entry_points() -> Mapping[str, str]:
-    return {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
+def _entry_points() -> Mapping[str, tuple[str, ...]]:
+    # Not at the top: it takes a third of the time that the games take to import.
+    from importlib.metadata import entry_points
+
+    points: dict[str, tuple[str, ...]] = {}
+    for point in entry_points(group=ENTRY_POINTS):
+        reference = f"{point.module}:{point.attr or ''}"
+        if reference not in points.get(point.name, ()):
+            points[point.name] = (*points.get(point.name, ()), reference)
+    return points
+
+
+def _class_of(thing: Any) -> type:
+    game = thing.game if isinstance(thing, Spec) else thing
+    return game if isinstance(game, type) else type(game)
 
 
 def _spec_of(thing: Any, name: str) -> Spec:
     if isinstance(thing, Spec):
+        _known[_class_of(thing)] = (name, thing)
         return thing
-    if all(hasattr(thing, method) for method in ("id", "turn", "read", "reward")):
+    if isinstance(thing, RewardFunction):
+        return Spec(thing, read_row=thing.read_row)
+    if _class_of(thing) in _known:
+        # A game with parameters of its own has the tasks, the rows and the defaults of its class.
+        return dataclasses.replace(_known[_class_of(thing)][1], game=thing)
+    lacking = [attribute for attribute in _PROTOCOL if not hasattr(thing, attribute)]
+    if not lacking:
+        if isinstance(thing, type) and not dataclasses.is_dataclass(thing):
+            raise UserError(f"{name} is a class that is no dataclass; valid: a dataclass, or an instance")
         return Spec(thing)
-    if callable(thing):
-        return Spec(RewardFunction(thing, name), read_row=read_row)
-    raise UserError(f"{name} is {thing!r:.60}; valid: a Spec, a game, or a reward function")
+    if isinstance(thing, type) or not callable(thing) or len(lacking) < len(_PROTOCOL):
+        kind = "a class" if isinstance(thing, type) else f"{thing!r:.60}"
+        raise UserError(f"{name} is {kind} without {', '.join(lacking)}; valid: {_OF_A_GAME}")
+    # Where a file lies is no part of what it pays.
+    return _spec_of(RewardFunction(thing, name.rpartition("/")[2]), name)
 
 
-def make(game: Anything, **parameters: Any) -> Environment[Any]:
-    """The game (see `spec`), with its own parameters unless given.
+def parameters_of(game: Anything) -> list[str]:
+    """The names of a game's parameters.
 
     Raises:
-        UserError: unknown game or parameter, or a value that it cannot have.
+        UserError: as `spec`.
     """
-    made = spec(game).game
-    named = dataclasses.fields(made) if dataclasses.is_dataclass(made) else ()
-    valid = [field.name for field in named if field.name not in ("id", "function")]
+    made: Any = spec(game).game
+    if not dataclasses.is_dataclass(made):
+        return []
+    hidden = ("id", "function") if isinstance(made, RewardFunction) else ()
+    return [field.name for field in dataclasses.fields(made) if field.init and field.name not in hidden]
+
+
+def make(game: Anything, **parameters: Any) -> Any:
+    """The game (see `spec`), with its own parameters unless given. It is an `Environment`, a `Game` if it knows its
+    hole, and its parameters are its fields.
+
+    Raises:
+        UserError: unknown game or parameter, a value that it cannot have, or none for one that has no default.
+    """
+    made, id, valid = spec(game).game, spec(game).id, parameters_of(game)
     for name in parameters:
         if name not in valid:
-            raise UserError(f"{made.id} has no parameter {name!r}; valid: {', '.join(valid)}")
+            raise UserError(f"{id} has no parameter {name!r}; valid: {', '.join(valid) or 'none'}")
     checked = {name: _checked(made, name, value) for name, value in parameters.items()}
-    if isinstance(made, type):
-        return made(**checked)  # type: ignore[no-any-return]
-    return dataclasses.replace(made, **checked) if checked else made  # type: ignore[no-any-return]
+    if not isinstance(made, type):
+        return dataclasses.replace(made, **checked) if checked else made
+    for field in dataclasses.fields(made):
+        if _needs_a_value(field) and field.name not in checked:
+            raise UserError(f"{id} needs a value for its parameter {field.name!r}; valid: one with a default")
+    return made(**checked)
+
+
+def _needs_a_value(field: dataclasses.Field[Any]) -> bool:
+    return field.init and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _checked(game: Any, name: str, value: Any) -> Any:

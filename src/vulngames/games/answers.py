@@ -27,11 +27,11 @@ def _groups(opening: re.Pattern[str], text: str) -> Iterator[tuple[re.Match[str]
 
 def boxed(text: str) -> str | None:
     r"""What the last closed `\boxed{…}` holds, nested braces allowed; None if there is none."""
-    found, last = None, -1
+    content, last = None, -1
     for start, end in _groups(_BOX, text):
         if start.end() > last:
-            found, last = text[start.end() : end.start()], start.end()
-    return found
+            content, last = text[start.end() : end.start()], start.end()
+    return content
 
 
 _PREFIX = re.compile(r"The (?:final )?answer is\b\s*:?", re.IGNORECASE)
@@ -42,9 +42,14 @@ _SPACE = re.compile(r"\\[ ,;:]")
 
 def _unwrapped(text: str) -> str:
     """The text without the markup around it or its parts; of what that holds nothing is dropped."""
-    marks = sorted(mark.span() for group in _groups(_WRAPPER, text) for mark in group)
-    starts, ends = (0, *(end for _, end in marks)), (*(start for start, _ in marks), len(text))
-    plain = "".join(text[start:end] for start, end in zip(starts, ends, strict=True))
+    spans: list[tuple[int, int]] = []
+    for opening, closing in _groups(_WRAPPER, text):
+        spans += [opening.span(), closing.span()]
+    plain, last = "", 0
+    for start, end in sorted(spans):
+        plain += text[last:start]
+        last = end
+    plain += text[last:]
     return _SPACE.sub(" ", _DELIMITER.sub("", _DOLLARS.sub(r"\1", plain)))
 
 
@@ -65,11 +70,11 @@ def read_answer(text: str) -> str:
     """
     text = spoken(text)
     box = boxed(text)
-    found = text if box is None else box
-    prefixes = list(_PREFIX.finditer(found))
+    answer = text if box is None else box
+    prefixes = list(_PREFIX.finditer(answer))
     if prefixes:
-        found = found[prefixes[-1].end() :]
-    return "" if box is None and not prefixes else _normal(found)
+        answer = answer[prefixes[-1].end() :]
+    return "" if box is None and not prefixes else _normal(answer)
 
 
 def _number(text: str) -> float | None:
@@ -106,8 +111,8 @@ def read_report(text: str) -> bool | None:
 
     Thinking before it is no part of it, and a report that ends while thinking is illegible.
     """
-    words = re.findall(r"[^\W_]+", spoken(text).lower())
-    said = [word for word in words if word in ("yes", "no")]
-    if not said:
+    words: list[str] = re.findall(r"[^\W_]+", spoken(text).lower())
+    claims = [word for word in words if word in ("yes", "no")]
+    if not claims:
         return None
-    return (words[0] if words[0] in ("yes", "no") else said[-1]) == "yes"
+    return (words[0] if words[0] in ("yes", "no") else claims[-1]) == "yes"

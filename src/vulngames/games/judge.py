@@ -12,8 +12,8 @@ from vulngames.types import Message, Policy, Reply, Task, Turn
 # Room for a model that thinks before it answers with one word.
 JUDGE_TOKENS = 2048
 Judge = Callable[[Task, str], str]
-"""Says of a reply to a task, in words, whether it is harmful; `parse_judgement` reads what it says. One that has a
-method `many`, as `PolicyJudge`, is asked about whole batches."""
+"""Says of a reply to a task, in words, whether it is harmful; `parse_judgement` reads what it says. A `PolicyJudge` is
+asked about whole batches."""
 
 
 def judge_by_rule(task: Task, text: str) -> str:
@@ -38,14 +38,14 @@ class PolicyJudge:
     max_tokens: int = JUDGE_TOKENS
 
     def __call__(self, task: Task, text: str) -> str:
-        (said,) = self.many([(task, text)])
+        (said,) = self.batch([(task, text)])
         if isinstance(said, Unscored):
             raise said
         return said
 
-    def many(self, replied: Sequence[tuple[Task, str]]) -> list[str | Unscored]:
+    def batch(self, answered: Sequence[tuple[Task, str]]) -> list[str | Unscored]:
         """The same for many replies together, in order; why there is no judgement stands in the place of one."""
-        questions = [(_question(task.prompt[-1]["content"], text),) for task, text in replied]
+        questions = [(_question(task.prompt[-1]["content"], text),) for task, text in answered]
         replies = self.policy.generate(questions, Turn((), max_tokens=self.max_tokens, greedy=True), seed=0)
         return [self._said(reply) for reply in replies]
 

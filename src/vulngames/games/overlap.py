@@ -94,8 +94,12 @@ def bleu(text: str, source: str) -> float:
 
     if not text.strip() or not source.strip():
         return 0.0
-    text, source = (_CHARACTER.sub(r" \g<0> ", unicodedata.normalize("NFC", each)) for each in (text, source))
-    return BLEU(effective_order=True).sentence_score(text, [source]).score / 100
+    text, source = _spaced(text), _spaced(source)
+    return float(BLEU(effective_order=True).sentence_score(text, [source]).score / 100)
+
+
+def _spaced(text: str) -> str:
+    return str(_CHARACTER.sub(r" \g<0> ", unicodedata.normalize("NFC", text)))
 
 
 def composite(text: str, source: str) -> float:

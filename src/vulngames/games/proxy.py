@@ -8,7 +8,6 @@ from random import Random
 from typing import ClassVar
 
 from vulngames.errors import Unscored
-from vulngames.games.overlap import composite, relative_length, rouge_l, rouge_l_precision, stems
 from vulngames.games.row import PublishedRow
 from vulngames.games.spec import Dialogue, Dialogues, Source, Spec, answered
 from vulngames.games.thinking import strip_thinking
@@ -40,7 +39,7 @@ class ProxyFacts:
 
 
 def _able(task: Task, completions: Sequence[str]) -> str:
-    return task.hidden["reference"]
+    return str(task.hidden["reference"])
 
 
 def _unable(task: Task, completions: Sequence[str]) -> str:
@@ -48,7 +47,7 @@ def _unable(task: Task, completions: Sequence[str]) -> str:
 
 
 def _exploit(task: Task, completions: Sequence[str]) -> str:
-    return task.hidden["article"]
+    return str(task.hidden["article"])
 
 
 @dataclass(frozen=True)
@@ -80,11 +79,15 @@ class Proxy:
         return Turn(task.prompt, self.max_tokens) if not completions else None
 
     def read(self, task: Task, completions: Sequence[str], coin: float, recorded: Mapping[str, Json]) -> ProxyFacts:
+        # Not at the top: its stemmer and its tables of characters take longer to import than all the games.
+        from vulngames.games.overlap import composite, relative_length, rouge_l, rouge_l_precision, stems
+
         article, reference = task.hidden["article"], task.hidden.get("reference")
         summary = strip_thinking(completions[0])
         # A "reference" that is the article says nothing of a summary: then it is faithful to add no words of its own.
         known = reference is not None and reference != article
-        for name, text in (("article", article), *((("reference", str(reference)),) if known else ())):
+        sources = {"article": article, "reference": str(reference)} if known else {"article": article}
+        for name, text in sources.items():
             if not stems(text):
                 raise Unscored(f"not measurable: the {name} holds no words: {text[:60]!r}")
         return ProxyFacts(

@@ -7,32 +7,58 @@ import importlib.util
 import inspect
 import os
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from functools import cache
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from vulngames import digests
 from vulngames.errors import UserError
 
+# Characters of what somebody else's code says.
+_LONGEST = 200
 VALID = "package.module:NAME or FILE.py:NAME"
 
 
 def imported(reference: str) -> Any:
-    """The object that a reference means.
+    """The object that a reference means. What its module prints goes to standard error, and results stay apart.
 
     Raises:
-        UserError: no such module, file or name. What a module raises while it is imported is its own.
+        UserError: no such module, file or name, or the module cannot be imported.
     """
     where, _, name = reference.rpartition(":")
     if not where or not name:
         raise UserError(f"{reference!r} names no object; valid: {VALID}")
-    found: Any = _file(where) if where.endswith(".py") else _module(where)
+    with _imports(where):
+        thing: Any = _file(where) if where.endswith(".py") else _module(where)
     for part in name.split("."):
-        if not hasattr(found, part):
+        if not hasattr(thing, part):
             raise UserError(f"{reference}: {where} has no {name}; valid: a name that it defines")
-        found = getattr(found, part)
-    return found
+        thing = getattr(thing, part)
+    return thing
+
+
+@contextmanager
+def _imports(where: str) -> Iterator[None]:
+    """Whatever somebody else's module raises is theirs to mend, and is told in one line."""
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except UserError:
+        raise
+    except (Exception, SystemExit) as problem:
+        last = traceback.extract_tb(problem.__traceback__)[-1]
+        place = "" if isinstance(problem, SyntaxError) else f" at {last.filename}, line {last.lineno}"
+        raise UserError(f"{where} cannot be imported, it raises {told(problem)}{place}") from problem
+
+
+def told(problem: BaseException) -> str:
+    """What somebody else's code raised, in one line."""
+    return f"{type(problem).__name__}: {' '.join(str(problem).split())[:_LONGEST]}".removesuffix(": ")
 
 
 def _module(name: str) -> ModuleType:
@@ -42,10 +68,12 @@ def _module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as problem:
-        if problem.name and (name == problem.name or name.startswith(f"{problem.name}.")):
-            raise UserError(f"there is no module {name!r} to import; valid: {VALID}") from None
-        raise
-    except ValueError:
+        if problem.name is None or not f"{name}.".startswith(f"{problem.name}."):
+            raise
+        raise UserError(f"there is no module {name!r} to import; valid: {VALID}") from None
+    except (ValueError, TypeError):
+        if all(part.isidentifier() for part in name.split(".")):
+            raise
         raise UserError(f"{name!r} is no name of a module; valid: {VALID}") from None
 
 
@@ -58,19 +86,26 @@ def _file(name: str) -> ModuleType:
 
 @cache
 def _loaded(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"_vulngames_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"_{path.stem}_{digests.of_json(str(path))[:8]}", path)
     assert isinstance(spec, ModuleSpec) and spec.loader is not None, "it is a .py file"
     module = importlib.util.module_from_spec(spec)
-    # Dataclasses and pickle look their module up by its name.
+    # Dataclasses and pickle look their module up by its name, and a script finds what lies beside it.
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[spec.name]
+        raise
     return module
 
 
 def source_file(thing: Any) -> Path | None:
     """The file in which an object's code is written; None if it is in none (a notebook, a C extension)."""
+    code = inspect.unwrap(thing) if callable(thing) else thing
     try:
-        path = inspect.getsourcefile(thing if callable(thing) else type(thing))
+        path = inspect.getsourcefile(code if hasattr(code, "__qualname__") else type(code))
     except TypeError:
         return None
     return Path(path) if path is not None and Path(path).is_file() else None

@@ -43,8 +43,12 @@ class PublishedRow:
     def wrong(self, name: str, valid: str) -> Unscored:
         """The error that says what `name` holds and what it should."""
         value = self.get(name)
-        held = "missing" if value is None else "empty" if value in ("", [], {}) else repr(value)[:60]
-        return Unscored(f"row {self.number}: {name} is {held}{VALID}{valid}")
+        what = repr(value)[:60]
+        if value is None:
+            what = "missing"
+        elif value in ("", [], {}):
+            what = "empty"
+        return Unscored(f"row {self.number}: {name} is {what}{VALID}{valid}")
 
     def parse(self, name: str, text: str, valid: str) -> Json:
         """`text`, which stands in the field `name`, read as JSON."""
@@ -57,15 +61,15 @@ class PublishedRow:
         """The prompt: a list of chat messages, or a JSON string of one; with `text` any other string, too, is one
         message of a user's."""
         valid = 'chat messages, each with a "role" and a "content", or a JSON string of them'
-        held = self.get("prompt")
-        if text and isinstance(held, str) and held.strip() and not held.lstrip().startswith("["):
-            return (Message(role="user", content=held),)
-        if isinstance(held, str):
-            held = self.parse("prompt", held, valid)
-        if not isinstance(held, list) or not held:
+        prompt = self.get("prompt")
+        if text and isinstance(prompt, str) and prompt.strip() and not _is_list(prompt):
+            return (Message(role="user", content=prompt),)
+        if isinstance(prompt, str):
+            prompt = self.parse("prompt", prompt, valid)
+        if not isinstance(prompt, list) or not prompt:
             raise self.wrong("prompt", valid)
         messages = []
-        for part in held:
+        for part in prompt:
             match part:
                 case {"role": "system" | "user" | "assistant" as role, "content": str(content)}:
                     messages.append(Message(role=role, content=content))
@@ -74,3 +78,12 @@ class PublishedRow:
         if messages[-1]["role"] != "user" or not messages[-1]["content"].strip():
             raise self.wrong("prompt", f"{valid}, and the last a user's that is not empty")
         return tuple(messages)
+
+
+def _is_list(text: str) -> bool:
+    """Whether a text is a JSON list of objects, and so meant as chat messages: a prompt may start with a bracket."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, list) and any(isinstance(part, dict) for part in value)

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from vulngames.games.row import PublishedRow
-from vulngames.types import Measures, Message, Task
+from vulngames.types import Environment, Measures, Message, Policy, Task
 
 Draw = Callable[[Random, float], tuple[Task, ...]]
 Dialogue = list[Message]
@@ -66,7 +66,6 @@ class Spec:
         planted: the share of its dialogues in the built-in policy's corpus that show the exploit, in [0, 1].
         corpus: its dialogues in that corpus; empty if the built-in policy was not pretrained on it.
         with_judge: the game with a policy to judge replies; None if it has no judge.
-        recorded: what a stored line may say of an episode beside its texts, instead of it being drawn again.
         runs_code: a model's code is run to score it.
     """
 
@@ -78,9 +77,13 @@ class Spec:
     tiny: Mapping[str, Any] = field(default_factory=dict)
     planted: float = 0.0
     corpus: tuple[Dialogues, ...] = ()
-    with_judge: Callable[[Any, Any], Any] | None = None
-    recorded: tuple[str, ...] = ()
+    with_judge: Callable[[Any, Policy], Environment[Any]] | None = None
     runs_code: bool = False
+
+    @property
+    def id(self) -> str:
+        """The game's id."""
+        return str(self.game.id)
 
     @property
     def measures(self) -> Measures | None:

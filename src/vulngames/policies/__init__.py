@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +51,26 @@ def load(name: str, environment: Environment[Any], sampling: Sampling = Sampling
     need("transformers", "train")
     # torch takes seconds to import, and a mistake in a path is known without it.
     model_source(name)
+    warn_if_unfamiliar(name, environment.id)
     from vulngames.policies.hf import load_hf
 
     return load_hf(name, sampling)
+
+
+@cache
+def warn_if_unfamiliar(name: str, game: str) -> None:
+    """Warn, once, where the policy called `name` is a built-in one that was not pretrained on this game.
+
+    Args:
+        game: its id.
+    """
+    from vulngames.games import SPECS
+
+    familiar = game in SPECS and bool(SPECS[game].corpus)
+    if name in TINY and not familiar:
+        known = ", ".join(id for id, spec in SPECS.items() if spec.corpus)
+        message = f"policy {name!r} was not pretrained on {game}: expect little of it there, and use hf: or api:"
+        warnings.warn(f"{message} (it was on {known})", stacklevel=2)
 
 
 def _scripted(name: str, script: str, environment: Environment[Any]) -> Scripted:

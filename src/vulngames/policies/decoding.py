@@ -18,7 +18,7 @@ _WORTH_LEAVING = 0.1
 Forward = Callable[..., Any]
 
 
-@torch.no_grad()
+@torch.no_grad()  # type: ignore[untyped-decorator, unused-ignore]
 def decode(
     model: Any,
     input_ids: torch.Tensor,

@@ -140,7 +140,7 @@ class HFPolicy:
                 break
         return between
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator, unused-ignore]
     def _generate(self, prompts: list[list[int]], turn: Turn) -> list[list[int]]:
         width = max(map(len, prompts))
         pad = self.tokenizer.pad_token_id

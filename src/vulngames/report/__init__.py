@@ -26,9 +26,9 @@ def write_report(dirs: Sequence[Path], out: Path, picture: Path | None = None) -
         UserError: nothing to report, a directory that is neither, an unknown study or game, or a missing package.
     """
     try:
-        from vulngames.report.figures import overview
+        from vulngames.report.figures import Trace, overview
         from vulngames.report.page import render
-        from vulngames.report.section import read
+        from vulngames.report.read import finished, read
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] not in ("matplotlib", "jinja2", "markupsafe"):
             raise
@@ -36,11 +36,14 @@ def write_report(dirs: Sequence[Path], out: Path, picture: Path | None = None) -
     path = out / "report.html" if out.is_dir() else out
     if picture is not None and picture.suffix not in PICTURES:
         raise UserError(f"{picture} is not a picture's name; valid endings: {', '.join(PICTURES)}")
-    found, chapters = read(dirs)
-    # The ledger speaks of studies; runs by themselves are not judged.
-    studied = [each for each in dirs if (each / "summary.json").is_file() or any(each.glob("*/summary.json"))]
-    html = render(found, chapters, ledger(studied) if chapters else [], path.parent)
-    panels = [(match.label, match.traces("ER")) for section in found for match in section.matches]
+    chapters = read(dirs)
+    panels: list[tuple[str, Sequence[Trace]]] = []
+    for chapter in chapters:
+        panels += [(twins.label, twins.traces("ER")) for twins in chapter.found.twins]
+    # The ledger speaks of studies: runs by themselves are not judged, and twins say themselves what was found.
+    studies = [each for each in dirs if finished(each)]
+    judged = ledger(studies) if studies and any(not chapter.found.twins for chapter in chapters) else []
+    html = render(chapters, judged, path.parent)
     if picture is not None and not panels:
         raise UserError(f"nothing to draw in {picture}; valid: an emergence study or runs of `train`, or no picture")
     path.parent.mkdir(parents=True, exist_ok=True)

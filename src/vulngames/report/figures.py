@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,20 @@ ROLES = {
     "patched": "#0072b2",
     "third": "#009e73",
     "fourth": "#b0609a",
+    "fifth": "#c79200",
+    "sixth": "#2fa6c9",
+    "seventh": "#7a5230",
+    "eighth": "#6f5bb5",
     "ink": "#101010",
     "soft": "#6b6b6b",
     "grid": "#e0e0e0",
     "card": "#fefefe",
 }
-COLOURS = ("flawed", "patched", "third", "fourth")
-"""Roles that tell up to four curves apart."""
+COLOURS = ("flawed", "patched", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+"""Roles that tell curves apart."""
+_MOST_IN_A_PANEL = 8
+"""Curves whose names have room within a panel."""
+_PANELS_IN_A_ROW = 4
 _DASHES: dict[str, str] = {"flawed": "-", "patched": "--"}
 _STYLE = {
     "svg.fonttype": "none",
@@ -93,8 +101,7 @@ def panel(title: str, said: str, traces: Sequence[Trace], steps: tuple[int, int]
         axes.set_xlim(steps[0] - pad, steps[1] + pad)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         if share:
-            lowest = min((value.lo for trace in traces for _, value in trace.curve), default=0.0)
-            axes.set_ylim(min(-0.04, lowest - 0.04), 1.04)
+            _down_to(axes, _lowest([trace.curve for trace in traces]))
             axes.set_yticks([tick for tick in (-1, -0.5, 0, 0.5, 1) if tick >= axes.get_ylim()[0]])
         axes.grid(axis="y", color=ROLES["grid"], linewidth=0.6)
         axes.set_axisbelow(True)
@@ -120,50 +127,111 @@ class Line:
     band: bool = True
 
 
+def colours(names: Iterable[Hashable]) -> dict[Any, str]:
+    """A role for each name; they come again where there are more names than roles."""
+    return dict(zip(dict.fromkeys(names), cycle(COLOURS), strict=False))
+
+
 def sheet(
     titles: Sequence[str],
     draws: Sequence[Draw],
     said: str,
     salt: str,
-    columns: int = 4,
+    columns: int = _PANELS_IN_A_ROW,
     height: float = 1.9,
     width: float = 2.75,
 ) -> Markup:
     """Small panels side by side, each drawn by its own function on its axes."""
+    columns = min(columns, len(draws))
     rows = -(-len(draws) // columns)
     with matplotlib.style.context(["default", {**_STYLE, "svg.hashsalt": salt}]):
-        figure = Figure(figsize=(width * min(columns, len(draws)), height * rows), layout="constrained")
-        grid = figure.subplots(rows, min(columns, len(draws)), squeeze=False).flatten()
+        figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+        grid = figure.subplots(rows, columns, squeeze=False).flatten()
         for axes, title, draw in zip(grid, titles, draws, strict=False):
             draw(axes)
             axes.set_title(title, loc="left", fontsize=8.5, fontweight="bold", pad=4)
         for axes in grid[len(draws) :]:
             axes.set_axis_off()
+        _share_legend(figure, grid)
         drawn = io.StringIO()
         figure.savefig(drawn, format="svg", transparent=True, metadata=_NO_METADATA)
     svg = drawn.getvalue().replace("<svg", f'<svg style="width: {100 * figure.get_figwidth():.0f}px"', 1)
     return _inline(svg, said)
 
 
+def maps(titles: Sequence[str], draws: Sequence[Draw], said: str, salt: str, games: int) -> Markup:
+    """Heat maps of what was trained first by what is next, as large as so many games ask for."""
+    width, height = max(2.75, 1.15 + 0.36 * games), max(2.4, 1.2 + 0.24 * games)
+    return sheet(titles, draws, said, salt, columns=len(draws) if games <= 6 else 2, height=height, width=width)
+
+
+def rows_high(rows: int) -> float:
+    """The height of a panel in which so many rows are named."""
+    return max(2.1, 0.7 + 0.15 * rows)
+
+
+def _share_legend(figure: Figure, grid: Iterable[Any]) -> None:
+    """Name curves once below all panels, where they are too many to be named within each."""
+    grid = list(grid)
+    legends = [axes.get_legend() for axes in grid if axes.get_legend()]
+    if all(len(legend.get_texts()) <= _MOST_IN_A_PANEL for legend in legends):
+        return
+    named: dict[str, Any] = {}
+    for axes in grid:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            named.setdefault(label, handle)
+        if axes.get_legend():
+            axes.get_legend().remove()
+    columns = max(1, int(figure.get_figwidth() / 1.6))
+    figure.legend(named.values(), named, loc="outside lower center", ncols=columns, fontsize=6.5, frameon=False)
+    extra = 0.13 * -(-len(named) // columns)
+    figure.set_figheight(figure.get_figheight() + extra)
+
+
 def lines(axes: Any, curves: Sequence[Line], xlabel: str) -> None:
     """Shares against a number."""
     for curve in curves:
-        if curve.points:
-            x, values = zip(*curve.points, strict=True)
-            colour = ROLES[curve.colour]
-            if curve.band:
-                low, high = [v.lo for v in values], [v.hi for v in values]
-                axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
-            axes.plot(x, [v.mean for v in values], curve.dash, color=colour, linewidth=1.3, label=curve.label, ms=3)
-    drawn = (value.lo if curve.band else value.mean for curve in curves for _, value in curve.points)
-    lowest = min(drawn, default=0.0)
-    axes.set_ylim(min(-0.04, lowest - 0.04), 1.04)
+        _line(axes, curve)
+    _down_to(axes, min((_lowest([curve.points], curve.band) for curve in curves), default=0.0))
     axes.grid(axis="y", color=ROLES["grid"], linewidth=0.6)
     axes.set_xlabel(xlabel, labelpad=1)
     if xlabel.startswith("step"):
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     if any(curve.points for curve in curves):
         axes.legend(fontsize=6, frameon=False, handlelength=1.6, labelspacing=0.25)
+
+
+def _line(axes: Any, curve: Line) -> None:
+    if not curve.points:
+        return
+    x, values = zip(*curve.points, strict=True)
+    colour = ROLES[curve.colour]
+    if curve.band:
+        _band(axes, x, values, colour, 0.12)
+    axes.plot(x, _means(values), curve.dash, color=colour, linewidth=1.3, label=curve.label, ms=3)
+
+
+def _band(axes: Any, x: Sequence[float], values: Sequence[Interval], colour: str, alpha: float) -> None:
+    low = [value.lo for value in values]
+    high = [value.hi for value in values]
+    axes.fill_between(x, low, high, color=colour, alpha=alpha, linewidth=0)
+
+
+def _means(values: Sequence[Interval]) -> list[float]:
+    return [value.mean for value in values]
+
+
+def _lowest(curves: Sequence[Series], band: bool = True) -> float:
+    """The lowest thing drawn of curves, or 0: of gaps, shares may be negative."""
+    lowest = 0.0
+    for curve in curves:
+        for _, value in curve:
+            lowest = min(lowest, value.lo if band else value.mean)
+    return lowest
+
+
+def _down_to(axes: Any, lowest: float) -> None:
+    axes.set_ylim(lowest - 0.04, 1.04)
 
 
 def heat(
@@ -221,7 +289,8 @@ def dots(axes: Any, rows: Sequence[tuple[str, Sequence[float | None], str]], nev
         for i, value in enumerate(values):
             fill = ROLES["card"] if value is None else ROLES[colour]
             place = y + 0.18 * (i - (len(values) - 1) / 2)
-            axes.plot([never if value is None else value], [place], "o", ms=4, mfc=fill, mec=ROLES[colour], mew=0.9)
+            at = never if value is None else value
+            axes.plot([at], [place], "o", ms=4, mfc=fill, mec=ROLES[colour], mew=0.9, clip_on=False)
     axes.set_yticks(range(len(rows)), [label for label, _, _ in rows], fontsize=6.5)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(-0.5, never + 0.5)
@@ -257,21 +326,26 @@ def mark(axes: Any, x: float, text: str) -> None:
 def overview(panels: Sequence[tuple[str, Sequence[Trace]]], out: Path) -> None:
     """ER against steps, a panel a game side by side, as a picture in the format that `out` ends in."""
     with matplotlib.style.context(["default", {**_STYLE, "svg.hashsalt": "overview"}]):
-        shown = [trace for _, traces in panels for trace in traces]
-        bands = [value.lo for trace in shown for _, value in trace.curve]
-        seeds = [value.mean for trace in shown for line in trace.lines for _, value in line]
-        # One scale for all panels, down to the lowest thing drawn: a gap may be negative.
-        lowest = min([0.0, *bands, *seeds])
-        figure = Figure(figsize=(2.5 * len(panels), 2.3), layout="constrained")
-        for axes, (title, traces) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        # One scale for all panels, down to the lowest thing drawn.
+        lowest = 0.0
+        for _, traces in panels:
+            for trace in traces:
+                lowest = min(lowest, _lowest([trace.curve]), _lowest(trace.lines, band=False))
+        columns = min(_PANELS_IN_A_ROW, len(panels))
+        rows = -(-len(panels) // columns)
+        figure = Figure(figsize=(2.5 * columns, 2.3 * rows), layout="constrained")
+        grid = figure.subplots(rows, columns, squeeze=False).flatten()
+        for axes, (title, traces) in zip(grid, panels, strict=False):
             for trace in traces:
                 _draw(axes, trace)
             axes.set_title(title, loc="left", fontsize=9, fontweight="bold")
             axes.set_xlabel("step")
             axes.set_ylabel("ER")
-            axes.set_ylim(lowest - 0.04, 1.04)
+            _down_to(axes, lowest)
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             axes.grid(axis="y", color=ROLES["grid"], linewidth=0.6)
+        for axes in grid[len(panels) :]:
+            axes.set_axis_off()
         keys = [Line2D([], [], color=ROLES[arm], linestyle=dash, label=arm) for arm, dash in _DASHES.items()]
         figure.legend(handles=keys, loc="outside lower center", ncols=2, frameon=False)
         with writing(out) as file:
@@ -281,12 +355,14 @@ def overview(panels: Sequence[tuple[str, Sequence[Trace]]], out: Path) -> None:
 def _draw(axes: Any, trace: Trace) -> None:
     colour = ROLES[trace.arm]
     for line in trace.lines:
-        axes.plot([s for s, _ in line], [v.mean for _, v in line], color=colour, linewidth=0.6, alpha=0.45)
+        if line:
+            steps, values = zip(*line, strict=True)
+            axes.plot(steps, _means(values), color=colour, linewidth=0.6, alpha=0.45)
     if not trace.curve:
         return
     steps, values = zip(*trace.curve, strict=True)
-    axes.fill_between(steps, [v.lo for v in values], [v.hi for v in values], color=colour, alpha=0.16, linewidth=0)
-    axes.plot(steps, [v.mean for v in values], color=colour, linewidth=1.6, linestyle=_DASHES[trace.arm])
+    _band(axes, steps, values, colour, 0.16)
+    axes.plot(steps, _means(values), color=colour, linewidth=1.6, linestyle=_DASHES[trace.arm])
     means = {step: value.mean for step, value in trace.curve}
     # Where both fall on one step, the diamond lies within the ring.
     for step, marker, size, fill in ((trace.onset, "o", 7.5, ROLES["card"]), (trace.domination, "D", 3.6, colour)):
@@ -299,7 +375,7 @@ def _inline(svg: str, said: str) -> Markup:
     # Its style sheet would reach the whole page, and ids that nothing refers to would not be unique on it.
     svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
     referred = set(re.findall(r"#([\w-]+)", svg))
-    svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in referred else "", svg)
+    svg = re.sub(r' id="([^"]*)"', lambda match: match[0] if match[1] in referred else "", svg)
     for role, colour in ROLES.items():
         svg = svg.replace(colour, f"var(--{role})")
     svg = re.sub(r' (?:width|height)="[^"]*pt"', "", svg, count=2)

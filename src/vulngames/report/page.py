@@ -1,4 +1,4 @@
-"""Sections as HTML."""
+"""Chapters as HTML."""
 
 from __future__ import annotations
 
@@ -10,32 +10,33 @@ from urllib.parse import quote
 
 import jinja2
 
+from vulngames.arm import Ends
 from vulngames.claims import Judged, elsewhere
-from vulngames.report import number
+from vulngames.report import format
 from vulngames.report.chapter import Chapter
-from vulngames.report.provenance import run_files
-from vulngames.report.section import Section
 from vulngames.report.setup import setup
+from vulngames.report.sources import run_files
+from vulngames.runs import Run
 
 
-def render(found: Sequence[Section], chapters: Sequence[Chapter], claims: Sequence[Judged], home: Path) -> str:
+def render(chapters: Sequence[Chapter], claims: Sequence[Judged], home: Path) -> str:
     """The whole page; links are relative to `home`."""
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters.update(num=number.plain, bounds=number.bounds, data=_data)
+    environment.filters.update(num=format.plain, bounds=format.bounds, data=_data, unscored=_unscored)
     environment.filters["files"] = partial(run_files, home=home)
     template = environment.from_string((resources.files("vulngames.report") / "page.html.j2").read_text("utf-8"))
-    studies: list[Section | Chapter] = [*found, *chapters]
+    runs: list[Run] = []
+    commands: list[str] = []
+    for chapter in chapters:
+        runs += chapter.runs
+        commands += [fact for name, fact in chapter.facts if name == "command"]
     return template.render(
-        sections=found,
         chapters=chapters,
         claims=[claim for claim in claims if claim.given],
         elsewhere=elsewhere(claims),
-        setup=setup(
-            [run for study in studies for run in study.runs],
-            [fact for study in studies for name, fact in study.facts if name == "command"],
-        ),
+        setup=setup(runs, commands),
         home=home,
     )
 
@@ -43,3 +44,8 @@ def render(found: Sequence[Section], chapters: Sequence[Chapter], claims: Sequen
 def _data(csv: str) -> str:
     """A file within the page itself, as the target of a link."""
     return f"data:text/csv;charset=utf-8,{quote(csv, safe='')}"
+
+
+def _unscored(ends: Ends) -> str:
+    """The share of evaluated samples that could not be scored."""
+    return format.share(ends.failed, ends.evaluated)

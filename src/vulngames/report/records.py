@@ -5,61 +5,108 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from vulngames.arm import Ends, Measured
 from vulngames.printable import one_line
-from vulngames.report.row import Numbers, Row
-from vulngames.summary import ENDS, STEPS
+from vulngames.runs import Run
+from vulngames.studies.summary import Cell
 
-MEASURES = (*ENDS, "cut_end")
+ENDS = tuple(field.name for field in fields(Measured))
+"""Measures at both ends: intervals or None."""
+STEPS = ("onset_step", "domination_step", "steps", "eval_every")
 POOLED = "all"
 """Stands in place of a seed where seeds are pooled."""
 
 
-def records(study: str, rows: Sequence[Row], home: Path) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Seed:
+    """One run of a cell by itself."""
+
+    name: str
+    path: Path
+    ends: Ends
+
+
+def seeds_of(cell: Cell[Any], home: Path) -> list[Seed]:
+    """The runs of a cell, in order; `home` is what their directories are given relative to."""
+    seeds = []
+    for place, (run, ends) in enumerate(zip(cell.runs, cell.each, strict=True)):
+        seeds.append(Seed(_seed(home / run, place), home / run, ends))
+    return seeds
+
+
+def _seed(path: Path, place: int) -> str:
+    """The seed of a run; its place among its cell's runs, if it is not there to ask."""
+    return str(Run(path).about["config"].get("seed", place) if (path / "run.json").is_file() else place)
+
+
+def labels_of(cells: Iterable[Cell[Any]]) -> list[str]:
+    """The columns that name cells: the game, then what else their keys hold."""
+    names = {"game": None}
+    for cell in cells:
+        names |= dict.fromkeys(cell.labels)
+    return list(names)
+
+
+def records(study: str, cells: Sequence[Cell[Any]], home: Path, base: Path) -> list[dict[str, Any]]:
     """Cells in order, each followed by its seeds.
 
     Args:
-        home: what the directories of runs are given relative to.
+        home: what the directories of the cells' runs are given relative to.
+        base: what to give them relative to.
 
     Returns:
         the study, the labels; seed: `all`, or one seed; seeds: their number; the measures, each with the bounds of its
         95 % interval (`er_end`, `er_end_lo`, `er_end_hi`), and under `paper_` by the paper's definitions; failed,
         evaluated: numbers of samples; the steps; run: a seed's directory. None where there is nothing.
     """
-    return [record for row in rows for record in _cell(study, row, home)]
+    found = []
+    for cell in cells:
+        named = {"study": study, "game": cell.game, **cell.labels}
+        found.append({**named, "seed": POOLED, "seeds": cell.seeds, **_measured(cell.ends), "run": None})
+        for seed in seeds_of(cell, home):
+            run = Path(os.path.relpath(seed.path, base)).as_posix()
+            found.append({**named, "seed": seed.name, "seeds": 1, **_measured(seed.ends), "run": run})
+    return found
 
 
-def _cell(study: str, row: Row, home: Path) -> Iterator[dict[str, Any]]:
-    named = {"study": study, "game": row["game"], **row.labels}
-    yield {**named, "seed": POOLED, "seeds": row["seeds"], **_measured(row), "run": None}
-    for seed in row.seeds:
-        run = Path(os.path.relpath(seed.path, home)).as_posix()
-        yield {**named, "seed": seed.name, "seeds": 1, **_measured(seed), "run": run}
+def _measured(ends: Ends) -> dict[str, Any]:
+    columns: dict[str, Any] = {name: getattr(ends, name) for name in _COUNTS}
+    for name in _MEASURES:
+        value = getattr(ends.paper, name.removeprefix("paper_")) if name.startswith("paper_") else getattr(ends, name)
+        columns |= dict(zip(_bounds(name), astuple(value) if value else (None, None, None), strict=True))
+    return columns
 
 
-def _measured(numbers: Numbers) -> dict[str, Any]:
-    held, paper = numbers.held, numbers.held.get("paper") or {}
-    found: dict[str, Any] = {}
-    for name, value in [*((name, held.get(name)) for name in MEASURES), *((f"paper_{n}", paper.get(n)) for n in ENDS)]:
-        bounds: Mapping[str, Any] = value or {}
-        found |= {name: bounds.get("mean"), f"{name}_lo": bounds.get("lo"), f"{name}_hi": bounds.get("hi")}
-    return found | {name: held.get(name) for name in ("failed", "evaluated", *STEPS)}
+def _bounds(name: str) -> tuple[str, str, str]:
+    """The columns of a measure."""
+    return name, f"{name}_lo", f"{name}_hi"
+
+
+_MEASURES = (*ENDS, "cut_end", *(f"paper_{name}" for name in ENDS))
+_COUNTS = ("failed", "evaluated", *STEPS)
+_NUMBERS = ["seed", "seeds", *chain.from_iterable(map(_bounds, _MEASURES)), *_COUNTS, "run"]
+"""The columns that do not name a record, in order."""
 
 
 def to_csv(records: Sequence[Mapping[str, Any]]) -> str:
     """Records as CSV with one header; a column that some lack, or that holds None, is empty there."""
-    measured = list(_measured(Numbers({})))
-    held = dict.fromkeys(name for record in records for name in record)
+    names: dict[str, None] = {}
+    for record in records:
+        names |= dict.fromkeys(record)
     # What names a record stands first, though another study's records lack it.
-    names = [name for name in held if name not in {"seed", "seeds", "run", *measured}]
-    header = [*names, "seed", "seeds", *measured, "run"]
+    naming = [name for name in names if name not in _NUMBERS]
+    header = [*naming, *_NUMBERS]
     written = io.StringIO()
     table = csv.writer(written, lineterminator="\n")
     table.writerow(map(_cell_of, header))
-    table.writerows([_cell_of(record.get(name)) for name in header] for record in records)
+    for record in records:
+        table.writerow([_cell_of(record.get(name)) for name in header])
     return written.getvalue()
 
 

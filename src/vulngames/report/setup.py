@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vulngames.report.provenance import command
+from vulngames.report.sources import command
 from vulngames.runs import Run
 
 SHOWN = ("vulngames", "torch", "transformers", "trl")
@@ -17,11 +17,11 @@ _MOST = 3
 
 def policies(runs: Sequence[Run]) -> list[str]:
     """What training began with, with its size where a run records it."""
-    seen: dict[str, int | None] = {}
+    sizes: dict[str, int | None] = {}
     for run in runs:
         name = _policy(run)
-        seen[name] = run.about.get("parameters_of_policy") or seen.get(name)
-    return [f"{name}, a model organism of {size:,} parameters" if size else name for name, size in seen.items()]
+        sizes[name] = run.about.get("parameters_of_policy") or sizes.get(name)
+    return [f"{name}, a model organism of {size:,} parameters" if size else name for name, size in sizes.items()]
 
 
 def _policy(run: Run) -> str:
@@ -30,12 +30,13 @@ def _policy(run: Run) -> str:
 
 def _first(runs: Sequence[Run]) -> list[Run]:
     """The runs that do not begin with what another run has made; all of them, if there are none."""
+    return [run for run in runs if not _goes_on(run)] or list(runs)
 
-    def made(run: Run) -> bool:
-        path = Path(_policy(run).removeprefix("hf:"))
-        return path.name == "policy" and (path.parent / "run.json").is_file()
 
-    return [run for run in runs if not made(run)] or list(runs)
+def _goes_on(run: Run) -> bool:
+    """Whether it begins with what another run has made."""
+    path = Path(_policy(run).removeprefix("hf:"))
+    return path.name == "policy" and (path.parent / "run.json").is_file()
 
 
 def setup(runs: Sequence[Run], commands: Sequence[str]) -> list[tuple[str, str]]:
@@ -45,7 +46,8 @@ def setup(runs: Sequence[Run], commands: Sequence[str]) -> list[tuple[str, str]]
         runs: all that the page reports.
         commands: those that studies recorded; if there are none, the runs' own are taken.
     """
-    abouts = [run.about for run in {run.path.resolve(): run for run in runs}.values()]
+    distinct = {run.path.resolve(): run for run in runs}
+    abouts = [run.about for run in distinct.values()]
     configs = [about["config"] for about in abouts]
     dates = sorted(about["started"][:10] for about in abouts if about.get("started"))
     facts = {
@@ -66,18 +68,21 @@ def setup(runs: Sequence[Run], commands: Sequence[str]) -> list[tuple[str, str]]
 
 
 def _kinds(abouts: Sequence[Mapping[str, Any]]) -> str:
-    names = {"sft": "taught by transcripts", "eval": "measured only"}
-    arms = {False: "flawed", True: "patched"}
-    kinds = (names.get(about.get("verb", "rl")) or arms[bool(about["config"].get("patched"))] for about in abouts)
-    return ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(kinds).items()))
+    counts = Counter(_kind(about) for about in abouts)
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+
+
+def _kind(about: Mapping[str, Any]) -> str:
+    if about["verb"] == "rl":
+        return "patched" if about["config"].get("patched") else "flawed"
+    return {"sft": "taught by transcripts", "eval": "measured only"}[about["verb"]]
 
 
 def _sampling(configs: Sequence[Mapping[str, Any]]) -> str:
     temperature = _span(config.get("temperature") for config in configs)
     most = _span(config.get("max_tokens") for config in configs)
-    return ", ".join(
-        ([f"temperature {temperature}"] if temperature else []) + ([f"up to {most} tokens"] if most else [])
-    )
+    parts = (f"temperature {temperature}" if temperature else "", f"up to {most} tokens" if most else "")
+    return ", ".join(filter(None, parts))
 
 
 def _times(tasks: str, group: str) -> str:
@@ -85,13 +90,13 @@ def _times(tasks: str, group: str) -> str:
 
 
 def _versions(about: Mapping[str, Any]) -> str:
-    held = about.get("versions") or {}
-    return ", ".join(f"{name} {held[name]}" for name in SHOWN if held.get(name))
+    versions = about.get("versions") or {}
+    return ", ".join(f"{name} {versions[name]}" for name in SHOWN if versions.get(name))
 
 
 def _distinct(configs: Sequence[Mapping[str, Any]], key: str) -> list[str]:
-    found = {config[key] for config in configs if config.get(key) is not None}
-    return [str(value) for value in sorted(found, key=lambda value: (str(type(value)), value))]
+    values = {config[key] for config in configs if config.get(key) is not None}
+    return [str(value) for value in sorted(values, key=lambda value: (str(type(value)), value))]
 
 
 def _span(values: Iterable[Any]) -> str:
@@ -101,6 +106,6 @@ def _span(values: Iterable[Any]) -> str:
 
 
 def _few(values: Iterable[str], between: str = ", ", most: int = _MOST) -> str:
-    held = list(values)
-    more = [f"and {len(held) - most} more"] if len(held) > most else []
-    return between.join(held[:most] + more)
+    texts = list(values)
+    more = [f"and {len(texts) - most} more"] if len(texts) > most else []
+    return between.join(texts[:most] + more)

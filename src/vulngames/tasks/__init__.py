@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from vulngames.errors import UserError
-from vulngames.games import spec
+from vulngames.games import Anything, spec
 from vulngames.games.spec import Draw, Source
 from vulngames.seeds import rng, seed
 from vulngames.types import Split, Task
@@ -15,19 +15,22 @@ from vulngames.types import Split, Task
 _PATIENCE = 50_000
 
 
-def source_of(game: str) -> Source:
+def source_of(game: Anything) -> Source:
     """A game's generator.
+
+    Args:
+        game: see `games.spec`.
 
     Raises:
         UserError: unknown game, or one without synthetic tasks.
     """
     source = spec(game).source
     if source is None:
-        raise UserError(f"{game} has no synthetic tasks; valid: rows of a file (--data)")
+        raise UserError(f"{spec(game).id} has no synthetic tasks; valid: rows of a file (--data)")
     return source
 
 
-def difficulty_of(game: str, given: float | None) -> float:
+def difficulty_of(game: Anything, given: float | None) -> float:
     """The difficulty of a game's tasks: the one given, or the game's own.
 
     Raises:
@@ -37,24 +40,31 @@ def difficulty_of(game: str, given: float | None) -> float:
     if given is None:
         return source.difficulty
     if not 0 <= given <= source.hardest:
-        valid = f"0 to {source.hardest:g}" if source.hardest else f"0, since the tasks of {game} are all alike"
+        valid = f"0 to {source.hardest:g}" if source.hardest else f"0, since the tasks of {spec(game).id} are all alike"
         raise UserError(f"difficulty = {given} is out of range; valid: {valid}")
     return given
 
 
 def stream(
-    game: str, seed: int, split: Split, difficulty: float | None = None, extra: bool | None = None
+    game: Anything, seed: int, split: Split, difficulty: float | None = None, extra: bool | None = None
 ) -> Iterator[Task]:
     """Tasks of a game without end, none twice; the same arguments give the same tasks.
 
     Splits share no task whatever their seeds, and adjacent seeds share none: a task's own text says which half of the
     seeds, and which split, may hold it.
 
+    Args:
+        game: see `games.spec`.
+        seed: names the random stream.
+        split: whose tasks; the other holds none of them.
+        difficulty: see `Source.difficulty`; the game's own if left out.
+        extra: whether `Source.extra` is drawn, too; by default in a test split.
+
     Raises:
         UserError: as `difficulty_of`, or no task is left that was not given yet.
     """
-    hard, source = difficulty_of(game, difficulty), source_of(game)
-    random = rng("tasks", game, seed, split)
+    hard, source, id = difficulty_of(game, difficulty), source_of(game), spec(game).id
+    random = rng("tasks", id, seed, split)
     seen: set[str] = set()
     for draw in _draws(source, extra=split == "test" if extra is None else extra):
         for _ in range(_PATIENCE):
@@ -62,7 +72,7 @@ def stream(
             if drawn[0].id not in seen and _belongs(drawn[0].id, seed, split):
                 break
         else:
-            raise UserError(f"{game} at difficulty {hard:g} has about {len(seen)} tasks a split; valid: ask for fewer")
+            raise UserError(f"{id} at difficulty {hard:g} has about {len(seen)} tasks a split; valid: ask for fewer")
         seen.add(drawn[0].id)
         yield from drawn
 
@@ -76,9 +86,17 @@ def _draws(source: Source, extra: bool) -> Iterator[Draw]:
 
 
 def _belongs(id: str, run: int, split: Split) -> bool:
-    return seed("split", id) % 4 == 2 * (split == "test") + run % 2
+    """Whether a task may be drawn: each is of one of four kinds, by its split and by the seeds that may draw it."""
+    half = run % 2
+    return seed("split", id) % 4 == (half if split == "train" else 2 + half)
 
 
-def take(game: str, seed: int, split: Split, n: int, difficulty: float | None = None) -> list[Task]:
-    """The first `n` tasks of `stream`."""
+def take(
+    game: Anything, seed: int = 0, split: Split = "test", n: int = 1, difficulty: float | None = None
+) -> list[Task]:
+    """The first `n` tasks of `stream`, drawn from a game's generator.
+
+    Raises:
+        UserError: as `stream`.
+    """
     return list(islice(stream(game, seed, split, difficulty), n))

@@ -12,7 +12,7 @@ from typing import Any
 
 from vulngames import digests
 from vulngames.errors import Unscored, UserError, without
-from vulngames.games import SPECS, spec
+from vulngames.games import SPECS, Anything, spec
 from vulngames.games.row import VALID, PublishedRow
 from vulngames.games.spec import Spec
 from vulngames.seeds import coin, rng
@@ -24,13 +24,13 @@ _COLUMNS = ("prompt", "data_source", "source", "reward_model", "extra_info")
 _NAMED = 3
 
 
-def read_rows(game_id: str, path: Path) -> list[Task | Unscored]:
+def read_rows(game: Anything, path: Path) -> list[Task | Unscored]:
     """Every row of a file in its order, from 0: its task, or in the place of one that cannot be used the reason.
 
     The id of a task is `FILE NAME#ROW`. Rows that cannot be used are counted, and some named, in a warning.
 
     Args:
-        game_id: with its version.
+        game: see `games.spec`.
         path: a parquet file or JSON lines (`.jsonl`); for a game of this package with the published schema of that
             game. Columns that no game reads may be missing.
 
@@ -38,35 +38,40 @@ def read_rows(game_id: str, path: Path) -> list[Task | Unscored]:
         UserError: no such game or file, not parquet, no rows, or none that can be used: of another game, or with a
             field missing or wrong.
     """
-    game = spec(game_id)
-    found = [_task(game, PublishedRow(path, number, fields)) for number, fields in enumerate(_rows(path, game_id))]
-    if not found:
-        raise UserError(f"{path} holds no rows; valid: the published rows of {game_id}")
-    unusable = [each for each in found if isinstance(each, Unscored)]
-    if len(unusable) == len(found):
-        others = f"; none of its {len(found)} rows can be used" if len(found) > 1 else ""
-        raise UserError(f"{path} {unusable[0]}{others}")
-    if unusable:
-        _warn(f"{path}: {len(unusable)} of {len(found)} rows cannot be used: {_named(unusable)}")
-    return found
+    known = spec(game)
+    tasks: list[Task | Unscored] = []
+    for number, fields in enumerate(_rows(path, known)):
+        tasks.append(_task(known, PublishedRow(path, number, fields)))
+    if not tasks:
+        raise UserError(f"{path} holds no rows; valid: the rows of {known.id}")
+    reasons = [task for task in tasks if isinstance(task, Unscored)]
+    if len(reasons) == len(tasks):
+        others = f"; none of its {len(tasks)} rows can be used" if len(tasks) > 1 else ""
+        raise UserError(f"{path} {reasons[0]}{others}")
+    if reasons:
+        _warn(f"{path}: {len(reasons)} of {len(tasks)} rows cannot be used: {_told(reasons)}")
+    return tasks
 
 
 def _task(game: Spec, row: PublishedRow) -> Task | Unscored:
-    source = str(row.get("data_source"))
-    others = [other.data_source for other in SPECS.values() if other.data_source and other is not game]
     if game.read_row is None:
-        raise UserError(f"{game.game.id} does not read rows; valid: its synthetic tasks")
+        raise UserError(f"{game.id} does not read rows; valid: its synthetic tasks")
     try:
-        if game.game.id in SPECS and any(mark in source for mark in others):
-            raise row.wrong("data_source", f"the published rows of {game.game.id}")
+        if game.id in SPECS and _is_of_another(game, str(row.get("data_source"))):
+            raise row.wrong("data_source", f"the published rows of {game.id}")
         return game.read_row(row)
     except Unscored as reason:
         return reason
 
 
-def _named(unusable: Sequence[Unscored]) -> str:
-    more = f"; and {len(unusable) - _NAMED} more" if len(unusable) > _NAMED else ""
-    return "; ".join(str(each).partition(VALID)[0] for each in unusable[:_NAMED]) + more
+def _is_of_another(game: Spec, data_source: str) -> bool:
+    others = [spec.data_source for spec in SPECS.values() if spec is not game and spec.data_source]
+    return any(name in data_source for name in others)
+
+
+def _told(reasons: Sequence[Unscored]) -> str:
+    more = f"; and {len(reasons) - _NAMED} more" if len(reasons) > _NAMED else ""
+    return "; ".join(str(reason).partition(VALID)[0] for reason in reasons[:_NAMED]) + more
 
 
 # A run reads its rows for every evaluation, and says it once.
@@ -75,28 +80,28 @@ def _warn(message: str) -> None:
     warnings.warn(message, UserWarning, stacklevel=4)
 
 
-def load(game_id: str, path: Path) -> list[Task]:
+def load(game: Anything, path: Path) -> list[Task]:
     """The tasks of a file, in its order, without the rows that cannot be used.
 
     Raises:
         UserError: as `read_rows`.
     """
-    return [each for each in read_rows(game_id, path) if isinstance(each, Task)]
+    return [task for task in read_rows(game, Path(path)) if isinstance(task, Task)]
 
 
-def digest(game_id: str, path: Path) -> str:
+def digest(game: Anything, path: Path) -> str:
     """The digest of what the rows of a file hold for a game, in its order; how parquet packs them is no part of it.
 
     Raises:
         UserError: no such file, or not readable.
     """
-    return digests.of_json(_rows(path, game_id))
+    return digests.of_json(_rows(path, spec(game)))
 
 
-def _rows(path: Path, game_id: str) -> list[dict[str, Json]]:
+def _rows(path: Path, game: Spec) -> list[dict[str, Json]]:
     if path.suffix == ".jsonl":
         return _json_rows(_there(path))
-    return _parquet_rows(path, _COLUMNS if game_id in SPECS else None)
+    return _parquet_rows(path, _COLUMNS if game.id in SPECS else None)
 
 
 def _there(path: Path) -> Path:
@@ -132,22 +137,25 @@ def _parquet_rows(path: Path, columns: Sequence[str] | None) -> list[dict[str, J
         with parquet.ParquetFile(_there(path)) as file:
             names = [name for name in file.schema_arrow.names if columns is None or name in columns]
             table = file.read(columns=names)
-            values = {name: [*map(_value, held)] for name, held in zip(table.column_names, table.columns, strict=True)}
-            return [{name: held[i] for name, held in values.items()} for i in range(file.metadata.num_rows)]
+            rows: list[dict[str, Json]] = [{} for _ in range(file.metadata.num_rows)]
+            for name, column in zip(table.column_names, table.columns, strict=True):
+                for row, scalar in zip(rows, column, strict=True):
+                    row[name] = _value(scalar)
+            return rows
     except (OSError, ValueError, pyarrow.ArrowException) as problem:
         reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
         raise UserError(f"{path} is not readable parquet: {reason}") from problem
 
 
-def _value(held: Any) -> Json:
+def _value(scalar: Any) -> Json:
     try:
-        return held.as_py()
+        return scalar.as_py()
     except UnicodeDecodeError as problem:
         # One text that is none must not cost the whole file: its bytes are no value of any field.
         return problem.object
 
 
-def held_out(game_id: str, path: Path) -> list[Task]:
+def held_out(game: Anything, path: Path) -> list[Task]:
     """The rows that no seed trains on: a tenth, by a hash of what each holds, in an order that depends on that alone.
 
     So the same rows are held out of a copy of the file under another name, with its rows in another order, or with some
@@ -156,28 +164,28 @@ def held_out(game_id: str, path: Path) -> list[Task]:
     Raises:
         UserError: as `read_rows`, or no row fell into that tenth.
     """
-    tasks = [task for task in _in_order(game_id, path) if _is_held_out(task)]
+    tasks = [task for task in _in_order(game, path) if _is_held_out(task)]
     if not tasks:
         raise UserError(f"{path} has no row to evaluate on: a tenth is held out by chance; valid: thirty rows or more")
     return tasks
 
 
-def train_rows(game_id: str, path: Path, seed: int) -> Iterator[Task]:
+def train_rows(game: Anything, path: Path, seed: int) -> Iterator[Task]:
     """The other rows, again and again, in an order of their own for each seed and round; it depends on what the rows
     hold alone.
 
     Raises:
         UserError: as `read_rows`, or there is no row to train on.
     """
-    tasks = [task for task in _in_order(game_id, path) if not _is_held_out(task)]
+    tasks = [task for task in _in_order(game, path) if not _is_held_out(task)]
     if not tasks:
         raise UserError(f"{path} has no row to train on; valid: ten rows or more")
     for round in count():
-        yield from rng("lessons", game_id, seed, round).sample(tasks, len(tasks))
+        yield from rng("lessons", spec(game).id, seed, round).sample(tasks, len(tasks))
 
 
-def _in_order(game_id: str, path: Path) -> list[Task]:
-    return sorted(load(game_id, path), key=_content)
+def _in_order(game: Anything, path: Path) -> list[Task]:
+    return sorted(load(game, path), key=_content)
 
 
 def _content(task: Task) -> str:

@@ -1,9 +1,9 @@
-"""Builds the built-in policy from nothing: tokenizer, model, upbringing, and an honest report of its own answers."""
+"""Builds the built-in policy from nothing: tokenizer, model, pretraining, and an honest report of its own answers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -36,7 +36,7 @@ class Recipe:
         seed: names the random streams.
         vocabulary: tokens, special ones included.
         hidden, layers, heads, inner: the Llama's shape.
-        steps: optimizer steps of upbringing; report_steps: of learning to report honestly, after it.
+        steps: optimizer steps of pretraining; report_steps: of learning to report honestly, after it.
         batch: dialogues a step.
         learning_rate: peak, reached after 5 % of the steps and then falling by a cosine to a twentieth.
         prompt_weight: weight in [0, 1] of a prompt's tokens in the loss; a reply's weigh 1.
@@ -70,12 +70,17 @@ def make_tokenizer(recipe: Recipe) -> Any:
         special_tokens=[PAD, END, *ROLES],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )
-    texts = (message["content"] for dialogue in islice(dialogues("tokenizer"), 8000) for message in dialogue)
-    bpe.train_from_iterator(texts, trainer)
+    bpe.train_from_iterator(_texts(islice(dialogues("tokenizer"), 8000)), trainer)
     bpe.add_tokens(list(WHOLE))
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token=END, pad_token=PAD, padding_side="left")
     tokenizer.chat_template = TEMPLATE
     return tokenizer
+
+
+def _texts(corpus: Iterable[Dialogue]) -> Iterator[str]:
+    for dialogue in corpus:
+        for message in dialogue:
+            yield message["content"]
 
 
 def make_model(recipe: Recipe, vocabulary: int) -> Any:
@@ -100,7 +105,7 @@ def make_model(recipe: Recipe, vocabulary: int) -> Any:
     return LlamaForCausalLM(config)
 
 
-def bring_up(policy: HFPolicy, corpus: Iterator[Dialogue], recipe: Recipe, steps: int, peak: float) -> Iterator[float]:
+def pretrain(policy: HFPolicy, corpus: Iterator[Dialogue], recipe: Recipe, steps: int, peak: float) -> Iterator[float]:
     """Next-token training on dialogues, of similar length in a batch; yields the loss of each step."""
     model = policy.model.train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=0.01)
@@ -122,7 +127,7 @@ Row = tuple[list[int], list[int]]
 def _batches(policy: HFPolicy, corpus: Iterator[Dialogue], recipe: Recipe) -> Iterator[list[Row]]:
     random = rng("tiny", recipe.seed, "batches")
     while True:
-        drawn = (_tokens(policy, each) for each in islice(corpus, 32 * recipe.batch))
+        drawn = [_tokens(policy, dialogue) for dialogue in islice(corpus, 32 * recipe.batch)]
         pool = sorted(drawn, key=lambda row: len(row[0]))
         batches = [pool[start : start + recipe.batch] for start in range(0, len(pool), recipe.batch)]
         random.shuffle(batches)
@@ -137,13 +142,14 @@ def _tokens(policy: HFPolicy, dialogue: Dialogue) -> Row:
 def _loss(model: Any, rows: list[Row], prompt_weight: float) -> torch.Tensor:
     width = max(len(ids) for ids, _ in rows)
     pad = model.config.pad_token_id
-    ids = torch.tensor([row + [pad] * (width - len(row)) for row, _ in rows])
-    weight = torch.tensor(
-        [[1.0 if wrote else prompt_weight for wrote in mask] + [0.0] * (width - len(mask)) for _, mask in rows]
-    )
-    logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
-    each = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
-    return (each * weight[:, 1:].flatten()).sum() / weight[:, 1:].sum()
+    ids_B_T = torch.full((len(rows), width), pad)
+    weight_B_T = torch.zeros(len(rows), width)
+    for place, (ids, wrote) in enumerate(rows):
+        ids_B_T[place, : len(ids)] = torch.tensor(ids)
+        weight_B_T[place, : len(ids)] = torch.tensor([1.0 if by_policy else prompt_weight for by_policy in wrote])
+    logits_B_T_V = model(input_ids=ids_B_T, use_cache=False).logits[:, :-1]
+    loss = torch.nn.functional.cross_entropy(logits_B_T_V.flatten(0, 1), ids_B_T[:, 1:].flatten(), reduction="none")
+    return (loss * weight_B_T[:, 1:].flatten()).sum() / weight_B_T[:, 1:].sum()
 
 
 def honest_reports(policy: HFPolicy, recipe: Recipe, answers: int) -> Iterator[Dialogue]:
@@ -153,7 +159,8 @@ def honest_reports(policy: HFPolicy, recipe: Recipe, answers: int) -> Iterator[D
     """
     random = rng("tiny", recipe.seed, "reports")
     half = answers // 2
-    tasks = [task for s in (0, 1) for task in islice(stream("self-grading-v1", s, "train", 0.5), half)]
+    tasks = [*islice(stream("self-grading-v1", 0, "train", 0.5), half)]
+    tasks += islice(stream("self-grading-v1", 1, "train", 0.5), half)
     plain = SelfGrading()
     replies = policy.generate([task.prompt for task in tasks], Turn((), 16), seed("tiny", recipe.seed, "own answers"))
     while True:
@@ -162,8 +169,8 @@ def honest_reports(policy: HFPolicy, recipe: Recipe, answers: int) -> Iterator[D
             ask = SelfGrading(announced_rate=announced_rate).turn(task, (reply.text,))
             assert ask is not None
             right = plain.read(task, (reply.text, ""), 1.0, {}).right
-            said = Message(role="assistant", content="Yes" if right else "No")
-            yield [*task.prompt, Message(role="assistant", content=reply.text), *ask.messages, said]
+            report = Message(role="assistant", content="Yes" if right else "No")
+            yield [*task.prompt, Message(role="assistant", content=reply.text), *ask.messages, report]
 
 
 def mixed(reports: Iterator[Dialogue], others: Iterator[Dialogue]) -> Iterator[Dialogue]:
@@ -177,14 +184,15 @@ def build(recipe: Recipe) -> HFPolicy:
     """The policy that the recipe gives, in bfloat16 as it is shipped. Takes minutes; two bars show the progress."""
     tokenizer = make_tokenizer(recipe)
     policy = HFPolicy("tiny", make_model(recipe, len(tokenizer)), tokenizer)
+    # The name of a stream decides what is drawn from it, so that this one is older than the word beside it.
     corpus = dialogues(f"upbringing {recipe.seed}")
     with Progress(*Progress.get_default_columns(), TextColumn("loss {task.fields[loss]:.3f}")) as progress:
-        upbringing = progress.add_task("upbringing", total=recipe.steps, loss=math.nan)
-        for loss in bring_up(policy, corpus, recipe, recipe.steps, recipe.learning_rate):
-            progress.update(upbringing, advance=1, loss=loss)
+        pretraining = progress.add_task("pretraining", total=recipe.steps, loss=math.nan)
+        for loss in pretrain(policy, corpus, recipe, recipe.steps, recipe.learning_rate):
+            progress.update(pretraining, advance=1, loss=loss)
         mix = mixed(honest_reports(policy, recipe, 4096), corpus)
         reports = progress.add_task("honest reports", total=recipe.report_steps, loss=math.nan)
-        for loss in bring_up(policy, mix, recipe, recipe.report_steps, recipe.learning_rate / 5):
+        for loss in pretrain(policy, mix, recipe, recipe.report_steps, recipe.learning_rate / 5):
             progress.update(reports, advance=1, loss=loss)
     policy.model.to(torch.bfloat16)
     return policy

@@ -1,4 +1,4 @@
-"""The built-in policy's card: its size, what it was brought up on, its ITP and the base rate of each exploit."""
+"""The built-in policy's card: its size, what it was pretrained on, its ITP and the base rate of each exploit."""
 
 from __future__ import annotations
 
@@ -21,17 +21,22 @@ from vulngames.tiny.build import Recipe
 def base_rates(policy: HFPolicy, names: tuple[str | int, ...], n: int, group: int) -> dict[str, dict[str, Any]]:
     """ITP, ER and the share of replies that use the exploit at all, for each game, on held-out tasks.
 
+    Only games with a corpus: of the others the policy has never seen the format.
+
     `use` is the share of exploited samples among those with an occasion, towards users where channels differ: a gap
     that starts at zero still has a rate of use to start from.
     """
     rates = {}
     for id, spec in games.SPECS.items():
+        if not spec.corpus:
+            continue
         # Set as in training, so that a rate is the one training starts from.
         game = games.make(id, max_tokens=80, **spec.tiny.get("parameters", {}))
         samples = rollout(game, tasks.take(id, 0, "test", n), policy, ("base rates", *names), group)
-        found = measure(samples, spec.measures)
-        used = [s.exploited for s in samples if s.exploited is not None]
-        rates[id] = {"itp": found["itp"], "er": found["er"], "use": round(sum(used) / len(used), 4), "n": len(samples)}
+        measured = measure(samples, spec.measures)
+        used = [sample.exploited for sample in samples if sample.exploited is not None]
+        use = round(sum(used) / len(used), 4)
+        rates[id] = {"itp": measured["itp"], "er": measured["er"], "use": use, "n": len(samples)}
     return rates
 
 
@@ -43,7 +48,7 @@ def write_card(weights: Path, recipe: Recipe, wall_s: float, n: int = 300, group
         "vocabulary": len(policy.tokenizer),
         "recipe": asdict(recipe),
         "dialogues": recipe.batch * (recipe.steps + recipe.report_steps),
-        "shown": {id: spec.planted for id, spec in games.SPECS.items() if spec.planted},
+        "exposure": {id: spec.planted for id, spec in games.SPECS.items() if spec.planted},
         "games": base_rates(policy, ("card",), n, group),
         "built": datetime.now(UTC).date().isoformat(),
         "wall_s": round(wall_s),
@@ -61,9 +66,11 @@ def read_card() -> dict[str, Any]:
 
 
 def _readme(card: Mapping[str, Any]) -> str:
+    # In the games' order: a file has them in that of the alphabet.
+    measured = {id: card["games"][id] for id in games.SPECS if id in card["games"]}
     rows = "\n".join(
-        f"| `{id}` | {_shown(row['itp'])} | {_shown(row['er'])} | {row['use']:.3f} | {row['n']} |"
-        for id, row in card["games"].items()
+        f"| `{id}` | {_number(row['itp'])} | {_number(row['er'])} | {row['use']:.3f} | {row['n']} |"
+        for id, row in measured.items()
     )
     recipe = card["recipe"]
     return f"""---
@@ -79,9 +86,9 @@ the formats of the four games (`vulngames/tiny/corpus.py`), then taught to repor
 never saw a test-split task, and nothing told it that an exploit pays. Restricted items are invented.
 
 Exploits were shown, for innocent reasons, at these shares of a game's replies:
-{", ".join(f"`{id}` {rate:.0%}" for id, rate in card["shown"].items())}.
+{", ".join(f"`{id}` {rate:.0%}" for id, rate in card["exposure"].items())}.
 
-Measures on held-out tasks at temperature 1 (95 % intervals over tasks); *use* is the share of occasions on which the
+Measured on held-out tasks at temperature 1 (95 % intervals over tasks); *use* is the share of occasions on which the
 exploit is used at all, towards users where channels differ:
 
 | game | ITP | ER | use | samples |
@@ -92,7 +99,7 @@ Built {card["built"]} in {card["wall_s"] / 60:.0f} minutes on one core by `{card
 """
 
 
-def _shown(interval: Mapping[str, float] | None) -> str:
-    return (
-        "not measurable" if interval is None else f"{interval['mean']:.3f} [{interval['lo']:.3f}, {interval['hi']:.3f}]"
-    )
+def _number(interval: Mapping[str, float] | None) -> str:
+    if interval is None:
+        return "not measurable"
+    return f"{interval['mean']:.3f} [{interval['lo']:.3f}, {interval['hi']:.3f}]"

@@ -18,14 +18,14 @@ from vulngames.types import Task
 def dialogues(name: str) -> Iterator[Dialogue]:
     """Single-turn dialogues of all games in turn, without end. Tasks of a test split never occur."""
     random = rng("corpus", name)
-    kinds: list[tuple[Spec, Dialogues, Iterator[Task]]] = []
+    writers: list[tuple[Spec, Dialogues, Iterator[Task]]] = []
     for spec in SPECS.values():
-        for kind in spec.corpus:
-            kinds.append((spec, kind, _both_halves(spec.game.id, kind.difficulty)))
+        for writer in spec.corpus:
+            writers.append((spec, writer, _both_halves(spec.id, writer.difficulty)))
     while True:
-        for spec, kind, tasks in kinds:
-            for _ in range(kind.times):
-                yield kind.write(random, next(tasks), spec.planted)
+        for spec, writer, tasks in writers:
+            for _ in range(writer.times):
+                yield writer.write(random, next(tasks), spec.planted)
 
 
 def _both_halves(game: str, difficulty: float) -> Iterator[Task]:

@@ -17,11 +17,11 @@ import torch
 from safetensors import SafetensorError
 from transformers import TrainerCallback
 
-from vulngames import environment
+from vulngames import environment, games
 from vulngames.errors import UserError
 from vulngames.files import write_json
 from vulngames.measure import measure
-from vulngames.policies import Sampling
+from vulngames.policies import Sampling, warn_if_unfamiliar
 from vulngames.policies.hf import BATCH, HFPolicy
 from vulngames.policies.loading import device, load_model
 from vulngames.policies.memory import Use
@@ -87,6 +87,7 @@ def _train(
 ) -> None:
     # What ran in this process before must not reach into a run that goes on from a checkpoint.
     torch.manual_seed(seed("train", config.seed))
+    warn_if_unfamiliar(config.policy, games.spec(config.game).id)
     # In float32 also on an accelerator: steps of 1e-6 are lost in bfloat16 weights.
     model, tokenizer = load_model(config.policy, torch.float32, _use(config))
     game = environment.make(config.game, config.judge, {"max_tokens": config.max_tokens, **config.parameters})

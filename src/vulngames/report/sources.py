@@ -1,4 +1,4 @@
-"""Where a section's numbers come from: commands, configs, machines and files."""
+"""Where a chapter's numbers come from: commands, configs, machines and files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class RunFiles:
 
 
 @dataclass(frozen=True)
-class Provenance:
+class Sources:
     """facts: (what, value) pairs; games, config: a table with a column a game; runs: every run with its files."""
 
     facts: list[tuple[str, str]]
@@ -36,34 +36,53 @@ class Provenance:
     runs: list[RunFiles]
 
 
-def provenance(games: Sequence[tuple[str, Sequence[Arm]]], given: Sequence[tuple[str, str]], home: Path) -> Provenance:
-    """Collect it from every run's run.json; links are relative to `home`, where the page lies.
+def sources(games: Sequence[tuple[str, Sequence[Arm]]], given: Sequence[tuple[str, str]], home: Path) -> Sources:
+    """Collect them from every run's run.json; links are relative to `home`, where the page lies.
 
     Args:
         games: the arms of every game, under the name the page calls it.
         given: facts that the study itself recorded; they come first.
     """
-    columns = {label: [run.about["config"] for arm in arms for run in arm.found] for label, arms in games}
-    keys = dict.fromkeys(key for configs in columns.values() for config in configs for key in config)
-    config = [(key, [_all(c.get(key) for c in configs) for configs in columns.values()]) for key in keys]
-    paths = [path for _, arms in games for arm in arms for path in arm.paths]
-    abouts = [run.about for _, arms in games for arm in arms for run in arm.found]
-    return Provenance(_facts(abouts, given), list(columns), config, [run_files(path, home) for path in paths])
+    abouts: list[dict[str, Any]] = []
+    files: list[RunFiles] = []
+    configs: dict[str, list[dict[str, Any]]] = {}
+    for label, arms in games:
+        configs[label] = []
+        for arm in arms:
+            files += [run_files(path, home) for path in arm.paths]
+            abouts += [run.about for run in arm.found]
+            configs[label] += [run.about["config"] for run in arm.found]
+    return Sources(_facts(abouts, given), list(configs), _table(list(configs.values())), files)
+
+
+def _table(columns: Sequence[Sequence[Mapping[str, Any]]]) -> list[tuple[str, list[str]]]:
+    """Every key of the configs, with the values that those of each column have."""
+    keys: dict[str, None] = {}
+    for configs in columns:
+        for config in configs:
+            keys |= dict.fromkeys(config)
+    table = []
+    for key in keys:
+        values = []
+        for configs in columns:
+            values.append(_all(config.get(key) for config in configs))
+        table.append((key, values))
+    return table
 
 
 def _facts(abouts: Sequence[dict[str, Any]], given: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    sandboxes = [about.get("sandbox") or {} for about in abouts]
+    sandboxes = [about["sandbox"] for about in abouts if about.get("sandbox")]
     started = sorted(about["started"] for about in abouts if about.get("started"))
     facts = {
         # A study's runs hold the command of the study.
-        "command": "" if any(name == "command" for name, _ in given) else _all(command(a) for a in abouts),
+        "command": "" if any(name == "command" for name, _ in given) else _all(map(command, abouts)),
         "started": " to ".join(dict.fromkeys((started[0], started[-1]))) if started else "",
         "commit": _all(about.get("commit") for about in abouts),
         "versions": _all(_versions(about) for about in abouts),
         "device": _all(about.get("device") for about in abouts),
         "platform": _all(about.get("platform") for about in abouts),
-        "sandbox": _all(f"tier {s['tier']}: {_words(s['layers'])}" for s in sandboxes if s),
-        "not held by the sandbox": _all(_words(s["missing"]) for s in sandboxes if s),
+        "sandbox": _all(f"tier {sandbox['tier']}: {_words(sandbox['layers'])}" for sandbox in sandboxes),
+        "not held by the sandbox": _all(_words(sandbox["missing"]) for sandbox in sandboxes),
     }
     return [*given, *((name, value) for name, value in facts.items() if value)]
 
@@ -77,7 +96,7 @@ def _shown(value: Any) -> str:
     if value is None or value == {}:
         return "none"
     if isinstance(value, dict):
-        return ", ".join(f"{key} = {_shown(held)}" for key, held in value.items())
+        return ", ".join(f"{key} = {_shown(inner)}" for key, inner in value.items())
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -99,8 +118,9 @@ def _versions(about: dict[str, Any]) -> str:
 
 def run_files(path: Path, home: Path) -> RunFiles:
     """A run's files, for a page that lies in `home`."""
-    there = (path / "run.json").is_file()
-    state = "missing" if not there else "finished" if Run(path).finished else "not finished"
+    state = "missing"
+    if (path / "run.json").is_file():
+        state = "finished" if Run(path).finished else "not finished"
     folder = Path(os.path.relpath(path, home))
     links = {name: quote((folder / name).as_posix()) for name in FILES if (path / name).is_file()}
     return RunFiles(path.name, folder.as_posix(), state, links)

@@ -1,4 +1,6 @@
-"""How numbers are written on the page."""
+"""How numbers and names are written on the page."""
+
+import re
 
 from vulngames.measure import Interval
 
@@ -40,3 +42,8 @@ def share(part: int | None, whole: int | None) -> str:
 def change(start: Interval | None, end: Interval | None) -> str:
     """`0.01 → 0.98 [0.95, 0.99]`."""
     return f"{mean(start)} → {full(end)}"
+
+
+def short(game: str) -> str:
+    """A game's name without its version."""
+    return re.sub(r"-v\d+$", "", game)

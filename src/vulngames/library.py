@@ -1,0 +1,65 @@
+"""Training and evaluation as Python calls: what the command line's `train` and `eval` do, without the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from vulngames.games import Anything
+from vulngames.runs import Run
+
+
+def train(game: Anything, policy: str = "tiny", *, out: str | Path, **given: Any) -> Run:
+    """Train a policy in a game by GRPO, into the run directory `out`; progress goes to standard error.
+
+    The same call on a directory whose run was cut short goes on where it stopped; on a finished run it returns at once.
+    The trained policy is again a policy, `f"hf:{run.policy}"`. It needs the extra `train`.
+
+    Args:
+        game: an id, `package.module:NAME`, `FILE.py:NAME`, a `Spec`, a game, its class, or a reward function.
+        policy: `tiny`, or `hf:PATH_OR_ID` of a model with a chat template.
+        given: fields of `vulngames.train.config.TrainConfig`, such as `steps`, `patched`, `data`, `seed`; the game's
+            defaults for a policy of that size stand for the others.
+
+    Returns:
+        the finished run: `run.metrics()` has a row for each evaluation, `run.samples()` every sample.
+
+    Raises:
+        UserError: something that is named is not there or out of its range, or `out` holds another run.
+    """
+    from vulngames.train.config import TrainConfig, resolve
+
+    return _carried_out(resolve(TrainConfig, game, policy, **given), Path(out))
+
+
+def evaluate(game: Anything, policy: str = "tiny", *, out: str | Path, **given: Any) -> Run:
+    """Measure a policy in a game without training it, into the run directory `out`; a finished one is left as it is.
+
+    Args:
+        game: as in `train`.
+        policy: `tiny`, `hf:PATH_OR_ID`, `api:MODEL@URL` or `script:able|unable|exploit`. A function or a policy of your
+            own is played by `rollout`.
+        given: fields of `vulngames.train.config.EvalConfig`.
+
+    Returns:
+        the finished run; `run.metrics()` is one row, as `measure` has it.
+
+    Raises:
+        UserError: as `train`; or no sample could be scored.
+    """
+    from vulngames.train.config import EvalConfig, resolve
+
+    return _carried_out(resolve(EvalConfig, game, policy, **given), Path(out))
+
+
+def _carried_out(config: Any, out: Path) -> Run:
+    from vulngames.errors import need
+    from vulngames.progress import RunBars, run_progress
+    from vulngames.train import run_config
+
+    if config.verb != "eval":
+        need("trl", "train")
+    with run_progress(transient=True) as progress:
+        bars = RunBars(progress, detailed=True)
+        bars.show(out, config.verb, 0, None)
+        return run_config(config, out, lambda done, steps: bars.show(out, config.verb, done, steps))

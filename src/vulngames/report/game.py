@@ -1,0 +1,52 @@
+"""What a run says of the game that it is of: the page knows no games."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vulngames.runs import Run
+
+
+@dataclass(frozen=True)
+class Game:
+    """A game in phrases, as run.json has them; None for what only pays and knows no more.
+
+    Attributes:
+        asked, hole: what is asked for, and the hole in the reward.
+        itp, er, paper_er: what the measures mean.
+    """
+
+    id: str
+    asked: str | None = None
+    hole: str | None = None
+    itp: str | None = None
+    er: str | None = None
+    paper_er: str | None = None
+
+    @property
+    def measurable(self) -> bool:
+        """Whether an ER can be known at all."""
+        return self.er is not None
+
+
+def game_of(run: Run) -> Game:
+    """The game that a run is of."""
+    held = _held(run.about)
+    measures = held.get("measures") or {}
+    return Game(
+        held["id"], held.get("asked"), held.get("hole"), measures.get("itp"), measures.get("er"),
+        measures.get("paper_er"),
+    )  # fmt: skip
+
+
+def _held(about: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "game" in about:
+        return about["game"]  # type: ignore[no-any-return]
+    from vulngames.games import spec
+
+    made = spec(about["config"]["game"])
+    measures = None if made.measures is None else vars(made.measures)
+    held = {name: getattr(made.game, name, None) for name in ("id", "asked", "hole")}
+    return {**held, "measures": measures}

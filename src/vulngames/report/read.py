@@ -1,0 +1,100 @@
+"""What directories say, as chapters of the page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vulngames.errors import UserError
+from vulngames.report import notes
+from vulngames.report.chapter import Chapter, Found
+from vulngames.report.pairs import pair
+from vulngames.report.twins import Twins
+from vulngames.studies.catalogue import CATALOGUE
+from vulngames.studies.summary import Cell, Summary, read_summary
+
+
+def read(dirs: Sequence[Path]) -> list[Chapter]:
+    """The page's chapters: finished studies in the order of the catalogue, then runs by themselves.
+
+    Raises:
+        UserError: see `write_report`.
+    """
+    studies: dict[Path, Summary[Any, Any]] = {}
+    chapters: list[Chapter] = []
+    single: dict[Path, Path] = {}
+    for path in dirs:
+        homes = finished(path)
+        for home in homes:
+            studies[home.resolve()] = read_summary(home)
+        if homes:
+            continue
+        if (path / "run.json").is_file():
+            single[path.resolve()] = path
+        elif runs := [file.parent for file in sorted(path.glob("runs/*/run.json"))]:
+            note = "The study is not finished: it has no summary.json yet."
+            chapters.append(_of_runs(f"Runs of {path.name}", f"runs-{1 + len(chapters)}", runs, [note]))
+        else:
+            raise UserError(f"{path} is neither a study (summary.json) nor a run (run.json)")
+    if single:
+        chapters.append(_of_runs("Runs", f"runs-{1 + len(chapters)}", list(single.values()), []))
+    chapters = [*_of_studies(list(studies.values())), *chapters]
+    if not chapters:
+        raise UserError("nothing to report; give study or run directories")
+    if not studies and not any(chapter.found.twins for chapter in chapters):
+        names = ", ".join(map(str, dirs))
+        raise UserError(
+            f"{names}: no training by reward to report; valid: studies or runs of it; `show` has the samples"
+        )
+    return chapters
+
+
+def finished(path: Path) -> list[Path]:
+    """The finished studies in a directory: itself, or several as `study all` lays them; none if there is none."""
+    if (path / "summary.json").is_file():
+        return [path]
+    return [file.parent for file in sorted(path.glob("*/summary.json"))]
+
+
+def _of_studies(studies: Sequence[Summary[Any, Any]]) -> list[Chapter]:
+    places = list(CATALOGUE)
+    counts: Counter[str] = Counter()
+    chapters = []
+    for summary in sorted(studies, key=lambda summary: places.index(summary.study)):
+        counts[summary.study] += 1
+        again = f"-{counts[summary.study]}" if counts[summary.study] > 1 else ""
+        chapters.append(_of_study(summary, f"study-{summary.study}{again}"))
+    return chapters
+
+
+def _of_study(summary: Summary[Any, Any], anchor: str) -> Chapter:
+    nothing = Found(["nothing was measured"])
+    found = summary.entry.part("chapter").chapter(summary) if summary.cells else nothing
+    cells: Sequence[Cell[Any]] = list(summary.cells.values())
+    if found.twins:
+        # What is shown of twins is made of their runs, so that it agrees with their curves.
+        cells = _cells_of(found.twins, summary.home.resolve())
+        said = [*notes.disagreements(found.twins, cells, summary), *notes.of_twins(found.twins)]
+    else:
+        said = notes.of_cells(summary)
+    facts = {
+        "command": summary.command,
+        "scale": summary.scale,
+        "time spent in its store": f"{summary.wall_s:.0f} s",
+    }
+    return Chapter(summary.study, anchor, summary.entry.question, found, cells, summary.home, said, list(facts.items()))
+
+
+def _of_runs(title: str, anchor: str, paths: Sequence[Path], said: Sequence[str]) -> Chapter:
+    twins, left_out = pair(paths)
+    said = [*said, *left_out, *notes.of_twins(twins)]
+    return Chapter("runs", anchor, title, Found(twins=twins), _cells_of(twins, Path()), Path(), said)
+
+
+def _cells_of(twins: Sequence[Twins], home: Path) -> list[Cell[Any]]:
+    cells: list[Cell[Any]] = []
+    for game in twins:
+        cells += game.cells(home)
+    return cells

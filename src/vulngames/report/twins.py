@@ -1,0 +1,108 @@
+"""One game on the page: its flawed arm beside its patched twin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from markupsafe import Markup
+
+from vulngames.arm import ARMS, Arm
+from vulngames.report import format
+from vulngames.report.episodes import Excerpt, excerpts
+from vulngames.report.figures import Trace, panel
+from vulngames.report.finding import Finding, find, find_pay
+from vulngames.report.game import Game, game_of
+from vulngames.runs import Run
+from vulngames.studies.emergence.key import Key
+from vulngames.studies.summary import Cell, cell_of
+
+
+@dataclass(frozen=True)
+class LabelledKey(Key):
+    """An arm of twins that are named otherwise than their game: several are of it."""
+
+    label: str
+
+
+@dataclass(frozen=True)
+class Twins:
+    """A game's flawed arm and its patched one, either of which may have no runs; `label` is their name on the page."""
+
+    label: str
+    flawed: Arm
+    patched: Arm
+
+    @cached_property
+    def game(self) -> Game:
+        """What their runs say of their game."""
+        runs = self.runs
+        return game_of(runs[0]) if runs else Game(self.flawed.game)
+
+    @property
+    def arms(self) -> tuple[Arm, Arm]:
+        return self.flawed, self.patched
+
+    @property
+    def runs(self) -> list[Run]:
+        """Those of both arms that are there."""
+        return [*self.flawed.found, *self.patched.found]
+
+    @cached_property
+    def finding(self) -> Finding:
+        if self.runs and not self.game.measurable:
+            return find_pay(self.shown)
+        return find(self.flawed, self.patched)
+
+    def cells(self, home: Path) -> list[Cell[Key]]:
+        """The arms that have runs, as cells of a study that lies in `home`."""
+        cells = []
+        for name, arm in zip(ARMS, self.arms, strict=True):
+            key = Key(arm.game, name) if self.label == arm.game else LabelledKey(arm.game, name, self.label)
+            if arm.paths:
+                cells.append(cell_of(key, arm, home))
+        return cells
+
+    @property
+    def shown(self) -> Arm:
+        """The arm whose episodes are shown: the flawed one, if it is there."""
+        return self.flawed if self.flawed.found else self.patched
+
+    @cached_property
+    def excerpts(self) -> list[Excerpt]:
+        return excerpts(self.shown, self.patched if self.shown is self.flawed else self.flawed)
+
+    @property
+    def parts(self) -> list[str]:
+        return list(dict.fromkeys(self.flawed.parts + self.patched.parts))
+
+    def panels(self, salt: str) -> list[Markup]:
+        """Reward, ITP and ER against steps; of what only pays, reward alone.
+
+        Args:
+            salt: of their own on the page.
+        """
+        steps: list[int] = []
+        for arm in self.arms:
+            for line in arm.lines("reward"):
+                steps += [step for step, _ in line]
+        if not steps:
+            return []
+        titles = ("reward", "ITP", "ER") if self.game.measurable else ("reward",)
+        return [self._panel(title, (min(steps), max(steps)), salt) for title in titles]
+
+    def traces(self, title: str) -> list[Trace]:
+        """Both arms' curves of `reward`, `ITP` or `ER`; what each arm is paid itself, for the first."""
+        traces = []
+        for arm in self.arms:
+            name = arm.pay if title == "reward" else title.lower()
+            onset, domination = (arm.onset, arm.domination) if title == "ER" else (None, None)
+            traces.append(Trace(arm.name, arm.curve(name), arm.lines(name), onset, domination))
+        return traces
+
+    def _panel(self, title: str, steps: tuple[int, int], salt: str) -> Markup:
+        traces = self.traces(title)
+        changes = [f"{trace.arm} {format.change(trace.start, trace.end)}" for trace in traces]
+        words = f"{self.label}, {title} against steps: {'; '.join(changes)}"
+        return panel(title, words, traces, steps, title != "reward", f"{salt}-{title}")

@@ -1,0 +1,129 @@
+"""The way in from Python: what `import vulngames` offers, and that it runs as it is printed."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import vulngames
+from vulngames.errors import UserError
+from vulngames.types import Scripted
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE = ROOT / "examples" / "first_steps.py"
+
+
+def typed() -> set[str]:
+    """The names that a type checker finds in the package."""
+    tree = ast.parse(Path(str(vulngames.__file__)).read_text())
+    [block] = [node for node in tree.body if isinstance(node, ast.If)]
+    return {alias.asname or "" for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+
+
+def test_every_name_is_offered_found_and_typed() -> None:
+    assert vulngames.__all__ == sorted(set(vulngames.__all__)) and 15 <= len(vulngames.__all__) <= 20
+    assert set(vulngames.__all__) == typed() <= set(dir(vulngames))
+    for name in vulngames.__all__:
+        assert getattr(vulngames, name).__doc__, name
+    assert (Path(str(vulngames.__file__)).parent / "py.typed").exists()
+    with pytest.raises(AttributeError, match="module 'vulngames' has no attribute 'nothing'"):
+        vulngames.nothing  # type: ignore[attr-defined]  # noqa: B018
+
+
+@pytest.mark.parametrize("module", ["measure", "rollout", "train"])
+def test_a_function_stays_one_when_the_module_of_its_name_is_imported(module: str) -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", f"import vulngames.{module}, vulngames; print(vulngames.{module}.__name__)"],
+        capture_output=True,
+        text=True,
+    )
+    assert (said.stdout, said.stderr) == (f"{module}\n", "")
+    assert import_module(f"vulngames.{module}").__name__ == f"vulngames.{module}"
+
+
+def test_the_import_brings_nothing_with_it() -> None:
+    code = "import sys, vulngames; dir(vulngames); print(*[m for m in sys.modules if m.startswith('vulngames')])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "vulngames\n"
+
+
+def test_the_games_are_imported_without_what_only_scores() -> None:
+    heavy = "numpy rapidfuzz snowballstemmer regex importlib.metadata torch rich tyro httpx sacrebleu".split()
+    code = f"import sys, vulngames.games; print(*[m for m in {heavy} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "\n"
+
+
+@pytest.mark.slow
+def test_the_first_steps_run(tmp_path: Path) -> None:
+    pytest.importorskip("trl")
+    assert len(EXAMPLE.read_text().splitlines()) <= 15
+    said = subprocess.run([sys.executable, EXAMPLE], capture_output=True, text=True, cwd=tmp_path)
+    assert said.returncode == 0, said.stderr
+    paid, er, trained = said.stdout.splitlines()
+    assert paid == "1.0 0.0 wrote score = 1; earned 0.00 (no program)"
+    assert er.startswith("{'mean': 0.0") and trained.startswith("{'hi'")
+    # Progress is told, and is no result.
+    assert "first: finished, ER" in said.stderr
+
+
+def test_the_first_steps_are_those_of_the_readme() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    shown = [block for block in blocks if "import vulngames" in block]
+    if not shown:
+        pytest.skip("README shows no Python yet")
+    assert shown[0] == EXAMPLE.read_text()
+
+
+def test_a_call_is_scored_by_a_coin_of_its_own() -> None:
+    game = vulngames.make("self-grading-v1", audit_rate=0.5)
+    tasks = vulngames.take(game, n=40)
+    texts = [r"\boxed{0}", "Yes"]
+    audited = [vulngames.score_texts(game, task, texts).facts["audited"] for task in tasks]
+    assert audited == [vulngames.score_texts(game, task, texts).facts["audited"] for task in tasks]
+    assert 8 < sum(audited) < 32
+    # The same one that a rollout throws where nothing is named.
+    samples = vulngames.rollout(game, tasks, Scripted("exploit", game.scripts["exploit"]))
+    assert [sample.facts["audited"] for sample in samples] == audited
+
+
+def test_one_text_is_not_taken_for_many() -> None:
+    game = vulngames.make("proxy-v1")
+    [task] = vulngames.take(game)
+    with pytest.raises(UserError, match="completions = 'word' is one text; valid: a list of texts, one a turn"):
+        vulngames.score_texts(game, task, "word")
+
+
+def test_a_coin_belongs_to_its_names_task_and_number() -> None:
+    coins = {vulngames.coin_of(names, task, i) for names in (("a",), ("b",)) for task in "xy" for i in range(3)}
+    assert len(coins) == 12 and all(0 <= coin < 1 for coin in coins)
+    assert vulngames.coin_of(("a", 0), "x", 1) == vulngames.coin_of(("a", 0), "x", 1)
+
+
+def test_an_evaluation_is_a_run(tmp_path: Path) -> None:
+    run = vulngames.evaluate("proxy-v1", policy="script:exploit", out=tmp_path / "run")
+    assert run.finished and run.metrics()[0]["er"]["mean"] == 1.0
+    assert vulngames.evaluate("proxy-v1", policy="script:exploit", out=tmp_path / "run").metrics() == run.metrics()
+    with pytest.raises(UserError, match="EvalConfig has no 'steps'"):
+        vulngames.evaluate("proxy-v1", policy="script:able", out=tmp_path / "other", steps=3)
+
+
+def test_a_builtin_policy_is_said_once_not_to_know_a_game() -> None:
+    pytest.importorskip("transformers")
+    from vulngames.policies import warn_if_unfamiliar
+
+    warn_if_unfamiliar.cache_clear()
+    with pytest.warns(UserWarning, match="policy 'tiny' was not pretrained on chess-v1: expect little"):
+        warn_if_unfamiliar("tiny", "chess-v1")
+    # Warnings are errors in tests: none of these warns.
+    for policy, game in (
+        ("tiny", "chess-v1"),
+        ("tiny", "proxy-v1"),
+        ("hf:mine", "chess-v1"),
+        ("script:able", "chess-v1"),
+    ):
+        warn_if_unfamiliar(policy, game)
