@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -549,6 +550,21 @@ def test_where_nothing_was_measured_nothing_is_said(tmp_path: Path, name: str) -
     summary = read_summary(tmp_path)
     assert all(cell.ends.er_end is None for cell in summary.cells.values())
     assert {statement.verdict for statement in ledger([tmp_path]) if statement.given} == {N}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(CATALOGUE))
+def test_a_study_comes_to_a_chapter_of_the_page(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("matplotlib")
+    from vulngames.report import write_report
+
+    plan = Plan(games=GAMES[:3], seeds=2, sizes=SIZES)
+    run_program(name, plan, tmp_path, numbers("er"), numbers("itp"), taught=GAMES[:2])
+    page = write_report([tmp_path], tmp_path / "report.html").read_text()
+    assert CATALOGUE[name].question in page
+    # A lone emergence study is not judged there: its chapter says itself what was found.
+    for statement in ledger([tmp_path]) if name != "emergence" else ():
+        assert not statement.given or statement.says in html.unescape(page)
 
 
 def test_studies_share_what_they_train(tmp_path: Path) -> None:
