@@ -133,13 +133,13 @@ def test_nothing_printable_steers_a_terminal(text: str) -> None:
 
 def test_what_a_policy_wrote_does_not_reach_the_terminal_raw(tmp_path: Path) -> None:
     code = (
-        "from vulngames import games, looking\n"
+        "from vulngames import console, games\n"
         "from vulngames.rollout import rollout\n"
         "from vulngames.tasks import take\n"
         f"text = {''.join(STEERING)!r}\n"
         "for name in ('proxy-v1', 'tampering-v1'):\n"
         "    game = games.make(name)\n"
-        "    looking.show_samples(game, rollout(game, take(name, 0, 'test', 1), lambda messages: text, ('x',)))\n"
+        "    console.show_samples(game, rollout(game, take(name, 0, 'test', 1), lambda messages: text, ('x',)))\n"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "owned" in said and "\u241b" in said
