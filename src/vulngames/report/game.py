@@ -33,20 +33,20 @@ class Game:
 
 def game_of(run: Run) -> Game:
     """The game that a run is of."""
-    held = _held(run.about)
-    measures = held.get("measures") or {}
+    facts = _facts(run.about)
+    measures = facts.get("measures") or {}
     return Game(
-        held["id"], held.get("asked"), held.get("hole"), measures.get("itp"), measures.get("er"),
+        facts["id"], facts.get("asked"), facts.get("hole"), measures.get("itp"), measures.get("er"),
         measures.get("paper_er"),
     )  # fmt: skip
 
 
-def _held(about: Mapping[str, Any]) -> Mapping[str, Any]:
+def _facts(about: Mapping[str, Any]) -> Mapping[str, Any]:
     if "game" in about:
         return about["game"]  # type: ignore[no-any-return]
     from vulngames.games import spec
 
     made = spec(about["config"]["game"])
     measures = None if made.measures is None else vars(made.measures)
-    held = {name: getattr(made.game, name, None) for name in ("id", "asked", "hole")}
-    return {**held, "measures": measures}
+    names = ("id", "asked", "hole")
+    return {**{name: getattr(made.game, name, None) for name in names}, "measures": measures}
