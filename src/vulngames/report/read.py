@@ -79,14 +79,9 @@ def _of_study(summary: Summary[Any, Any], anchor: str) -> Chapter:
         noted = [*notes.disagreements(found.twins, cells, summary), *notes.of_twins(found.twins)]
     else:
         noted = notes.of_cells(summary)
-    facts = {
-        "command": summary.command,
-        "scale": summary.scale,
-        "time spent in its store": f"{summary.wall_s:.0f} s",
-    }
-    return Chapter(
-        summary.study, anchor, summary.entry.question, found, cells, summary.home, noted, list(facts.items())
-    )
+    time = f"{summary.wall_s:.0f} s"
+    facts = [("command", summary.command), ("scale", summary.scale), ("time spent in its store", time)]
+    return Chapter(summary.study, anchor, summary.entry.question, found, cells, summary.home, noted, facts)
 
 
 def _of_runs(title: str, anchor: str, paths: Sequence[Path], given: Sequence[str]) -> Chapter:
