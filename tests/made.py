@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import permutations, product
@@ -14,6 +14,7 @@ from typing import Any
 
 from vulngames.arm import Arm
 from vulngames.files import write_json
+from vulngames.games import SPECS
 from vulngames.measure import Interval, plain
 from vulngames.policies import TINY
 from vulngames.runs import Run, open_run
@@ -98,11 +99,25 @@ def made_run(path: Path, key: Any, seed: int, er: Values, itp: Values) -> Run:
         "steps": EVERY * (len(er) - 1),
     }  # fmt: skip
     run = Run(path)
-    write_json(path / "run.json", {**json.loads(_about()), "config": config})
+    write_json(path / "run.json", {**json.loads(_about()), "config": config, "game": described(key.game)})
     run.finish(parameters_of_policy=PARAMETERS)
     for place, exploited in enumerate(er):
         run.add_metrics(_row(EVERY * place, exploited, itp[place]))
     return run
+
+
+def opened(path: Path, config: Mapping[str, Any]) -> Run:
+    """A run directory as training makes it, which says what its game is."""
+    run = open_run(path, config, "cpu")
+    write_json(path / "run.json", {**run.about, "game": described(config["game"])})
+    return run
+
+
+def described(game: str) -> dict[str, Any]:
+    """What run.json says of a game."""
+    made = SPECS[game].game
+    gap = made.measures.gap and [made.measures.gap.first, made.measures.gap.second]
+    return {"id": game, "asked": made.asked, "hole": made.hole, "measures": {**vars(made.measures), "gap": gap}}
 
 
 def named(key: Any) -> str:

@@ -17,14 +17,14 @@ from urllib.parse import unquote
 
 import pytest
 
-from made import study_of
+from made import opened, study_of
 from pages import STEPS, make_run, make_sample, words
 from vulngames.errors import UserError
 from vulngames.files import write_json
 from vulngames.games import SPECS
 from vulngames.measure import Interval, measure
 from vulngames.report import write_report
-from vulngames.runs import Run, as_sample, open_run
+from vulngames.runs import Run, as_sample
 from vulngames.seeds import seed as hashed
 from vulngames.studies.emergence import key as emergence
 from vulngames.studies.plan import Plan
@@ -41,7 +41,7 @@ def make_pattern(
     """A run of ten tasks, of which the first so many exploit at each step; `changes` are made to every sample."""
     config = {"game": game, "patched": arm == "patched", "policy": "tiny", "seed": seed, "steps": max(shares)}
     more = {"eval_tasks": 10, "eval_group": 1, "temperature": 0.7, "max_tokens": 40}
-    run = open_run(path, {**config, **more}, "cpu")
+    run = opened(path, {**config, **more})
     for step, count in shares.items():
         samples = [replace(_pattern(game, arm, seed, step, task, task < count), **changes) for task in range(10)]
         run.add_samples(step, "test", samples)

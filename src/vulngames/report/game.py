@@ -32,9 +32,9 @@ class Game:
 def game_of(run: Run) -> Game:
     """The game that a run is of."""
     about = run.about
-    held = about.get("game") or {"id": about["config"]["game"]}
-    measures = held.get("measures") or {}
+    facts = about.get("game") or {"id": about["config"]["game"]}
+    measures = facts.get("measures") or {}
     return Game(
-        held["id"], held.get("asked"), held.get("hole"), measures.get("itp"), measures.get("er"),
+        facts["id"], facts.get("asked"), facts.get("hole"), measures.get("itp"), measures.get("er"),
         measures.get("paper_er"),
     )  # fmt: skip

@@ -80,9 +80,9 @@ def disagreements(twins: Sequence[Twins], shown: Sequence[Cell[Any]], summary: S
 def _differences(ours: Ends, theirs: Ends) -> list[str]:
     differences = []
     for name in ("onset_step", "domination_step", "itp_start", "itp_end", "er_start", "er_end"):
-        shown, said = _number(getattr(ours, name)), _number(getattr(theirs, name))
-        if not _agree(shown, said):
-            differences.append(f"{name} {_written(said)}, not {_written(shown)}")
+        shown, written = _number(getattr(ours, name)), _number(getattr(theirs, name))
+        if not _agree(shown, written):
+            differences.append(f"{name} {_text(written)}, not {_text(shown)}")
     return differences
 
 
@@ -94,5 +94,5 @@ def _agree(a: float | None, b: float | None) -> bool:
     return a is b if a is None or b is None else abs(a - b) <= _ROUNDING
 
 
-def _written(value: float | None) -> str:
+def _text(value: float | None) -> str:
     return "none" if value is None else f"{value:.3g}"

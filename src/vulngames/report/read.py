@@ -76,21 +76,18 @@ def _of_study(summary: Summary[Any, Any], anchor: str) -> Chapter:
     if found.twins:
         # What is shown of twins is made of their runs, so that it agrees with their curves.
         cells = _cells_of(found.twins, summary.home.resolve())
-        said = [*notes.disagreements(found.twins, cells, summary), *notes.of_twins(found.twins)]
+        noted = [*notes.disagreements(found.twins, cells, summary), *notes.of_twins(found.twins)]
     else:
-        said = notes.of_cells(summary)
-    facts = {
-        "command": summary.command,
-        "scale": summary.scale,
-        "time spent in its store": f"{summary.wall_s:.0f} s",
-    }
-    return Chapter(summary.study, anchor, summary.entry.question, found, cells, summary.home, said, list(facts.items()))
+        noted = notes.of_cells(summary)
+    time = f"{summary.wall_s:.0f} s"
+    facts = [("command", summary.command), ("scale", summary.scale), ("time spent in its store", time)]
+    return Chapter(summary.study, anchor, summary.entry.question, found, cells, summary.home, noted, facts)
 
 
-def _of_runs(title: str, anchor: str, paths: Sequence[Path], said: Sequence[str]) -> Chapter:
+def _of_runs(title: str, anchor: str, paths: Sequence[Path], given: Sequence[str]) -> Chapter:
     twins, left_out = pair(paths)
-    said = [*said, *left_out, *notes.of_twins(twins)]
-    return Chapter("runs", anchor, title, Found(twins=twins), _cells_of(twins, Path()), Path(), said)
+    noted = [*given, *left_out, *notes.of_twins(twins)]
+    return Chapter("runs", anchor, title, Found(twins=twins), _cells_of(twins, Path()), Path(), noted)
 
 
 def _cells_of(twins: Sequence[Twins], home: Path) -> list[Cell[Any]]:

@@ -65,14 +65,14 @@ def records(study: str, cells: Sequence[Cell[Any]], home: Path, base: Path) -> l
         95 % interval (`er_end`, `er_end_lo`, `er_end_hi`), and under `paper_` by the paper's definitions; failed,
         evaluated: numbers of samples; the steps; run: a seed's directory. None where there is nothing.
     """
-    found = []
+    rows: list[dict[str, Any]] = []
     for cell in cells:
         named = {"study": study, "game": cell.game, **cell.labels}
-        found.append({**named, "seed": POOLED, "seeds": cell.seeds, **_measured(cell.ends), "run": None})
+        rows.append({**named, "seed": POOLED, "seeds": cell.seeds, **_measured(cell.ends), "run": None})
         for seed in seeds_of(cell, home):
             run = Path(os.path.relpath(seed.path, base)).as_posix()
-            found.append({**named, "seed": seed.name, "seeds": 1, **_measured(seed.ends), "run": run})
-    return found
+            rows.append({**named, "seed": seed.name, "seeds": 1, **_measured(seed.ends), "run": run})
+    return rows
 
 
 def _measured(ends: Ends) -> dict[str, Any]:
