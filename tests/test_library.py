@@ -13,7 +13,7 @@ import pytest
 
 import vulngames
 from vulngames.errors import UserError
-from vulngames.types import Scripted
+from vulngames.types import Message, Scripted
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "first_steps.py"
@@ -110,6 +110,16 @@ def test_an_evaluation_is_a_run(tmp_path: Path) -> None:
     assert vulngames.evaluate("proxy-v1", policy="script:exploit", out=tmp_path / "run").metrics() == run.metrics()
     with pytest.raises(UserError, match="EvalConfig has no 'steps'"):
         vulngames.evaluate("proxy-v1", policy="script:able", out=tmp_path / "other", steps=3)
+
+
+def test_a_policy_of_ones_own_is_for_rollout(tmp_path: Path) -> None:
+    def answer(messages: list[Message]) -> str:
+        return "x"
+
+    for verb in (vulngames.train, vulngames.evaluate):
+        with pytest.raises(UserError, match="policy = <function .* is no name; valid: tiny, .*; rollout plays any"):
+            verb("proxy-v1", answer, out=tmp_path / "run")  # type: ignore[arg-type]
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_builtin_policy_is_said_once_not_to_know_a_game() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from vulngames.errors import UserError, need
 from vulngames.games import Anything
+from vulngames.policies import FORMS
 from vulngames.runs import Run
 
 
@@ -29,7 +31,7 @@ def train(game: Anything, policy: str = "tiny", *, out: str | Path, **given: Any
     """
     from vulngames.train.config import TrainConfig, resolve
 
-    return _carried_out(resolve(TrainConfig, game, policy, **given), Path(out))
+    return _carried_out(resolve(TrainConfig, game, _named(policy), **given), Path(out))
 
 
 def evaluate(game: Anything, policy: str = "tiny", *, out: str | Path, **given: Any) -> Run:
@@ -49,11 +51,16 @@ def evaluate(game: Anything, policy: str = "tiny", *, out: str | Path, **given: 
     """
     from vulngames.train.config import EvalConfig, resolve
 
-    return _carried_out(resolve(EvalConfig, game, policy, **given), Path(out))
+    return _carried_out(resolve(EvalConfig, game, _named(policy), **given), Path(out))
+
+
+def _named(policy: Any) -> str:
+    if not isinstance(policy, str):
+        raise UserError(f"policy = {policy!r:.60} is no name; valid: {FORMS}; rollout plays any function or policy")
+    return policy
 
 
 def _carried_out(config: Any, out: Path) -> Run:
-    from vulngames.errors import need
     from vulngames.progress import RunBars, run_progress
     from vulngames.train import run_config
 
