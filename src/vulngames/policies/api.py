@@ -9,7 +9,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -83,6 +83,7 @@ class APIPolicy:
         backoff_s: the first pause between tries, in seconds, before jitter; it doubles. A Retry-After of the endpoint
             goes before it. No pause is longer than a minute.
         omit: those of `OPTIONS` that are not sent, for an endpoint that refuses them.
+        advance: told how many replies have been written, as they are.
     """
 
     name: str
@@ -94,6 +95,7 @@ class APIPolicy:
     timeout_s: float = 120.0
     backoff_s: float = 1.0
     omit: tuple[str, ...] = ()
+    advance: Callable[[int], object] = field(default=lambda n: None, repr=False)
     _limit: str = field(default="max_tokens", init=False, repr=False)
     _heard: bool = field(default=False, init=False, repr=False)
     _failed_alike: tuple[str, int] = field(default=("", 0), init=False, repr=False)
@@ -137,7 +139,11 @@ class APIPolicy:
         seeds = [seed_of("api", seed, i) for i in range(len(conversations))]
         # The client closes first: after an interrupt, requests under way end and none is tried again.
         with ThreadPoolExecutor(self.concurrency) as pool, self._client() as client:
-            return list(pool.map(lambda each, own: self._reply(client, each, turn, own), conversations, seeds))
+            replies: list[Reply] = []
+            for reply in pool.map(lambda each, own: self._reply(client, each, turn, own), conversations, seeds):
+                replies.append(reply)
+                self.advance(1)
+            return replies
 
     def _client(self) -> httpx.Client:
         return route.client(self.url, _headers(), self.timeout_s, self.concurrency)

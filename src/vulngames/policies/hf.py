@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +36,7 @@ class HFPolicy:
         template: the tokenizer's chat template.
         ends: ids of the tokens that end a reply.
         end: the one of them that a reply without tokens is given, the template's own if it has one.
+        advance: told how many replies have been written, as they are.
 
     Raises:
         UserError: as `ChatTemplate` and `ends_of`.
@@ -46,6 +47,7 @@ class HFPolicy:
     tokenizer: Any
     sampling: Sampling = Sampling()
     batch_size: int = BATCH
+    advance: Callable[[int], object] = field(default=lambda n: None, repr=False)
     template: ChatTemplate = field(init=False, repr=False)
     ends: tuple[int, ...] = field(init=False)
     end: int = field(init=False)
@@ -73,6 +75,7 @@ class HFPolicy:
                     self.encode(conversation)[0] for conversation in conversations[start : start + self.batch_size]
                 ]
                 replies += [self._reply(tokens) for tokens in self._generate(prompts, turn)]
+                self.advance(len(prompts))
         return replies
 
     def encode(self, conversation: Conversation) -> tuple[list[int], list[int]]:
