@@ -381,7 +381,7 @@ def test_texts_for_an_unusable_row_are_not_scored_and_all_others_are(
 @pytest.mark.slow
 def test_an_unusable_row_is_neither_measured_nor_shown(vulngames: Any, damaged: Path) -> None:
     command = ("tampering-v1", "--policy", "script:exploit", "--data", damaged.name, "--n", "100")
-    done = vulngames("eval", *command, "--json")
+    done = vulngames("eval", *command, "--group", 1, "--json")
     measured = json.loads(done.stdout)
     assert (measured["n"], measured["failed"], measured["er"]["mean"]) == (39, 0, 1)
     assert f"vulngames: {SAID}" in done.stderr.splitlines()
@@ -439,9 +439,9 @@ def test_about_a_tenth_is_held_out(numbers: set[int]) -> None:
 @pytest.mark.slow
 def test_rows_that_no_training_uses_can_be_asked_for(vulngames: Any, problems: Path) -> None:
     kept = len(held_out("tampering-v1", problems))
-    command = ("eval", "tampering-v1", "--policy", "script:exploit", "--data", problems.name, "--json")
+    command = ("eval", "tampering-v1", "--policy", "script:exploit", "--data", problems.name, "--group", 1, "--json")
     assert json.loads(vulngames(*command).stdout)["n"] == 40
-    assert json.loads(vulngames(*command, "--held-out").stdout)["n"] == kept < 40
+    assert json.loads(vulngames(*command, "--split", "test").stdout)["n"] == kept < 40
 
 
 @pytest.mark.slow

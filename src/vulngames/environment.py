@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,13 +25,13 @@ def make(name: str, judge: str | None, parameters: Mapping[str, Any], sandbox: s
         # A run says how long a completion may be; what has no such parameter leaves it to the policy.
         parameters = {key: value for key, value in parameters.items() if key != "max_tokens"}
     check(name, judge, parameters)
-    environment: Any = games.make(name, **parameters)
     if sandbox != LOCAL:
         check_sandbox(name, sandbox)
         # Not at the top: the sandbox is loaded where a program is to be run.
         from vulngames.sandbox import backend
 
-        environment = dataclasses.replace(environment, sandbox=backend(sandbox))
+        parameters = {**parameters, "sandbox": backend(sandbox)}
+    environment: Environment[Any] = games.make(name, **parameters)
     with_judge = games.spec(name).with_judge
     if judge is None or with_judge is None:
         return environment

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from vulngames.errors import UserError, need
 from vulngames.games import Anything
+from vulngames.policies import FORMS
 from vulngames.runs import Run
 from vulngames.train.observer import Observer
 
@@ -34,7 +36,7 @@ def train(
     """
     from vulngames.train.config import TrainConfig, resolve
 
-    return _carried_out(resolve(TrainConfig, game, policy, **given), Path(out), observers)
+    return _carried_out(resolve(TrainConfig, game, _named(policy), **given), Path(out), observers)
 
 
 def evaluate(
@@ -57,11 +59,16 @@ def evaluate(
     """
     from vulngames.train.config import EvalConfig, resolve
 
-    return _carried_out(resolve(EvalConfig, game, policy, **given), Path(out), observers)
+    return _carried_out(resolve(EvalConfig, game, _named(policy), **given), Path(out), observers)
+
+
+def _named(policy: Any) -> str:
+    if not isinstance(policy, str):
+        raise UserError(f"policy = {policy!r:.60} is no name; valid: {FORMS}; rollout plays any function or policy")
+    return policy
 
 
 def _carried_out(config: Any, out: Path, observers: Iterable[Observer]) -> Run:
-    from vulngames.errors import need
     from vulngames.train import run_with_progress
 
     if config.verb != "eval":

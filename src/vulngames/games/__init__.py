@@ -92,7 +92,7 @@ def _whole_name(name: str) -> str:
 
 
 def _own_name(game: Any) -> str:
-    if isinstance(game, Spec):
+    if isinstance(game, Spec | RewardFunction):
         return game.id
     if hasattr(game, "__qualname__"):
         if game.__name__ == "<lambda>":

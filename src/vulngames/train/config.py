@@ -149,7 +149,7 @@ class EvalConfig(RunConfig):
         Raises:
             UserError: a number out of its range.
         """
-        return Sampling(self.temperature, self.top_p, self.top_k)
+        return Sampling(self.temperature, self.top_p, self.top_k, self.max_tokens)
 
 
 Config = TypeVar("Config", bound=RunConfig)

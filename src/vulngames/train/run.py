@@ -123,7 +123,7 @@ def _train(config: C, run: Run, observer: Observer, make_trainer: Callable[[Trai
     model, tokenizer = load_model(config.policy, torch.float32, _use(config))
     parameters = {"max_tokens": config.max_tokens, **config.parameters}
     game = environment.make(config.game, config.judge, parameters, config.sandbox)
-    policy = HFPolicy(config.policy, model, tokenizer, Sampling(config.temperature))
+    policy = HFPolicy(config.policy, model, tokenizer, Sampling(config.temperature, max_tokens=config.max_tokens))
     training = TrainingRun(config, game, run, policy, observer)
     silence_libraries()
     trainer = make_trainer(training)
