@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.made import made_study
+
 from vulngames.errors import UserError
 from vulngames.games import SPECS
 from vulngames.studies.catalogue import CATALOGUE
