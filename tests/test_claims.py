@@ -97,8 +97,8 @@ def effect(random: np.random.Generator, treated: float, control: float, seeds: i
 
 
 def share_of(
-    answer: Answer, target: Target, cells: Sequence[tuple[float, float]], need: int, seeds: int = 3, spread: float = 0.05,
-    studies: int = 200,
+    answer: Answer, target: Target, cells: Sequence[tuple[float, float]], need: int, seeds: int = 3,
+    spread: float = 0.05, studies: int = 200,
 ) -> float:  # fmt: skip
     """How often simulated studies, each of cells of (treated, control), come out as `answer`."""
     random = np.random.default_rng(seed("claims", str(target), str(cells), need, seeds, str(spread)))
