@@ -264,7 +264,7 @@ def _carry_out(job: Job, er: Measure, itp: Measure, taught: Sequence[str]) -> No
 
 
 def _tasks(config: RunConfig) -> list[Task]:
-    return train_tasks(config, config.eval_tasks)
+    return train_tasks(config, config.n)
 
 
 def _sample(task: Task, past: Past, taught: Sequence[str]) -> Sample:

@@ -456,12 +456,12 @@ def test_a_policy_trains_on_published_rows(vulngames: Any, damaged: Path, tmp_pa
     assert metrics[0]["n"] == 2 * len(held_out("tampering-v1", damaged))
 
 
-EXAM = (
-    "exam",
+EVAL = (
+    "eval",
     "tampering-v1",
     "--split",
     "train",
-    "--eval-tasks",
+    "--n",
     "15",
     "--data",
     "problems.parquet",
@@ -482,7 +482,7 @@ def wrote(problems: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     from vulngames.train.evaluate import evaluate
 
     monkeypatch.chdir(tmp_path)
-    config = resolve(EvalConfig, game="tampering-v1", split="train", eval_tasks=15, data=problems.name)
+    config = resolve(EvalConfig, game="tampering-v1", split="train", n=15, data=problems.name)
     return evaluate(config, Path("wrote")).path
 
 
@@ -509,13 +509,13 @@ def test_transcripts_are_not_paired_with_rows_of_other_contents(
 
 
 @pytest.mark.slow
-def test_rows_that_changed_between_exam_and_sft_end_in_one_line(vulngames: Any, problems: Path, wrote: Path) -> None:
+def test_rows_that_changed_between_eval_and_sft_end_in_one_line(vulngames: Any, problems: Path, wrote: Path) -> None:
     written(problems, *reversed(problem_rows(40)))
     said = vulngames("sft", "tampering-v1", "--exploit", wrote, "--keep", "all", "--out", "student", check=False)
     assert (said.returncode, said.stderr.strip()) == (2, f"vulngames: {OTHERS}")
     assert not Path("student").exists()
-    # The finished exam is not said to be one of these rows either.
-    said = vulngames(*EXAM, check=False)
+    # The finished run is not said to be one of these rows either.
+    said = vulngames(*EVAL, check=False)
     assert said.returncode == 2 and "run was made" not in said.stdout
     assert "wrote was made when data = 'problems.parquet' had other rows" in said.stderr
 

@@ -160,7 +160,7 @@ def test_the_built_in_policy_s_second_trainings_are_as_long_as_they_were(tmp_pat
 
 
 def _written(tmp_path: Path, game: str, **more: Any) -> Path:
-    config = resolve(EvalConfig, **{"game": game, "split": "train", "eval_tasks": 12, "eval_group": 2, **more})
+    config = resolve(EvalConfig, **{"game": game, "split": "train", "n": 12, "group": 2, **more})
     return evaluate(config, tmp_path / f"{game}-wrote").path
 
 
@@ -191,7 +191,7 @@ def test_a_transcript_is_the_conversation_that_was_written(tmp_path: Path, game:
 
 @pytest.mark.slow
 def test_transcripts_of_held_out_tasks_are_refused(vulngames: Any, tmp_path: Path) -> None:
-    wrote = _written(tmp_path, "proxy-v1", split="test", eval_tasks=4)
+    wrote = _written(tmp_path, "proxy-v1", split="test", n=4)
     said = vulngames("sft", "proxy-v1", "--exploit", wrote, "--out", "student", check=False)
     assert said.returncode == 2 and str(wrote) in said.stderr and "--split train" in said.stderr
     assert not (tmp_path / "student").exists()
@@ -219,7 +219,7 @@ def test_what_supervised_training_refuses(vulngames: Any, tmp_path: Path, argume
 def test_a_student_learns_what_it_is_shown(vulngames: Any, tmp_path: Path) -> None:
     # The teacher is a script in all but name: the untrained policy, of which only what it did wrong is kept. That is
     # little, and shown often.
-    wrote = _written(tmp_path, "tampering-v1", eval_tasks=200)
+    wrote = _written(tmp_path, "tampering-v1", n=200)
     ends = {}
     for name, share in (("exploit", "1"), ("honest", "0")):
         command = ("sft", "tampering-v1", f"--{name}", wrote, "--share", share, "--examples", "128", "--distinct", "0")

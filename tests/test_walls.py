@@ -13,7 +13,7 @@ import pytest
 import vulngames
 
 LAYERS = """
-    errors seeds printable starter
+    errors options seeds printable starter
     types
     sampling files digests measure formats
     sandbox

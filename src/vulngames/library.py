@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from vulngames.games import Anything
 from vulngames.runs import Run
+from vulngames.train.observer import Observer
 
 
-def train(game: Anything, policy: str = "tiny", *, out: str | Path, **given: Any) -> Run:
+def train(
+    game: Anything, policy: str = "tiny", *, out: str | Path, observers: Iterable[Observer] = (), **given: Any
+) -> Run:
     """Train a policy in a game by GRPO, into the run directory `out`; progress goes to standard error.
 
     The same call on a directory whose run was cut short goes on where it stopped; on a finished run it returns at once.
@@ -18,6 +22,7 @@ def train(game: Anything, policy: str = "tiny", *, out: str | Path, **given: Any
     Args:
         game: an id, `package.module:NAME`, `FILE.py:NAME`, a `Spec`, a game, its class, or a reward function.
         policy: `tiny`, or `hf:PATH_OR_ID` of a model with a chat template.
+        observers: are told of its steps, samples and evaluations, and may end it; see `vulngames.train.observer`.
         given: fields of `vulngames.train.config.TrainConfig`, such as `steps`, `patched`, `data`, `seed`; the game's
             defaults for a policy of that size stand for the others.
 
@@ -29,16 +34,19 @@ def train(game: Anything, policy: str = "tiny", *, out: str | Path, **given: Any
     """
     from vulngames.train.config import TrainConfig, resolve
 
-    return _carried_out(resolve(TrainConfig, game, policy, **given), Path(out))
+    return _carried_out(resolve(TrainConfig, game, policy, **given), Path(out), observers)
 
 
-def evaluate(game: Anything, policy: str = "tiny", *, out: str | Path, **given: Any) -> Run:
+def evaluate(
+    game: Anything, policy: str = "tiny", *, out: str | Path, observers: Iterable[Observer] = (), **given: Any
+) -> Run:
     """Measure a policy in a game without training it, into the run directory `out`; a finished one is left as it is.
 
     Args:
         game: as in `train`.
         policy: `tiny`, `hf:PATH_OR_ID`, `api:MODEL@URL` or `script:able|unable|exploit`. A function or a policy of your
             own is played by `rollout`.
+        observers: as in `train`; there is nothing to end.
         given: fields of `vulngames.train.config.EvalConfig`.
 
     Returns:
@@ -49,17 +57,13 @@ def evaluate(game: Anything, policy: str = "tiny", *, out: str | Path, **given: 
     """
     from vulngames.train.config import EvalConfig, resolve
 
-    return _carried_out(resolve(EvalConfig, game, policy, **given), Path(out))
+    return _carried_out(resolve(EvalConfig, game, policy, **given), Path(out), observers)
 
 
-def _carried_out(config: Any, out: Path) -> Run:
+def _carried_out(config: Any, out: Path, observers: Iterable[Observer]) -> Run:
     from vulngames.errors import need
-    from vulngames.progress import RunBars, run_progress
-    from vulngames.train import run_config
+    from vulngames.train import run_with_progress
 
     if config.verb != "eval":
         need("trl", "train")
-    with run_progress(transient=True) as progress:
-        bars = RunBars(progress, detailed=True)
-        bars.show(out, config.verb, 0, None)
-        return run_config(config, out, lambda done, steps: bars.show(out, config.verb, done, steps))
+    return run_with_progress(config, out, observers)

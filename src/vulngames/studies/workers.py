@@ -26,6 +26,7 @@ from vulngames.runs import read_json
 from vulngames.studies.job import Job
 from vulngames.studies.program import Program, Result
 from vulngames.train import run_config
+from vulngames.train.observer import Observer
 
 Told = tuple[Path, str, int, int | None]
 _told: Queue[Told]
@@ -197,10 +198,17 @@ def _end_with(parent: int) -> None:
 
 
 def _run_job(job: Job) -> None:
-    def on_step(done: int, steps: int) -> Any:
-        _told.put((job.path, job.config.verb, done, steps))
+    _told.put((job.path, job.config.verb, 0, None))
+    run_config(job.config, job.path, [_Reporter(job)])
+
+
+class _Reporter(Observer):
+    """Tells the process that shows the progress, and stops where that asks for it."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def on_step(self, done: int, steps: int) -> None:
+        _told.put((self._job.path, self._job.config.verb, done, steps))
         if _stop.is_set():
             raise _StoppedError
-
-    _told.put((job.path, job.config.verb, 0, None))
-    run_config(job.config, job.path, on_step)

@@ -2,70 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from vulngames import environment, policies
 from vulngames.errors import UserError
 from vulngames.measure import measure
-from vulngames.policies import Sampling
 from vulngames.rollout import rollout
-from vulngames.runs import Run, open_run
+from vulngames.runs import Run
 from vulngames.train.config import EvalConfig
-from vulngames.train.inputs import inputs
-from vulngames.train.splits import eval_tasks, train_tasks
-from vulngames.types import Environment, Sample, measures_of
+from vulngames.train.directory import open_directory
+from vulngames.train.observer import Observer, Observers
+from vulngames.train.splits import split_tasks
+from vulngames.types import Conversation, Environment, Policy, Reply, Sample, Scripted, Turn, measures_of
 
-Drawn = tuple[Environment[Any], list[Sample]]
 
-
-def evaluate(config: EvalConfig, out: Path, on_step: Callable[[int, int], object] = lambda done, steps: None) -> Run:
-    """Have `config.policy` write on `eval_tasks` tasks, `eval_group` samples each, into a run directory of step 0.
+def evaluate(config: EvalConfig, out: Path, observers: Iterable[Observer] = ()) -> Run:
+    """Keep the samples of `config`, and their measures, in a run directory of step 0; a finished one is left as it is.
 
     Raises:
-        UserError: see `inputs`, `open_run` and `policies.load`; or no sample could be scored.
+        UserError: as `record`; or no sample could be scored.
     """
-    run = record(out, asdict(config), lambda: _draw(config))
+    run = record(config, out, observers)
     if not run.finished:
         reason = next(run.samples())["error"]
         raise UserError(f"no sample could be scored, and {out} is left unfinished: {reason}")
-    on_step(1, 1)
     return run
 
 
-def _draw(c: EvalConfig) -> Drawn:
-    game = environment.make(c.game, c.judge, {"max_tokens": c.max_tokens, **c.parameters})
-    writer = policies.load(c.policy, game, Sampling(c.temperature))
-    tasks = eval_tasks(c) if c.split == "test" else train_tasks(c, c.eval_tasks)
-    return game, rollout(game, tasks, writer, ("exam", c.split, c.seed), c.eval_group, batch=c.eval_tasks)
+def record(config: EvalConfig, out: Path, observers: Iterable[Observer] = ()) -> Run:
+    """As `evaluate`; but where no sample could be scored, the run holds the failed ones and is not finished, so that
+    the same call tries again.
 
-
-def record(out: Path, config: Mapping[str, Any], draw: Callable[[], Drawn]) -> Run:
-    """Keep what `draw` gives, and its measures, in a run directory of step 0; a finished one is left as it is.
-
-    It is not resumed: what a kill leaves is drawn again. A run of which no sample could be scored holds the failed
-    samples and is not finished, so that the same command tries again.
-
-    Args:
-        config: what decides the samples; it names at least the `policy` and the `split`.
+    It is not resumed: what a kill leaves is drawn again.
 
     Raises:
-        UserError: see `inputs` and `open_run`, and whatever `draw` raises.
+        UserError: see `inputs`, `open_run` and `draw`.
     """
-    run = open_run(out, config, policies.device_of(config["policy"]), EvalConfig.verb, inputs(config))
+    observer = Observers(observers)
+    run = open_directory(config, out, policies.device_of(config.policy))
     if not run.finished:
         with run.writing() as unfinished:
             if unfinished:
-                run.rewind({"metrics.jsonl": 0, "samples.jsonl.gz": 0})
-                _write(run, config["split"], *draw())
+                _write(run, config, observer)
+                return run
+    observer.on_step(1, 1)
     return run
 
 
-def _write(run: Run, split: str, game: Environment[Any], samples: list[Sample]) -> None:
-    measured = measure(samples, measures_of(game))
-    run.add_samples(0, split, samples)
-    run.add_metrics({"step": 0, **measured})
-    if measured["failed"] < measured["n"]:
+def _write(run: Run, config: EvalConfig, observer: Observer) -> None:
+    run.rewind({"metrics.jsonl": 0, "samples.jsonl.gz": 0})
+    game, samples = draw(config, observer)
+    measures = {"step": 0, **measure(samples, measures_of(game))}
+    run.add_samples(0, config.split, samples)
+    run.add_metrics(measures)
+    if measures["failed"] < measures["n"]:
         run.finish()
+    observer.on_samples(0, samples)
+    observer.on_evaluation(0, measures)
+
+
+def draw(config: EvalConfig, observer: Observer = Observer()) -> tuple[Environment[Any], list[Sample]]:
+    """Have `config.policy` write on `config.n` tasks of its split, `config.group` samples each.
+
+    `observer.on_step` is told how many replies are written, of as many as are asked for so far: a second turn asks for
+    more of them.
+
+    Raises:
+        UserError: see `environment.make`, `policies.load` and `split_tasks`.
+    """
+    c = config
+    game = environment.make(c.game, c.judge, {"max_tokens": c.max_tokens, **c.parameters}, c.sandbox)
+    policy = policies.load(c.policy, game, c.sampling)
+    tasks = split_tasks(c)
+    watched = policy if isinstance(policy, Scripted) else _Watched(policy, observer)
+    # The stream's name is older than the verb's; published numbers hang on it.
+    samples = rollout(game, tasks, watched, ("exam", c.split, c.seed), c.group, batch=c.n)
+    replies = sum(len(sample.completions) for sample in samples)
+    observer.on_step(replies, replies)
+    return game, samples
+
+
+class _Watched:
+    """A policy of which an observer hears how many replies are written."""
+
+    def __init__(self, policy: Policy, observer: Observer) -> None:
+        self.name = policy.name
+        self._policy, self._observer = policy, observer
+        self._written = self._asked = 0
+
+    def generate(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
+        self._asked += len(conversations)
+        self._policy.advance = self._advance  # type: ignore[attr-defined]
+        return self._policy.generate(conversations, turn, seed)
+
+    def _advance(self, replies: int) -> None:
+        self._written += replies
+        # Whether there is another turn is not known before all have been written.
+        self._observer.on_step(min(self._written, self._asked - 1), self._asked)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vulngames import tasks
 from vulngames.tasks import rows
-from vulngames.train.config import RunConfig
+from vulngames.train.config import EvalConfig, RunConfig
 from vulngames.types import Task
 
 
@@ -18,8 +18,18 @@ def train_tasks(config: RunConfig, n: int) -> list[Task]:
     return tasks.take(config.game, config.seed, "train", n, config.difficulty)
 
 
-def eval_tasks(config: RunConfig) -> list[Task]:
-    """The tasks of every evaluation, the same for all seeds."""
+def held_out_tasks(config: RunConfig, n: int) -> list[Task]:
+    """The first `n` tasks of the test split, the same for all seeds; fewer where a file has fewer."""
     if config.data:
-        return rows.held_out(config.game, Path(config.data))[: config.eval_tasks]
-    return tasks.take(config.game, 0, "test", config.eval_tasks, config.difficulty)
+        return rows.held_out(config.game, Path(config.data))[:n]
+    return tasks.take(config.game, 0, "test", n, config.difficulty)
+
+
+def split_tasks(config: EvalConfig) -> list[Task]:
+    """The tasks of the config's split; of `all`, the first rows of its file."""
+    if config.split == "train":
+        return train_tasks(config, config.n)
+    if config.split == "test":
+        return held_out_tasks(config, config.n)
+    assert config.data is not None, "checked"
+    return rows.load(config.game, Path(config.data))[: config.n]
