@@ -16,7 +16,7 @@ from tests.made import findings_of
 from vulngames.arm import Ends, Measured
 from vulngames.claims import Judged, ledger
 from vulngames.claims.claim import EVERY, MOST, NEARLY, SEVERAL, SOME, Claim, Comparison, Variant, judge_variant
-from vulngames.claims.effect import Above, Effect, Target, Within, paired, verdict
+from vulngames.claims.effect import Above, Answer, Effect, Target, Within, paired, verdict
 from vulngames.claims.ledger import claims
 from vulngames.errors import UserError
 from vulngames.files import write_json
@@ -97,8 +97,8 @@ def effect(random: np.random.Generator, treated: float, control: float, seeds: i
 
 
 def share_of(
-    answer: str, target: Target, cells: Sequence[tuple[float, float]], need: int, seeds: int = 3, spread: float = 0.05,
-    studies: int = 200,
+    answer: Answer, target: Target, cells: Sequence[tuple[float, float]], need: int, seeds: int = 3,
+    spread: float = 0.05, studies: int = 200,
 ) -> float:  # fmt: skip
     """How often simulated studies, each of cells of (treated, control), come out as `answer`."""
     random = np.random.default_rng(seed("claims", str(target), str(cells), need, seeds, str(spread)))

@@ -388,7 +388,7 @@ def test_one_study_of_all_is_not_replaced_either(tmp_path: Path) -> None:
 def test_a_study_of_other_weights_under_the_same_name_is_not_replaced(tmp_path: Path) -> None:
     model = tmp_path / "model"
     shutil.copytree(TINY["tiny:small"], model)
-    plan = {"policy": f"hf:{model}", "games": ("tampering-v1",)}
+    plan: dict[str, Any] = {"policy": f"hf:{model}", "games": ("tampering-v1",)}
     _finished(tmp_path / "study", **plan)
     shutil.copy(TINY["tiny"] / "model.safetensors", model)
     with pytest.raises(UserError, match=r"made when 'hf:.*/model' had other weights; choose another directory"):
