@@ -197,6 +197,21 @@ def test_a_halted_run_that_was_killed_is_halted_at_the_same_step_with_the_same_n
     assert list(whole.samples()) == list(broken.samples())
 
 
+def test_a_halted_run_that_was_killed_before_its_policy_was_saved_takes_no_step_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: Any) -> None:
+        raise InterruptedError
+
+    config = resolve(TrainConfig, **LONG)
+    with monkeypatch.context() as patched:
+        patched.setattr("vulngames.train.run.save_policy", killed)
+        with pytest.raises(InterruptedError):
+            rl(config, tmp_path / "run", [HaltAtER(-2.0, times=2)])
+    run = rl(config, tmp_path / "run", [HaltAtER(-2.0, times=2)])
+    assert run.about["halted"]["step"] == 2 and [row["step"] for row in run.metrics()] == [0, 2]
+
+
 def test_students_are_watched_too(tmp_path: Path) -> None:
     teacher = evaluate(
         resolve(EvalConfig, game="proxy-v1", policy="script:able", split="train", n=4), tmp_path / "able"
