@@ -22,6 +22,7 @@ from vulngames.policies.hf import load_hf
 from vulngames.runs import Run, load_run
 from vulngames.seeds import rng
 from vulngames.tasks import take
+from vulngames.train import run as training
 from vulngames.train import run_config
 from vulngames.train.config import EvalConfig, SFTConfig, TrainConfig, resolve
 from vulngames.train.evaluate import evaluate
@@ -205,7 +206,7 @@ def test_a_halted_run_that_was_killed_before_its_policy_was_saved_takes_no_step_
 
     config = resolve(TrainConfig, **LONG)
     with monkeypatch.context() as patched:
-        patched.setattr("vulngames.train.run.save_policy", killed)
+        patched.setattr(training, "save_policy", killed)
         with pytest.raises(InterruptedError):
             rl(config, tmp_path / "run", [HaltAtER(-2.0, times=2)])
     run = rl(config, tmp_path / "run", [HaltAtER(-2.0, times=2)])
@@ -338,7 +339,7 @@ def test_a_run_that_another_process_finished_meanwhile_is_not_made_again(
         real(*held)
 
     monkeypatch.setattr("fcntl.flock", finished_first)
-    monkeypatch.setattr("vulngames.train.run.load_model", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr(training, "load_model", lambda *_: pytest.fail("made again"))
     monkeypatch.setattr("vulngames.policies.load", lambda *_: pytest.fail("made again"))
     counter = Counter()
     run = make(tmp_path / "run", [counter])
