@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -296,7 +297,7 @@ def test_replies_that_say_nothing_are_not_paid_and_teach_nothing(
     from vulngames.train.grpo import rl
 
     # As a model that is cut while it thinks.
-    monkeypatch.setattr("vulngames.rollout.spoken", lambda text: "")
+    monkeypatch.setattr(import_module("vulngames.rollout"), "spoken", lambda text: "")
     config = resolve(TrainConfig, game="proxy-v1", steps=1, prompts=2, eval_tasks=2, max_tokens=2)
     run = rl(config, tmp_path / "run")
     for row in run.samples():

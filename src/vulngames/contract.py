@@ -112,8 +112,7 @@ def _check_parameters(spec: Spec) -> None:
 def _check_defaults(spec: Spec) -> None:
     from vulngames.train.config import EvalConfig, SFTConfig, TrainConfig, resolve
 
-    kinds = (TrainConfig, SFTConfig, EvalConfig)
-    valid = [field.name for kind in kinds for field in dataclasses.fields(kind)]
+    valid = {field.name for field in (*dataclasses.fields(TrainConfig), *dataclasses.fields(SFTConfig))}
     for size in ("paper", "tiny"):
         for name in getattr(spec, size):
             _require(name in valid, spec, f"its defaults {size!r} have {name!r}, which no config has")
@@ -270,4 +269,7 @@ def _check_scripts(game: Game[Any], samples: Mapping[str, Sequence[Sample]]) -> 
 
 
 def _mean(samples: Mapping[str, Sequence[Sample]], rule: str) -> dict[str, float]:
-    return {name: math.fsum(getattr(s, rule) for s in rows) / len(rows) for name, rows in samples.items()}
+    means = {}
+    for name, rows in samples.items():
+        means[name] = math.fsum(getattr(sample, rule) for sample in rows) / len(rows)
+    return means

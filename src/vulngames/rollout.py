@@ -265,7 +265,9 @@ def rollout(
     """
     samples: list[Sample] = []
     for start in range(0, len(tasks), batch):
-        starts = [(task, index) for task in tasks[start : start + batch] for index in range(group)]
+        starts: list[tuple[Task, int]] = []
+        for task in tasks[start : start + batch]:
+            starts += [(task, index) for index in range(group)]
         episodes = play(environment, starts, policy, (*names, start))
         samples += score_episodes(environment, episodes, names)
         advance(len(episodes))

@@ -124,8 +124,8 @@ def verdict(
 
     Of m cells, `needed` must pass at an alpha divided by m - needed + 1: the test of a partial conjunction (Benjamini &
     Heller 2008), which is Bonferroni's for one cell of m, and no correction for all of m. To contradict, so many must
-    fail that `needed` cannot pass, whatever the unmeasured ones would have said: with u of these m + u - needed + 1, at a
-    alpha divided by needed - u, and by their controls, since one is enough to fail by.
+    fail that `needed` cannot pass, whatever the unmeasured ones would have said: with u of these m + u - needed + 1, at
+    an alpha divided by needed - u, and by their controls, since one is enough to fail by.
 
     Args:
         share: how many verdicts share the error between them.

@@ -71,7 +71,9 @@ class HFPolicy:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
             for start in range(0, len(conversations), self.batch_size):
-                prompts = [self.encode(each)[0] for each in conversations[start : start + self.batch_size]]
+                prompts = [
+                    self.encode(conversation)[0] for conversation in conversations[start : start + self.batch_size]
+                ]
                 replies += [self._reply(tokens) for tokens in self._generate(prompts, turn)]
                 self.advance(len(prompts))
         return replies
@@ -161,8 +163,8 @@ class HFPolicy:
         training = self.model.training
         self.model.eval()
         # A policy in training is held in float32; on an accelerator it need not write in it.
-        kind = self.model.device.type
-        with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"), _on_its_own(self.model):
+        device = self.model.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"), _on_its_own(self.model):
             out = self.model.generate(
                 input_ids=ids,
                 attention_mask=attention,
@@ -172,7 +174,7 @@ class HFPolicy:
                 # Models are often saved as they were trained, without a cache.
                 use_cache=True,
                 # An accelerator takes a step of many rows in the time of a few.
-                custom_generate=decode if kind == "cpu" and self._rows_may_leave else None,
+                custom_generate=decode if device == "cpu" and self._rows_may_leave else None,
                 **sampling,
             )
         self.model.train(training)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 
-from vulngames.arm import Arm
+from vulngames.arm import Arm, rounded
 from vulngames.games.self_grading import indifferent_rate
 from vulngames.measure import Interval
 from vulngames.studies.audit_rate.advantage import reinforced_rate
@@ -84,7 +84,7 @@ def crossing_of(curve: Curve, arms: Mapping[Key, Arm]) -> Crossing:
     mean, lo, hi = _falls(means), _falls(lows), _falls(highs)
     crossing = None
     if mean is not None:
-        crossing = Interval(mean, means[0][0] if lo is None else lo, means[-1][0] if hi is None else hi)
+        crossing = rounded(Interval(mean, means[0][0] if lo is None else lo, means[-1][0] if hi is None else hi))
     if not scores:
         return Crossing(curve.announced_rate, curve.normalized, crossing, None, None, None)
     right = sum(scores) / len(scores)

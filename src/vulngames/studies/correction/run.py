@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import product
 
-from vulngames.arm import Arm
+from vulngames.arm import Arm, rounded
 from vulngames.studies import stages
 from vulngames.studies.correction.key import (
     CORRECTED,
@@ -161,7 +161,7 @@ def _recovery(corrected: Conditions, key: Key) -> Recovery:
         cured_step=tuple(cured_step(alone) for alone in arm.alone),
         lowest_itp=tuple(_lowest_itp(alone) for alone in arm.alone),
         cured=tuple(_cured(corrected, key)),
-        er_left=arm.end("er"),
+        er_left=rounded(arm.end("er")),
     )
 
 
