@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ class Cut:
 
     name = "cut"
 
-    def generate(self, conversations: list[Conversation], turn: Turn, seed: int) -> list[Reply]:
+    def generate(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
         return [Reply("half a wor", finish="length") for _ in conversations]
 
 
@@ -51,7 +52,7 @@ def run(tmp_path: Path) -> Run:
 class _Failing:
     name = "failing"
 
-    def generate(self, conversations: list[Conversation], turn: Turn, seed: int) -> list[Reply]:
+    def generate(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
         return [Reply("", error="the endpoint is gone") for _ in conversations]
 
 
@@ -101,7 +102,7 @@ def test_a_run_without_samples(tmp_path: Path) -> None:
 
 
 def test_by_chance_is_the_same_each_time_and_not_the_first() -> None:
-    rows: list[dict[str, Any]] = [{"index": i} for i in range(100)]
+    rows: list[Any] = [{"index": i} for i in range(100)]
     assert few(rows, 5, True) == few(rows, 5, True) != few(rows, 5, False)
     assert [row["index"] for row in few(rows, 5, True)] == sorted(row["index"] for row in few(rows, 5, True))
     assert few(rows, None, True) == rows and len(few(rows, 500, True)) == 100

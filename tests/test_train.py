@@ -7,8 +7,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ from vulngames.policies.hf import load_hf
 from vulngames.runs import Run, load_run
 from vulngames.seeds import rng
 from vulngames.tasks import take
+from vulngames.train import run as training
 from vulngames.train import run_config
 from vulngames.train.config import EvalConfig, SFTConfig, TrainConfig, resolve
 from vulngames.train.evaluate import evaluate
@@ -197,6 +198,21 @@ def test_a_halted_run_that_was_killed_is_halted_at_the_same_step_with_the_same_n
     assert list(whole.samples()) == list(broken.samples())
 
 
+def test_a_halted_run_that_was_killed_before_its_policy_was_saved_takes_no_step_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: Any) -> None:
+        raise InterruptedError
+
+    config = resolve(TrainConfig, **LONG)
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "save_policy", killed)
+        with pytest.raises(InterruptedError):
+            rl(config, tmp_path / "run", [HaltAtER(-2.0, times=2)])
+    run = rl(config, tmp_path / "run", [HaltAtER(-2.0, times=2)])
+    assert run.about["halted"]["step"] == 2 and [row["step"] for row in run.metrics()] == [0, 2]
+
+
 def test_students_are_watched_too(tmp_path: Path) -> None:
     teacher = evaluate(
         resolve(EvalConfig, game="proxy-v1", policy="script:able", split="train", n=4), tmp_path / "able"
@@ -323,7 +339,7 @@ def test_a_run_that_another_process_finished_meanwhile_is_not_made_again(
         real(*held)
 
     monkeypatch.setattr("fcntl.flock", finished_first)
-    monkeypatch.setattr(import_module("vulngames.train.run"), "load_model", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr(training, "load_model", lambda *_: pytest.fail("made again"))
     monkeypatch.setattr("vulngames.policies.load", lambda *_: pytest.fail("made again"))
     counter = Counter()
     run = make(tmp_path / "run", [counter])
@@ -445,3 +461,106 @@ def test_the_papers_settings_are_the_default_of_real_models(tmp_path: Path, weig
     config = resolve(TrainConfig, game="proxy-v1", policy=f"hf:{tmp_path}")
     assert (config.prompts, config.group, config.learning_rate, config.kl) == (96, 8, 1e-6, 0.0)
     assert resolve(TrainConfig, game="self-grading-v1", policy=f"hf:{tmp_path}").parameters == {}
+
+
+REWARD = "def score(prompt, completion, want):\n    return float(want in completion)\nNUMBER = 3\n"
+ROWS = ("reward.py:score", "--data", "rows.jsonl")
+
+
+@pytest.fixture
+def reward(tmp_path: Path) -> Path:
+    """A user's reward function, beside rows for it."""
+    rows = [{"prompt": f"Say something about number {i}.", "want": "e"} for i in range(60)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "reward.py").write_text(REWARD)
+    return tmp_path / "reward.py"
+
+
+@pytest.mark.slow
+def test_a_users_reward_is_trained_evaluated_and_taught(vulngames: Any, tmp_path: Path, reward: Path) -> None:
+    small = ("--eval-tasks", "3", "--eval-every", "1")
+    vulngames("train", *ROWS, "--steps", "2", "--prompts", "2", *small, "--out", "run")
+    run = load_run(tmp_path / "run")
+    assert run.about["game"] == {"id": "reward.py:score", "asked": None, "hole": None, "measures": None}
+    assert run.about["inputs"]["game"] == {"source": digests.of_file(reward)}
+    rows = run.metrics()
+    assert [row["step"] for row in rows] == [0, 1, 2]
+    assert all(row["reward"] is not None and row["er"] is row["itp"] is row["patched"] is None for row in rows)
+    measured = json.loads(vulngames("eval", *ROWS, "--policy", "hf:run/policy", "--n", "2", "--json").stdout)
+    assert measured["n"] == 4 and measured["er"] is None
+    vulngames("eval", *ROWS, "--split", "train", "--n", "8", "--out", "wrote")
+    few = ("--examples", "8", "--batch", "4", "--epochs", "1")
+    vulngames("sft", *ROWS, "--exploit", "wrote", *few, *small, "--out", "student")
+    assert load_run(tmp_path / "student").finished
+    said = vulngames("sft", *ROWS, "--honest", "wrote", "--share", "0", "--keep", "reward", *few, check=False).stderr
+    assert said.endswith("takes honest transcripts by the patched rule, and there is none; valid: all\n")
+    # The same reward under the same name is another one once its code has changed.
+    reward.write_text(f"{REWARD}# Changed.\n")
+    said = vulngames("train", *ROWS, "--steps", "2", "--prompts", "2", *small, "--out", "run", check=False).stderr
+    assert "run was made when game = 'reward.py:score' had other source; choose another directory" in said
+
+
+NO_REWARD = [
+    (("eval", *ROWS, "--policy", "script:able"), "reward.py:score has no scripts, so 'script:able' cannot play it"),
+    (("eval", "reward.py:score"), "reward.py:score has no synthetic tasks; valid: rows of a file (--data)"),
+    (("train", *ROWS, "--patched"), "reward.py:score only pays, and has no patched rule; valid: a game, or train"),
+    (("eval", *ROWS, "--sandbox", "local"), "sandbox = 'local', but reward.py:score runs no code; valid: a game"),
+    (("train", "reward.py:nothing", *ROWS[1:]), "reward.py has no nothing; valid: a name that it defines"),
+    (("sft", "gone.py:score", *ROWS[1:]), "there is no file gone.py; valid: "),
+    (("play", "reward.py:NUMBER", *ROWS[1:]), "valid: a Spec, a game, its class, or a reward function"),
+    (("eval", ":score", *ROWS[1:]), "':score' names no object; valid: "),
+    (("train", "no.such.module:SPEC"), "there is no module 'no.such.module' to import; valid: "),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("command", "said"), NO_REWARD, ids=[" ".join(command) for command, _ in NO_REWARD])
+def test_a_reward_that_is_none_ends_in_one_line(
+    vulngames: Any, tmp_path: Path, reward: Path, command: tuple[str, ...], said: str
+) -> None:
+    done = vulngames(*command, check=False)
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2 and line.startswith("vulngames: ") and said in line
+    assert {path.name for path in tmp_path.iterdir()} - {"__pycache__"} == {"rows.jsonl", "reward.py"}
+
+
+def test_a_module_may_name_a_spec(vulngames: Any) -> None:
+    command = ("--policy", "script:exploit", "--n", "2", "--json")
+    ours, named = (vulngames("eval", game, *command).stdout for game in ("proxy-v1", "vulngames.games.proxy:SPEC"))
+    assert json.loads(ours)["er"] == json.loads(named)["er"] and json.loads(ours)["er"]["mean"] == 1.0
+
+
+class _Recording:
+    """A sandbox that runs nothing, and says that all tests passed."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def grade(self, code: str, tests: Sequence[Any], entry: object = None) -> Any:
+        self.asked += 1
+        return SimpleNamespace(error="", passed=1.0, statuses=("ok",) * len(tests))
+
+    def describe(self) -> dict[str, str]:
+        return {"tier": "elsewhere"}
+
+
+def test_a_sandbox_is_chosen_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = _Recording()
+    monkeypatch.setattr("vulngames.sandbox.backend", {"docker:image": made}.__getitem__)
+    config = resolve(EvalConfig, game="tampering-v1", policy="script:able", n=2, group=1, sandbox="docker:image")
+    run = evaluate(config, tmp_path / "run")
+    assert made.asked == 2 and run.about["config"]["sandbox"] == "docker:image"
+    assert {row["facts"]["sandbox"] for row in run.samples()} == {"elsewhere"}
+    with pytest.raises(UserError, match="run holds a run with sandbox = 'docker:image', not 'local'"):
+        evaluate(resolve(EvalConfig, game="tampering-v1", policy="script:able", n=2, group=1), tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", ["nonsense", "docker:", "fusion:nowhere", "local:here"])
+def test_a_sandbox_that_there_is_not_is_named(name: str) -> None:
+    with pytest.raises(UserError, match=f"unknown sandbox {name!r}; valid: local, docker:IMAGE, fusion:URL"):
+        resolve(TrainConfig, game="tampering-v1", sandbox=name)
+
+
+def test_a_game_that_runs_no_code_takes_no_sandbox() -> None:
+    with pytest.raises(UserError, match="sandbox = 'local', but proxy-v1 runs no code; valid: a game that does"):
+        resolve(TrainConfig, game="proxy-v1", sandbox="local")

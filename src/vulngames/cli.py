@@ -95,7 +95,7 @@ class Play(EvalConfig):
         with reply_bar() as observer:
             game, samples = draw(_as(EvalConfig, self), observer)
         show_samples(game, samples)
-        _next("eval", self.game, "--policy", self.policy)
+        _next("eval", self.game, "--policy", self.policy, *_rows(self.data))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +132,7 @@ class Eval(EvalConfig):
         if measured["failed"] == measured["n"]:
             raise UserError(f"no sample could be scored: {samples[0].error}")
         if self.out and self.split == "train":
-            _next("sft", self.game, "--exploit", self.out)
+            _next("sft", self.game, "--exploit", self.out, *_rows(self.data))
         elif self.out:
             _next("show", self.out)
 
@@ -572,6 +572,10 @@ def _print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
 def _next(*command: str | Path) -> None:
     """Say what one may want to do now, beside the results, so that these can be piped."""
     print(one_line(f"next: {shlex.join(['vulngames', *map(str, command)])}"), file=sys.stderr)
+
+
+def _rows(data: str | None) -> tuple[str, ...]:
+    return () if data is None else ("--data", data)
 
 
 def _version() -> str:
