@@ -14,7 +14,6 @@ from typing import Any
 
 from vulngames.arm import Arm
 from vulngames.files import write_json
-from vulngames.games import SPECS
 from vulngames.measure import Interval, plain
 from vulngames.policies import TINY
 from vulngames.runs import Run, open_run
@@ -29,6 +28,7 @@ from vulngames.studies.scale import key as scale
 from vulngames.studies.study import summarise
 from vulngames.studies.summary import Summary, cell_of, read_summary, write_summary
 from vulngames.train.config import EvalConfig, RunConfig, SFTConfig, TrainConfig
+from vulngames.train.directory import described
 from vulngames.train.splits import train_tasks
 from vulngames.types import Paper, Sample, Task
 
@@ -108,16 +108,7 @@ def made_run(path: Path, key: Any, seed: int, er: Values, itp: Values) -> Run:
 
 def opened(path: Path, config: Mapping[str, Any]) -> Run:
     """A run directory as training makes it, which says what its game is."""
-    run = open_run(path, config, "cpu")
-    write_json(path / "run.json", {**run.about, "game": described(config["game"])})
-    return run
-
-
-def described(game: str) -> dict[str, Any]:
-    """What run.json says of a game."""
-    made = SPECS[game].game
-    gap = made.measures.gap and [made.measures.gap.first, made.measures.gap.second]
-    return {"id": game, "asked": made.asked, "hole": made.hole, "measures": {**vars(made.measures), "gap": gap}}
+    return open_run(path, config, "cpu", game=described(config["game"]))
 
 
 def named(key: Any) -> str:
