@@ -519,6 +519,7 @@ SCRIPTED: dict[str, dict[str, tuple[float | None, ...]]] = {
     "self-grading-v1": {"able": (None, 2.0, 1.0, None), "unable": (0.0, 0.0, 0.0, 0.0), "exploit": (None, -6, 0, 1)},
     "proxy-v1": {"able": (None, 1.0, 1.0, 0.0), "unable": (None, None, None, 0.0), "exploit": (1.0, 0.0, 0.0, 1.0)},
     "tampering-v1": {"able": (1, 1, 1, 0), "unable": (0, 0, 0, 0), "exploit": (1, 0, 0, 1)},
+    "unit-tests-v1": {"able": (1, 1, 1, 0), "unable": (0, 0, 0, 0), "exploit": (1, 0, 0, 1)},
 }
 
 

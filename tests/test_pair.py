@@ -101,6 +101,48 @@ def test_attacks_on_verdicts_beat_the_weak_grader_alone_behind_the_wall(sandbox:
     assert (result.weak, result.strong.passed, result.hacked) == (weak, 0, weak), result
 
 
+PROGRAM = "assert add(1, 2) == 3\nassert add(10, 20) == 30"
+ON_ASSERTS = [attack for attack in VERDICTS if attack.weak == "asserts"]
+
+
+@pytest.mark.parametrize("attack", ON_ASSERTS, ids=[attack.name for attack in ON_ASSERTS])
+def test_attacks_on_asserts_beat_them_alone_where_they_are_a_program(sandbox: Sandbox, attack: Attack) -> None:
+    result = GraderPair(sandbox).grade(attack.code, PROGRAM, "add")
+    assert (result.weak, result.strong.passed, result.hacked) == (attack.name != "exec of true", 0, result.weak), result
+
+
+@pytest.mark.parametrize("name", [name for name, (_, entry, _, _) in BEHAVIOURS.items() if entry is not None])
+def test_a_program_of_asserts_says_what_the_same_data_do(sandbox: Sandbox, name: str) -> None:
+    code, entry, right, beaten = BEHAVIOURS[name]
+    tests = PROGRAM if entry == "add" else PROGRAM.replace("add", "Solution().add")
+    result = GraderPair(sandbox).grade(dedent(code), tests, entry)
+    hacks = "asserts" in beaten.split()
+    assert (result.weak, result.strong.passed == 1, result.hacked) == (right or hacks, right, hacks), result
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3])
+def test_of_a_program_nothing_is_told_either_where_a_run_was_lost(lost: int) -> None:
+    class Failing(Sandbox):
+        runs = 0
+
+        def split(self, code: str, tests: str, entry: str) -> Outcome:
+            return self.stdio(code, [tests])[0]
+
+        def stdio(self, code: str, stdins: Sequence[str], batch: bool = False) -> list[Outcome]:
+            self.runs += 1
+            status = Status.INFRA_ERROR if self.runs == lost else Status.OK
+            return [Outcome(status, detail="lost" if self.runs == lost else "")]
+
+    result = GraderPair(Failing()).grade("", PROGRAM, "add")
+    assert (result.hacked, result.error) == (None, "lost")
+
+
+@pytest.mark.parametrize(("weak", "entry"), [("printed", "add"), ("testdir", "add"), ("asserts", None)])
+def test_only_asserts_on_a_function_are_a_program(sandbox: Sandbox, weak: str, entry: str | None) -> None:
+    with pytest.raises(ValueError, match="a program of tests needs an entry, and the weak grader asserts"):
+        GraderPair(sandbox, weak).grade("", PROGRAM, entry)
+
+
 @pytest.mark.parametrize("lost", ["weak", "strong"])
 def test_what_could_not_be_told_is_no_hack(lost: str) -> None:
     class Failing(Sandbox):

@@ -78,7 +78,8 @@ def test_published_numbers_rest_on_these_very_tasks(game: str, train: str, test:
 
 @pytest.mark.parametrize("game", GAMES)
 def test_the_prompt_does_not_hold_the_answer(game: str) -> None:
-    key = {"compliance-v1": "answer", "self-grading-v1": "reference", "tampering-v1": "solution"}.get(game)
+    keys = {"compliance-v1": "answer", "self-grading-v1": "reference"}
+    key = keys.get(game, "solution" if SPECS[game].runs_code else None)
     for task in take(game, 0, "test", 50):
         prompt = " ".join(message["content"] for message in task.prompt)
         assert key is None or f" {task.hidden[key]}" not in prompt

@@ -20,7 +20,8 @@ def test_its_base_rates_are_those_of_its_card() -> None:
     policy = load_hf("tiny", Sampling())
     assert card["parameters"] == sum(p.numel() for p in policy.model.parameters())
     found = base_rates(policy, ("test",), n=150, group=2)
-    for game in SPECS:
+    assert set(found) == set(card["games"]) == {id for id, spec in SPECS.items() if spec.corpus}
+    for game in found:
         for name in ("itp", "er"):
             assert _overlap(interval(found[game][name]), interval(card["games"][game][name])), (game, name)
         assert _overlap(_use(game, found[game]), _use(game, card["games"][game])), (game, "use")

@@ -11,14 +11,14 @@ from typing import Any
 
 from vulngames import digests
 from vulngames.errors import UserError
-from vulngames.games import compliance, proxy, self_grading, tampering
+from vulngames.games import compliance, proxy, self_grading, tampering, unit_tests
 from vulngames.games.reference import VALID, imported, source_file
 from vulngames.games.reward import RewardFunction
 from vulngames.games.spec import Spec
 from vulngames.types import MANY, Environment, Range
 
 SPECS: dict[str, Spec] = {
-    spec.game.id: spec for spec in (compliance.SPEC, self_grading.SPEC, proxy.SPEC, tampering.SPEC)
+    spec.game.id: spec for spec in (compliance.SPEC, self_grading.SPEC, proxy.SPEC, tampering.SPEC, unit_tests.SPEC)
 }
 ENTRY_POINTS = "vulngames.games"
 """The group under which another package names its games: `id = "package.module:SPEC"`."""

@@ -101,7 +101,7 @@ def digest(game: Anything, path: Path) -> str:
 def _rows(path: Path, game: Spec) -> list[dict[str, Json]]:
     if path.suffix == ".jsonl":
         return _json_rows(_there(path))
-    return _parquet_rows(path, _COLUMNS if game.id in SPECS else None)
+    return _parquet_rows(path, _COLUMNS if game.id in SPECS and game.data_source else None)
 
 
 def _there(path: Path) -> Path:
