@@ -69,9 +69,11 @@ def disagreements(twins: Sequence[Twins], shown: Sequence[Cell[Any]], summary: S
     whole: list[tuple[Path, ...]] = []
     for pair in twins:
         whole += [arm.paths for arm in pair.arms if arm.complete]
+    written = {summary.arm(cell).paths: cell.ends for cell in summary.cells.values()}
     notes = []
     for cell in shown:
-        if summary.arm(cell).paths in whole and (differ := _differences(cell.ends, summary[cell.key].ends)):
+        paths = summary.arm(cell).paths
+        if paths in whole and (differ := _differences(cell.ends, written[paths])):
             named = f"{cell.game}, {cell.key.arm}"
             notes.append(f"summary.json disagrees with the runs of {named}, shown here: {'; '.join(differ)}.")
     return notes
