@@ -14,7 +14,7 @@ from typing import Any
 
 from vulngames.arm import Arm
 from vulngames.files import write_json
-from vulngames.measure import Interval, plain
+from vulngames.measures import Interval, plain
 from vulngames.policies import TINY
 from vulngames.runs import Run, open_run
 from vulngames.studies.audit_rate import key as audit_rate
@@ -27,9 +27,9 @@ from vulngames.studies.plan import Plan
 from vulngames.studies.scale import key as scale
 from vulngames.studies.study import summarise
 from vulngames.studies.summary import Summary, cell_of, read_summary, write_summary
-from vulngames.train.config import EvalConfig, RunConfig, SFTConfig, TrainConfig
-from vulngames.train.directory import described
-from vulngames.train.splits import train_tasks
+from vulngames.training.config import EvalConfig, RunConfig, SFTConfig, TrainConfig
+from vulngames.training.directory import described
+from vulngames.training.splits import train_tasks
 from vulngames.types import Paper, Sample, Task
 
 EVERY = 5

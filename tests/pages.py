@@ -9,7 +9,7 @@ from pathlib import Path
 
 from made import opened
 from vulngames.games import SPECS
-from vulngames.measure import measure
+from vulngames.measures import measure
 from vulngames.runs import Run
 from vulngames.seeds import rng
 from vulngames.types import Paper, Sample

@@ -23,7 +23,7 @@ from vulngames.errors import UserError
 from vulngames.games import make
 from vulngames.policies import Sampling, api, load, route
 from vulngames.policies.api import APIPolicy
-from vulngames.rollout import rollout
+from vulngames.rollouts import rollout
 from vulngames.runs import load_run
 from vulngames.tasks import take
 from vulngames.types import Conversation, Message, Reply, Turn

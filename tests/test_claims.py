@@ -20,7 +20,7 @@ from vulngames.claims.effect import Above, Answer, Effect, Target, Within, paire
 from vulngames.claims.ledger import claims
 from vulngames.errors import UserError
 from vulngames.files import write_json
-from vulngames.measure import Interval, rate
+from vulngames.measures import Interval, rate
 from vulngames.seeds import seed
 from vulngames.studies.audit_rate import key as audit_rate
 from vulngames.studies.catalogue import CATALOGUE

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from vulngames.games import SPECS
+
 COMMANDS = (
     "games", "play", "eval", "score", "train", "sft", "study", "show", "report", "table", "claims", "sandbox",
 )  # fmt: skip
@@ -20,7 +22,7 @@ COMMANDS = (
 PARSER = {"tyro", "docstring_parser", "typing_extensions"}
 OPTIONS = {
     "cli", "errors", "options", "printable", "sampling", "selection", "studies", "studies.catalogue", "studies.plan",
-    "train", "train.config",
+    "training", "training.config",
 }  # fmt: skip
 # A run's help shows the defaults of the game that it names.
 RUNS = ("play", "eval", "train", "sft", "study")
@@ -354,11 +356,11 @@ def test_temperature_0_and_all_tokens_are_taken(vulngames: Any) -> None:
 def test_games_is_a_table_and_json(vulngames: Any) -> None:
     table = vulngames("games").stdout
     rows = [json.loads(line) for line in vulngames("games", "--json").stdout.splitlines()]
-    assert [row["game"] for row in rows] == ["compliance-v1", "self-grading-v1", "proxy-v1", "tampering-v1"]
+    assert [row["game"] for row in rows] == list(SPECS)
     assert all(row["game"] in table for row in rows)
 
 
-@pytest.mark.parametrize("game", ["compliance-v1", "self-grading-v1", "proxy-v1", "tampering-v1"])
+@pytest.mark.parametrize("game", SPECS)
 def test_play_shows_both_pays_and_the_verdict(vulngames: Any, game: str) -> None:
     said = vulngames("play", game, "--policy", "script:exploit", "--n", "2").stdout
     assert said.count("flawed pay") == 2 and said.count("patched pay") == 2 and "exploited" in said

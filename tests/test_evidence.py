@@ -10,10 +10,10 @@ import pytest
 
 from vulngames.errors import UserError
 from vulngames.runs import Run, load_run
-from vulngames.train.config import EvalConfig, resolve
-from vulngames.train.evaluate import evaluate
-from vulngames.train.observer import Observer
-from vulngames.train.transcripts import transcripts
+from vulngames.training.config import EvalConfig, resolve
+from vulngames.training.evaluate import evaluate
+from vulngames.training.observer import Observer
+from vulngames.training.transcripts import transcripts
 
 
 class Counter(Observer):

@@ -134,7 +134,7 @@ def test_nothing_printable_steers_a_terminal(text: str) -> None:
 def test_what_a_policy_wrote_does_not_reach_the_terminal_raw(tmp_path: Path) -> None:
     code = (
         "from vulngames import console, games\n"
-        "from vulngames.rollout import rollout\n"
+        "from vulngames.rollouts import rollout\n"
         "from vulngames.tasks import take\n"
         f"text = {''.join(STEERING)!r}\n"
         "for name in ('proxy-v1', 'tampering-v1'):\n"

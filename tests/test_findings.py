@@ -11,7 +11,7 @@ from tests.made import Past, Rise, run_program
 from vulngames.arm import Arm
 from vulngames.files import write_json
 from vulngames.games.self_grading import indifferent_rate
-from vulngames.measure import Interval, plain
+from vulngames.measures import Interval, plain
 from vulngames.runs import Run
 from vulngames.studies import stages
 from vulngames.studies.audit_rate.advantage import reinforced_rate
@@ -22,7 +22,7 @@ from vulngames.studies.correction.run import _cured, _match, _nearest, _relapse_
 from vulngames.studies.job import Job
 from vulngames.studies.plan import Plan
 from vulngames.studies.summary import read_summary
-from vulngames.train.config import SFTConfig, TrainConfig, resolve
+from vulngames.training.config import SFTConfig, TrainConfig, resolve
 
 Triple = tuple[float, float, float]
 """Mean, lower and upper bound."""

@@ -21,7 +21,7 @@ from vulngames.studies import stages
 from vulngames.studies.catalogue import CATALOGUE
 from vulngames.studies.plan import Plan
 from vulngames.studies.summary import Summary, read_summary
-from vulngames.train.config import EvalConfig, SFTConfig, TrainConfig, resolve
+from vulngames.training.config import EvalConfig, SFTConfig, TrainConfig, resolve
 
 GAMES = ("proxy-v1", "tampering-v1", "self-grading-v1", "compliance-v1")
 SIZES = ("tiny:small", "tiny", "tiny:large")

@@ -478,8 +478,8 @@ OTHERS = (
 def wrote(problems: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Transcripts on the problems."""
     pytest.importorskip("trl")
-    from vulngames.train.config import EvalConfig, resolve
-    from vulngames.train.evaluate import evaluate
+    from vulngames.training.config import EvalConfig, resolve
+    from vulngames.training.evaluate import evaluate
 
     monkeypatch.chdir(tmp_path)
     config = resolve(EvalConfig, game="tampering-v1", split="train", n=15, data=problems.name)
@@ -496,7 +496,7 @@ def wrote(problems: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 def test_transcripts_are_not_paired_with_rows_of_other_contents(
     problems: Path, wrote: Path, rows: Callable[[], list[dict[str, Any]]], digested: bool
 ) -> None:
-    from vulngames.train.transcripts import transcripts
+    from vulngames.training.transcripts import transcripts
 
     if not digested:
         about = json.loads((wrote / "run.json").read_text())
@@ -521,7 +521,7 @@ def test_rows_that_changed_between_eval_and_sft_end_in_one_line(vulngames: Any, 
 
 
 def test_the_same_rows_packed_otherwise_are_the_same(problems: Path, wrote: Path) -> None:
-    from vulngames.train.transcripts import transcripts
+    from vulngames.training.transcripts import transcripts
 
     table = pa.Table.from_pylist(problem_rows(40))
     parquet.write_table(table, problems, compression="gzip", row_group_size=7)

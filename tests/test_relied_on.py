@@ -21,8 +21,8 @@ from datasets import Dataset
 
 from vulngames.policies import Sampling
 from vulngames.policies.hf import HFPolicy, load_hf
-from vulngames.train import grpo  # noqa: F401  # It sets TRL_EXPERIMENTAL_SILENCE.
-from vulngames.train.run import silence_libraries, without_extras
+from vulngames.training import grpo  # noqa: F401  # It sets TRL_EXPERIMENTAL_SILENCE.
+from vulngames.training.run import silence_libraries, without_extras
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from pages import STEPS, make_run, make_sample, words
 from vulngames.errors import UserError
 from vulngames.files import write_json
 from vulngames.games import SPECS
-from vulngames.measure import Interval, measure
+from vulngames.measures import Interval, measure
 from vulngames.report import write_report
 from vulngames.runs import Run, as_sample
 from vulngames.seeds import seed as hashed

@@ -12,8 +12,8 @@ import pytest
 
 from vulngames import games
 from vulngames.errors import UserError
-from vulngames.measure import measure
-from vulngames.rollout import rollout, score_texts
+from vulngames.measures import measure
+from vulngames.rollouts import rollout, score_texts
 from vulngames.tasks.rows import load, read_rows
 from vulngames.types import Message, Task
 

@@ -11,9 +11,9 @@ from vulngames import games
 from vulngames.errors import Unscored, UserError
 from vulngames.games.judge import PolicyJudge
 from vulngames.games.self_grading import ASK
-from vulngames.measure import measure
+from vulngames.measures import measure
 from vulngames.rescore import rescore
-from vulngames.rollout import rollout
+from vulngames.rollouts import rollout
 from vulngames.sandbox import Sandbox
 from vulngames.seeds import rng, seed
 from vulngames.tasks import take

@@ -10,7 +10,7 @@ import pytest
 
 from vulngames import games
 from vulngames.errors import UserError
-from vulngames.rollout import rollout
+from vulngames.rollouts import rollout
 from vulngames.runs import Run, as_sample, open_run
 from vulngames.selection import Selection, few, select
 from vulngames.tasks import take

@@ -29,9 +29,9 @@ from vulngames.studies.plan import Plan
 from vulngames.studies.program import Result
 from vulngames.studies.study import run_study, summarise
 from vulngames.studies.summary import write_summary
-from vulngames.train.config import EvalConfig, SFTConfig, TrainConfig, resolve
-from vulngames.train.evaluate import evaluate
-from vulngames.train.transcripts import Transcript, exploiting, honest, mixture, transcripts
+from vulngames.training.config import EvalConfig, SFTConfig, TrainConfig, resolve
+from vulngames.training.evaluate import evaluate
+from vulngames.training.transcripts import Transcript, exploiting, honest, mixture, transcripts
 from vulngames.types import Task
 
 
@@ -150,7 +150,7 @@ def test_the_control_of_equal_steps_is_evaluated_where_they_end(
 
 def test_the_built_in_policy_s_second_trainings_are_as_long_as_they_were(tmp_path: Path) -> None:
     def steps(plan: Plan) -> dict[str, int]:
-        return {game: stages.second_steps(plan, game) for game in SPECS}
+        return {game: stages.second_steps(plan, game) for game in plan.games}
 
     small = {"compliance-v1": 30, "self-grading-v1": 20, "proxy-v1": 25, "tampering-v1": 15}
     full = {"compliance-v1": 60, "self-grading-v1": 40, "proxy-v1": 50, "tampering-v1": 30}
@@ -253,7 +253,7 @@ def test_equal_pay_is_no_less_than_its_mean(pay: float, n: int) -> None:
 def test_a_mixture_holds_the_share_it_is_asked_for(share: float, examples: int) -> None:
     from unittest.mock import patch
 
-    from vulngames.train import transcripts as module
+    from vulngames.training import transcripts as module
 
     pool = [transcript(str(i), bool(i % 2)) for i in range(100)]
     config = resolve(SFTConfig, game="proxy-v1", exploit="e", honest="h", share=share, examples=examples)
@@ -283,7 +283,7 @@ REPEATED = [
 def test_few_transcripts_are_not_shown_over_and_over(
     monkeypatch: pytest.MonkeyPatch, different: int, examples: int, outcome: str
 ) -> None:
-    from vulngames.train import transcripts as module
+    from vulngames.training import transcripts as module
 
     # The same transcript twice is one.
     pool = [transcript(str(i), True) for i in range(different)] * 2

@@ -12,7 +12,6 @@ import pytest
 from tests.made import made_study
 
 from vulngames.errors import UserError
-from vulngames.games import SPECS
 from vulngames.studies.catalogue import CATALOGUE
 from vulngames.studies.plan import Plan
 from vulngames.studies.program import Result
@@ -217,5 +216,5 @@ def test_a_game_that_is_named_twice_is_one(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr("vulngames.studies.study.run_all", finish)
     monkeypatch.setattr("vulngames.studies.study._check_home", lambda name, plan, home: plans.append(plan))
-    run_study("catalysis", Plan(games=("tampering-v1", "tampering", *SPECS)), tmp_path)
+    run_study("catalysis", Plan(games=("tampering-v1", "tampering", *Plan().games)), tmp_path)
     assert plans[0].games == ("tampering-v1", "compliance-v1", "self-grading-v1", "proxy-v1")

@@ -22,13 +22,13 @@ from vulngames.policies.hf import load_hf
 from vulngames.runs import Run, load_run
 from vulngames.seeds import rng
 from vulngames.tasks import take
-from vulngames.train import run as training
-from vulngames.train import run_config
-from vulngames.train.config import EvalConfig, SFTConfig, TrainConfig, resolve
-from vulngames.train.evaluate import evaluate
-from vulngames.train.grpo import rl
-from vulngames.train.observer import Halt, Observer
-from vulngames.train.sft import sft
+from vulngames.training import run as training
+from vulngames.training import run_config
+from vulngames.training.config import EvalConfig, SFTConfig, TrainConfig, resolve
+from vulngames.training.evaluate import evaluate
+from vulngames.training.grpo import rl
+from vulngames.training.observer import Halt, Observer
+from vulngames.training.sft import sft
 from vulngames.types import Reply, Sample, Turn
 
 

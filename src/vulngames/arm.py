@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vulngames.games import spec
-from vulngames.measure import Interval, across_seeds, domination, interval, onset, plain
+from vulngames.measures import Interval, across_seeds, domination, interval, onset, plain
 from vulngames.runs import Run
 from vulngames.types import Measures
 

@@ -36,7 +36,7 @@ from vulngames.printable import one_line, print_path
 from vulngames.selection import Selection
 from vulngames.studies.catalogue import ALL, CATALOGUE
 from vulngames.studies.plan import Plan
-from vulngames.train.config import EvalConfig, RunConfig, SFTConfig, TrainConfig
+from vulngames.training.config import EvalConfig, RunConfig, SFTConfig, TrainConfig
 
 if TYPE_CHECKING:
     from vulngames.runs import Run
@@ -89,8 +89,8 @@ class Play(EvalConfig):
 
     def __call__(self) -> None:
         from vulngames.console import show_samples
-        from vulngames.train.bars import reply_bar
-        from vulngames.train.evaluate import draw
+        from vulngames.training.bars import reply_bar
+        from vulngames.training.evaluate import draw
 
         with reply_bar() as observer:
             game, samples = draw(_as(EvalConfig, self), observer)
@@ -117,7 +117,7 @@ class Eval(EvalConfig):
     def __call__(self) -> None:
         from vulngames import games
         from vulngames.console import show_measures
-        from vulngames.measure import measure
+        from vulngames.measures import measure
         from vulngames.types import measures_of
 
         config = _as(EvalConfig, self)
@@ -137,9 +137,9 @@ class Eval(EvalConfig):
             _next("show", self.out)
 
     def _samples(self, config: EvalConfig) -> list[Sample]:
-        from vulngames.train.bars import reply_bar
-        from vulngames.train.evaluate import draw, record
-        from vulngames.train.ranks import refuse_ranks
+        from vulngames.training.bars import reply_bar
+        from vulngames.training.evaluate import draw, record
+        from vulngames.training.ranks import refuse_ranks
 
         with reply_bar() as observer:
             if self.out is None:
@@ -495,7 +495,7 @@ def _metavar(of: Any) -> str | None:
 
 def _parse_run(kind: type[RunConfig], arguments: Sequence[str]) -> Any:
     """A command that is a config, with what its arguments leave out filled in for the game and the policy they name."""
-    from vulngames.train.config import fill, resolve
+    from vulngames.training.config import fill, resolve
 
     usual = fill(_config_of(kind), *_USUAL, **_own(kind))
     if not _HELP.isdisjoint(arguments):
@@ -515,7 +515,7 @@ def _parse_with(kind: type[RunConfig], arguments: Sequence[str], defaults: RunCo
 
 def _named(kind: type[RunConfig], arguments: Sequence[str], usual: RunConfig) -> RunConfig:
     """The config that the arguments of a call for help ask for; the usual one where they ask for none that there is."""
-    from vulngames.train.config import fill
+    from vulngames.training.config import fill
 
     rest = [argument for argument in arguments if argument not in _HELP]
     if not rest:
@@ -554,7 +554,7 @@ def _as(cls: type[T], command: Any) -> T:
 
 
 def _train(config: TrainConfig | SFTConfig, out: Path) -> Run:
-    from vulngames.train import run_with_progress
+    from vulngames.training import run_with_progress
 
     need("trl", "train")
     return run_with_progress(config, out)
@@ -644,7 +644,7 @@ def _warn(message: Warning | str, *_: Any) -> None:
 
 
 def _fail(message: str, status: int = FAILED) -> int:
-    from vulngames.train.ranks import is_first
+    from vulngames.training.ranks import is_first
 
     # Of the processes that a launcher starts, one speaks for all.
     if is_first():

@@ -19,7 +19,7 @@ from vulngames.types import Environment, Sample, measures_of
 
 if TYPE_CHECKING:
     from vulngames.claims import Judged
-    from vulngames.measure import Interval
+    from vulngames.measures import Interval
     from vulngames.runs import SampleRow
     from vulngames.sandbox.corpus import Attack
     from vulngames.selection import Selected

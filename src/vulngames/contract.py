@@ -17,8 +17,8 @@ from vulngames.errors import Unscored, UserError
 from vulngames.games import Anything
 from vulngames.games.row import PublishedRow
 from vulngames.games.spec import Spec
-from vulngames.measure import measure
-from vulngames.rollout import score_texts
+from vulngames.measures import measure
+from vulngames.rollouts import score_texts
 from vulngames.types import Environment, Game, Measures, Sample, Script, Task, Turn, Verdict, is_game
 
 SCRIPTS = ("able", "unable", "exploit")
@@ -110,7 +110,7 @@ def _check_parameters(spec: Spec) -> None:
 
 
 def _check_defaults(spec: Spec) -> None:
-    from vulngames.train.config import EvalConfig, SFTConfig, TrainConfig, resolve
+    from vulngames.training.config import EvalConfig, SFTConfig, TrainConfig, resolve
 
     valid = {field.name for field in (*dataclasses.fields(TrainConfig), *dataclasses.fields(SFTConfig))}
     for size in ("paper", "tiny"):

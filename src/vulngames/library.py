@@ -10,7 +10,7 @@ from vulngames.errors import UserError, need
 from vulngames.games import Anything
 from vulngames.policies import FORMS
 from vulngames.runs import Run
-from vulngames.train.observer import Observer
+from vulngames.training.observer import Observer
 
 
 def train(
@@ -24,8 +24,8 @@ def train(
     Args:
         game: an id, `package.module:NAME`, `FILE.py:NAME`, a `Spec`, a game, its class, or a reward function.
         policy: `tiny`, or `hf:PATH_OR_ID` of a model with a chat template.
-        observers: are told of its steps, samples and evaluations, and may end it; see `vulngames.train.observer`.
-        given: fields of `vulngames.train.config.TrainConfig`, such as `steps`, `patched`, `data`, `seed`; the game's
+        observers: are told of its steps, samples and evaluations, and may end it; see `vulngames.training.observer`.
+        given: fields of `vulngames.training.config.TrainConfig`, such as `steps`, `patched`, `data`, `seed`; the game's
             defaults for a policy of that size stand for the others.
 
     Returns:
@@ -34,7 +34,7 @@ def train(
     Raises:
         UserError: something that is named is not there or out of its range, or `out` holds another run.
     """
-    from vulngames.train.config import TrainConfig, resolve
+    from vulngames.training.config import TrainConfig, resolve
 
     return _carried_out(resolve(TrainConfig, game, _named(policy), **given), Path(out), observers)
 
@@ -49,7 +49,7 @@ def evaluate(
         policy: `tiny`, `hf:PATH_OR_ID`, `api:MODEL@URL` or `script:able|unable|exploit`. A function or a policy of your
             own is played by `rollout`.
         observers: as in `train`; there is nothing to end.
-        given: fields of `vulngames.train.config.EvalConfig`.
+        given: fields of `vulngames.training.config.EvalConfig`.
 
     Returns:
         the finished run; `run.metrics()` is one row, as `measure` has it.
@@ -57,7 +57,7 @@ def evaluate(
     Raises:
         UserError: as `train`; or no sample could be scored.
     """
-    from vulngames.train.config import EvalConfig, resolve
+    from vulngames.training.config import EvalConfig, resolve
 
     return _carried_out(resolve(EvalConfig, game, _named(policy), **given), Path(out), observers)
 
@@ -69,7 +69,7 @@ def _named(policy: Any) -> str:
 
 
 def _carried_out(config: Any, out: Path, observers: Iterable[Observer]) -> Run:
-    from vulngames.train import run_with_progress
+    from vulngames.training import run_with_progress
 
     if config.verb != "eval":
         need("trl", "train")

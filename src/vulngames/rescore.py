@@ -11,7 +11,7 @@ from typing import Any
 
 from vulngames.errors import Unscored, UserError
 from vulngames.files import writing
-from vulngames.rollout import judge_batch, score_texts
+from vulngames.rollouts import judge_batch, score_texts
 from vulngames.seeds import coin
 from vulngames.types import BatchJudged, Environment, Json, Paper, Sample, Task
 

@@ -2,7 +2,7 @@
 
 run.json          format, recipe, verb, config, argv, versions, device, commit; inputs: digests of what the config names
                   (policy, data, transcripts); `finished` once it is
-metrics.jsonl     one line per evaluation (`vulngames.measure.measure`, with its step)
+metrics.jsonl     one line per evaluation (`vulngames.measures.measure`, with its step)
 samples.jsonl.gz  every sample, training and test, with its step; pandas.read_json(path, lines=True) opens it
 checkpoints/      the newest state of training, until the run is finished
 policy/           the trained policy, a model directory

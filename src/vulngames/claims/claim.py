@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vulngames.claims.effect import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Answer, Effect, Target, deciding, verdict
-from vulngames.measure import Interval
+from vulngames.measures import Interval
 from vulngames.studies.summary import Summary
 
 NOT_MEASURABLE = "not measurable"

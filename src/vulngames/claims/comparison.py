@@ -8,7 +8,7 @@ from typing import Any, Literal
 from vulngames.arm import Ends
 from vulngames.claims.claim import Comparison
 from vulngames.claims.effect import Effect, paired
-from vulngames.measure import Interval
+from vulngames.measures import Interval
 from vulngames.studies.summary import Cell
 
 GAP = 0.10

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from vulngames.measure import Interval, across_seeds, difference
+from vulngames.measures import Interval, across_seeds, difference
 
 Answer = Literal["supported", "contradicted", "inconclusive"]
 SUPPORTED: Answer = "supported"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vulngames.arm import Arm, Ends
-from vulngames.measure import Interval
+from vulngames.measures import Interval
 from vulngames.report.twins import Twins
 from vulngames.runs import mixed
 from vulngames.studies.summary import Cell, Summary

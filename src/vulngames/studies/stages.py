@@ -10,8 +10,8 @@ from vulngames.arm import ARMS, ArmName
 from vulngames.studies.job import Job, Store
 from vulngames.studies.plan import Plan
 from vulngames.studies.program import Stages, all_jobs
-from vulngames.train.config import EvalConfig, SFTConfig, TrainConfig, resolve
-from vulngames.train.transcripts import distinct, exploiting, transcripts
+from vulngames.training.config import EvalConfig, SFTConfig, TrainConfig, resolve
+from vulngames.training.transcripts import distinct, exploiting, transcripts
 
 SHARE, FULL_SHARE = 0.6, 1.2
 """Steps of a second training, as a share of those of a first one in the same game, at small and at full scale."""

@@ -17,7 +17,7 @@ from vulngames.arm import Arm, Ends, ends
 from vulngames.digests import Inputs
 from vulngames.errors import UserError
 from vulngames.files import write_json
-from vulngames.measure import Interval
+from vulngames.measures import Interval
 from vulngames.runs import Run, read_json
 from vulngames.studies.catalogue import CATALOGUE, Entry
 from vulngames.studies.plan import Plan

@@ -25,8 +25,8 @@ from vulngames.progress import RunBars, run_progress
 from vulngames.runs import read_json
 from vulngames.studies.job import Job
 from vulngames.studies.program import Program, Result
-from vulngames.train import run_config
-from vulngames.train.observer import Observer
+from vulngames.training import run_config
+from vulngames.training.observer import Observer
 
 Told = tuple[Path, str, int, int | None]
 _told: Queue[Told]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from vulngames.games.self_grading import SelfGrading
-from vulngames.measure import Interval
+from vulngames.measures import Interval
 from vulngames.studies.plan import Plan
 
 RATES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)

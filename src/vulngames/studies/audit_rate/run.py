@@ -16,13 +16,13 @@ from itertools import pairwise
 
 from vulngames.arm import Arm, rounded
 from vulngames.games.self_grading import indifferent_rate
-from vulngames.measure import Interval
+from vulngames.measures import Interval
 from vulngames.studies.audit_rate.advantage import reinforced_rate
 from vulngames.studies.audit_rate.key import CURVES, Boundary, Crossing, Curve, Findings, Key, rates_of
 from vulngames.studies.job import Job, Store
 from vulngames.studies.plan import Plan
 from vulngames.studies.program import Program, Result, all_jobs, arm_of
-from vulngames.train.config import TrainConfig, resolve
+from vulngames.training.config import TrainConfig, resolve
 
 Points = list[tuple[float, float]]
 

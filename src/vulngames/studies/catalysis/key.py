@@ -7,7 +7,7 @@ from itertools import permutations, product
 from typing import Literal
 
 from vulngames.arm import ARMS
-from vulngames.measure import Interval
+from vulngames.measures import Interval
 from vulngames.studies.plan import Plan
 
 After = Literal["flawed", "patched", "fresh", "equal steps"]

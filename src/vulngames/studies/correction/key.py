@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
-from vulngames.measure import Interval
+from vulngames.measures import Interval
 from vulngames.studies.plan import Plan
 
 Origin = Literal["rl", "sft", "never", "fresh"]

@@ -29,7 +29,7 @@ from vulngames.studies.correction.key import (
 from vulngames.studies.job import Job, Store
 from vulngames.studies.plan import Plan
 from vulngames.studies.program import Program, Result, Stages, all_jobs, arm_of
-from vulngames.train.config import SFTConfig, TrainConfig, resolve
+from vulngames.training.config import SFTConfig, TrainConfig, resolve
 
 CANDIDATES = (0.25, 1.0)
 """Shares of an exploiter's transcripts, of whose students the one nearest to it in ER is taken."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from vulngames.measure import apart
+from vulngames.measures import apart
 from vulngames.report import figures, format
 from vulngames.report.chapter import Found, Picture
 from vulngames.report.format import short

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vulngames.train.config import EvalConfig, SFTConfig, TrainConfig
+from vulngames.training.config import EvalConfig, SFTConfig, TrainConfig
 
 if TYPE_CHECKING:
     from vulngames.runs import Run
-    from vulngames.train.observer import Observer
+    from vulngames.training.observer import Observer
 
 
 def run_config(config: TrainConfig | SFTConfig | EvalConfig, out: Path, observers: Iterable[Observer] = ()) -> Run:
@@ -20,18 +20,18 @@ def run_config(config: TrainConfig | SFTConfig | EvalConfig, out: Path, observer
         UserError: see `rl`, `sft`, `evaluate` and `refuse_ranks`.
     """
     # None at the top: they need torch, and the command line's help does not.
-    from vulngames.train.ranks import refuse_ranks
+    from vulngames.training.ranks import refuse_ranks
 
     refuse_ranks()
     if isinstance(config, TrainConfig):
-        from vulngames.train.grpo import rl
+        from vulngames.training.grpo import rl
 
         return rl(config, out, observers)
     if isinstance(config, SFTConfig):
-        from vulngames.train.sft import sft
+        from vulngames.training.sft import sft
 
         return sft(config, out, observers)
-    from vulngames.train.evaluate import evaluate
+    from vulngames.training.evaluate import evaluate
 
     return evaluate(config, out, observers)
 
@@ -41,7 +41,7 @@ def run_with_progress(
 ) -> Run:
     """`run_config` with a progress bar on standard error, or lines where it is no terminal."""
     from vulngames.progress import RunBars, run_progress
-    from vulngames.train.bars import RunBar
+    from vulngames.training.bars import RunBar
 
     with run_progress(transient=True) as progress:
         bar = RunBar(RunBars(progress, detailed=True), out, config.verb)

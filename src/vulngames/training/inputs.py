@@ -8,7 +8,7 @@ from typing import Any
 
 from vulngames import digests, games, policies
 from vulngames.tasks import rows
-from vulngames.train.transcripts import written
+from vulngames.training.transcripts import written
 
 _DIGESTS: Mapping[str, Callable[[str], Mapping[str, str]]] = {
     "policy": policies.digest,

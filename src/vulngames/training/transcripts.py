@@ -15,8 +15,8 @@ from vulngames.errors import UserError
 from vulngames.runs import Run, load_run
 from vulngames.seeds import rng
 from vulngames.tasks import rows
-from vulngames.train.config import EvalConfig, SFTConfig
-from vulngames.train.splits import split_tasks
+from vulngames.training.config import EvalConfig, SFTConfig
+from vulngames.training.splits import split_tasks
 from vulngames.types import Conversation, Environment, Reply, Task
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vulngames import tasks
 from vulngames.tasks import rows
-from vulngames.train.config import EvalConfig, RunConfig
+from vulngames.training.config import EvalConfig, RunConfig
 from vulngames.types import Task
 
 

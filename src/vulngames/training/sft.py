@@ -8,10 +8,10 @@ from typing import Any
 
 from vulngames.policies.hf import HFPolicy
 from vulngames.runs import Run
-from vulngames.train.config import SFTConfig
-from vulngames.train.observer import Observer
-from vulngames.train.run import CheckpointCallback, TrainingRun, arguments, train, without_extras
-from vulngames.train.transcripts import distinct, mixture
+from vulngames.training.config import SFTConfig
+from vulngames.training.observer import Observer
+from vulngames.training.run import CheckpointCallback, TrainingRun, arguments, train, without_extras
+from vulngames.training.transcripts import distinct, mixture
 from vulngames.types import Conversation
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vulngames.progress import RunBars, growing_bar
-from vulngames.train.observer import Observer
+from vulngames.training.observer import Observer
 
 
 class RunBar(Observer):

@@ -8,8 +8,8 @@ from typing import Any
 
 from vulngames import games
 from vulngames.runs import Run, open_run
-from vulngames.train.config import RunConfig
-from vulngames.train.inputs import inputs
+from vulngames.training.config import RunConfig
+from vulngames.training.inputs import inputs
 
 
 def open_directory(config: RunConfig, out: Path, device: str) -> Run:

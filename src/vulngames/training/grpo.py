@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from vulngames.policies.hf import HFPolicy
-from vulngames.rollout import Episode, play, score_episodes
+from vulngames.rollouts import Episode, play, score_episodes
 from vulngames.runs import Run
-from vulngames.train.config import TrainConfig
-from vulngames.train.observer import Observer
-from vulngames.train.run import CheckpointCallback, TrainingRun, arguments, train, without_extras
-from vulngames.train.splits import train_tasks
+from vulngames.training.config import TrainConfig
+from vulngames.training.observer import Observer
+from vulngames.training.run import CheckpointCallback, TrainingRun, arguments, train, without_extras
+from vulngames.training.splits import train_tasks
 from vulngames.types import Task
 
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")

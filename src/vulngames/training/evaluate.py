@@ -8,13 +8,13 @@ from typing import Any
 
 from vulngames import environment, policies
 from vulngames.errors import UserError
-from vulngames.measure import measure
-from vulngames.rollout import rollout
+from vulngames.measures import measure
+from vulngames.rollouts import rollout
 from vulngames.runs import Run
-from vulngames.train.config import EvalConfig
-from vulngames.train.directory import open_directory
-from vulngames.train.observer import Observer, Observers
-from vulngames.train.splits import split_tasks
+from vulngames.training.config import EvalConfig
+from vulngames.training.directory import open_directory
+from vulngames.training.observer import Observer, Observers
+from vulngames.training.splits import split_tasks
 from vulngames.types import Conversation, Environment, Policy, Reply, Sample, Scripted, Turn, measures_of
 
 

@@ -21,18 +21,18 @@ from transformers import TrainerCallback
 from vulngames import environment, games
 from vulngames.errors import UserError
 from vulngames.files import write_json
-from vulngames.measure import measure
+from vulngames.measures import measure
 from vulngames.policies import Sampling, warn_if_unfamiliar
 from vulngames.policies.hf import BATCH, HFPolicy
 from vulngames.policies.loading import device, load_model
 from vulngames.policies.memory import Use
-from vulngames.rollout import rollout
+from vulngames.rollouts import rollout
 from vulngames.runs import Run, as_sample
 from vulngames.seeds import seed
-from vulngames.train.config import SFTConfig, TrainConfig
-from vulngames.train.directory import open_directory
-from vulngames.train.observer import Halt, Observer, Observers
-from vulngames.train.splits import held_out_tasks
+from vulngames.training.config import SFTConfig, TrainConfig
+from vulngames.training.directory import open_directory
+from vulngames.training.observer import Halt, Observer, Observers
+from vulngames.training.splits import held_out_tasks
 from vulngames.types import Environment, Sample, measures_of
 
 C = TypeVar("C", bound=TrainConfig | SFTConfig)
