@@ -150,11 +150,11 @@ def _stands_alone(tests: str, entry: str) -> bool:
     for symbol in tables[0].get_symbols():
         if symbol.is_assigned() or symbol.is_imported():
             defined.add(symbol.get_name())
-    used = {node.attr for node in ast.walk(program) if isinstance(node, ast.Attribute)} & _ENDS
+    used = _ENDS & {node.attr for node in ast.walk(program) if isinstance(node, ast.Attribute)}
     for table in tables:
         tables += table.get_children()
         for symbol in table.get_symbols():
-            if symbol.is_referenced() and (symbol.is_global() or table is tables[0]):
+            if symbol.is_referenced() and symbol.is_global():
                 used.add(symbol.get_name())
     return used <= defined - _ENDS
 

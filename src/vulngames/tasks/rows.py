@@ -31,8 +31,8 @@ def read_rows(game: Anything, path: Path) -> list[Task | Unscored]:
 
     Args:
         game: see `games.spec`.
-        path: a parquet file or JSON lines (`.jsonl`); for a game of this package with the published schema of that
-            game. Columns that no game reads may be missing.
+        path: a parquet file or JSON lines (`.jsonl`); for a game of published rows in this package with the schema of
+            those. Columns that no game reads may be missing.
 
     Raises:
         UserError: no such game or file, not parquet, no rows, or none that can be used: of another game, or with a
