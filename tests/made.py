@@ -269,7 +269,7 @@ def _carry_out(job: Job, er: Measure, itp: Measure, taught: Sequence[str]) -> No
         run.add_samples(0, "train", [_sample(task, past, taught) for task in _tasks(job.config)])
 
 
-def _tasks(config: RunConfig) -> list[Task]:
+def _tasks(config: EvalConfig) -> list[Task]:
     return train_tasks(config, config.n)
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.made import findings_of
 
+from made import findings_of
 from vulngames.arm import Ends, Measured
 from vulngames.claims import Judged, ledger
 from vulngames.claims.claim import EVERY, MOST, NEARLY, SEVERAL, SOME, Claim, Comparison, Variant, judge_variant

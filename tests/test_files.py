@@ -175,7 +175,7 @@ def test_a_path_does_not_steer_the_terminal_and_is_piped_as_it_is(tmp_path: Path
     command = [sys.executable, "-m", "vulngames", "eval", "proxy-v1", "--policy", "script:able", "--n", "2"]
     done = subprocess.run([*command, "--out", named], capture_output=True, text=True)
     assert "next: " in done.stderr and "\x1b[31mred" not in done.stderr
-    show = [sys.executable, "-m", "vulngames", "show", named, "--html"]
+    show = [sys.executable, "-m", "vulngames", "show", str(named), "--html"]
     ours, theirs = pty.openpty()
     subprocess.run(show, stdout=theirs, check=True)
     os.close(theirs)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from tests.made import Past, Rise, run_program
 
+from made import Past, Rise, run_program
 from vulngames.arm import Arm
 from vulngames.files import write_json
 from vulngames.games.self_grading import indifferent_rate

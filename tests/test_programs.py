@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.made import Measure, Past, Rise, run_program
 
+from made import Measure, Past, Rise, run_program
 from vulngames.claims import Judged, ledger
 from vulngames.games import SPECS
 from vulngames.runs import Run

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.made import made_study
 
+from made import made_study
 from vulngames.errors import UserError
 from vulngames.studies.catalogue import CATALOGUE
 from vulngames.studies.plan import Plan
