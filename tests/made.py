@@ -54,9 +54,7 @@ def half(key: Any, seed: int) -> Values:
     return [0.5] * 100
 
 
-def made_study(
-    home: Path, name: str, plan: Plan, er: Made, itp: Made = half, findings: Any = None
-) -> Summary[Any, Any]:
+def made_study(home: Path, name: str, plan: Plan, er: Made, itp: Made = half, findings: Any = None) -> Summary:
     """The study called `name`, with a run of made measures for every key that its plan promises and every seed.
 
     Args:
@@ -71,7 +69,7 @@ def made_study(
     return study_of(home, name, plan, make, findings)
 
 
-def study_of(home: Path, name: str, plan: Plan, make: MakeRun, findings: Any = None) -> Summary[Any, Any]:
+def study_of(home: Path, name: str, plan: Plan, make: MakeRun, findings: Any = None) -> Summary:
     """The same of runs that `make` makes."""
     home.mkdir(parents=True, exist_ok=True)
     part = CATALOGUE[name].part("key")

@@ -171,7 +171,7 @@ CASES: Mapping[str, Case] = {
 }
 
 
-def make(home: Path, name: str, plan: Plan = PLAN) -> Summary[Any, Any]:
+def make(home: Path, name: str, plan: Plan = PLAN) -> Summary:
     """One of the cases."""
     case = CASES[name]
     findings = case.findings(plan) if case.findings else None
@@ -182,7 +182,7 @@ def make(home: Path, name: str, plan: Plan = PLAN) -> Summary[Any, Any]:
     return made_study(home, name, plan, er, findings=findings)
 
 
-def change(summary: Summary[Any, Any], alter: Callable[[dict[str, Any]], None]) -> None:
+def change(summary: Summary, alter: Callable[[dict[str, Any]], None]) -> None:
     """Change every cell in a study's summary.json."""
     path = summary.home / "summary.json"
     held = json.loads(path.read_text())

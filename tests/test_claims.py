@@ -500,7 +500,7 @@ def test_a_control_without_room_hides_nothing_below_it() -> None:
     assert (answer((0.0, True)), answer((0.0, False)), answer((-0.3, False))) == (C, Q, C)
 
 
-def nothing() -> Summary[Any, Any]:
+def nothing() -> Summary:
     return Summary(Path(), "emergence", "tiny", 3, "small", "", 1.0, Plan(), {}, {}, None)
 
 

@@ -59,16 +59,16 @@ def student(game: str, share: float, policy: str = "tiny") -> str:
     return f"{policy} > sft {game} {share:g} of [{'; '.join(used)}]"
 
 
-def emergence(key: Any, summary: Summary[Any, Any]) -> str:
+def emergence(key: Any, summary: Summary) -> str:
     return rl(key.game, key.arm)
 
 
-def transfer(key: Any, summary: Summary[Any, Any]) -> str:
+def transfer(key: Any, summary: Summary) -> str:
     policy = rl(key.trained, key.arm) if key.trained else "tiny"
     return f"{policy} > eval {key.game} test"
 
 
-def catalysis(key: Any, summary: Summary[Any, Any]) -> str:
+def catalysis(key: Any, summary: Summary) -> str:
     plan = summary.plan
     if key.after == "equal steps":
         firsts = [resolve(TrainConfig, game).steps for game in plan.games if game != key.game]
@@ -76,14 +76,14 @@ def catalysis(key: Any, summary: Summary[Any, Any]) -> str:
     return second(rl(key.first, key.after) if key.first else "tiny", plan, key.game)
 
 
-def distillation(key: Any, summary: Summary[Any, Any]) -> str:
+def distillation(key: Any, summary: Summary) -> str:
     if key.share is None:
         return f"{key.student} > eval {key.game} test"
     taught = student(key.game, key.share, key.student)
     return second(taught, summary.plan, key.game) if key.followed_by == "rl" else taught
 
 
-def correction(key: Any, summary: Summary[Any, Any]) -> str:
+def correction(key: Any, summary: Summary) -> str:
     exploiter = rl(key.game, "flawed")
     students = [student(key.game, share) for share in (0.25, 1.0)]
     policies = {
@@ -104,21 +104,21 @@ def corrected(policy: str, method: str, game: str, plan: Plan) -> str:
     return second(policy, plan, game, "patched") if method == "patched rule" else student(game, 0.0, policy)
 
 
-def scale(key: Any, summary: Summary[Any, Any]) -> str:
+def scale(key: Any, summary: Summary) -> str:
     return rl(key.game, key.arm, key.size)
 
 
-def audit_rate(key: Any, summary: Summary[Any, Any]) -> str:
+def audit_rate(key: Any, summary: Summary) -> str:
     announced = "" if key.announced_rate is None else f" announced_rate={key.announced_rate}"
     centred = "" if key.normalized else " centred"
     return f"{rl(key.game, 'flawed')}{centred} audit_rate={key.audit_rate}{announced}"
 
 
-def perfect_reward(key: Any, summary: Summary[Any, Any]) -> str:
+def perfect_reward(key: Any, summary: Summary) -> str:
     return rl(key.game, "patched")
 
 
-WORDS: dict[str, Callable[[Any, Summary[Any, Any]], str]] = {
+WORDS: dict[str, Callable[[Any, Summary], str]] = {
     "emergence": emergence,
     "correction": correction,
     "distillation": distillation,

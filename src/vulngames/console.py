@@ -55,7 +55,7 @@ def show_selected(selected: Selected, rows: Sequence[SampleRow]) -> None:
     _out.print(f"{selected.title}{shown}; {exploited}", highlight=False)
 
 
-def show_samples(game: Environment[Any], samples: Sequence[Sample]) -> None:
+def show_samples(game: Environment, samples: Sequence[Sample]) -> None:
     """Prompt, completions, what they were paid and the verdict of each sample, one panel each."""
     reasons = set[str]()
     for sample in samples:
@@ -102,7 +102,7 @@ def _colour(sample: Sample) -> str:
     return "red" if sample.exploited else "green"
 
 
-def show_measures(game: Environment[Any], samples: Sequence[Sample], measured: Mapping[str, Any]) -> None:
+def show_measures(game: Environment, samples: Sequence[Sample], measured: Mapping[str, Any]) -> None:
     """The measures as a table, and what failed beneath it."""
     table = Table(title=escape(f"{game.id}, {measured['policy']}, {measured['n']} samples"))
     for column in ("measure", "what it is", "mean [95 % interval]"):
@@ -130,7 +130,7 @@ def show_measures(game: Environment[Any], samples: Sequence[Sample], measured: M
         _out.print(f"[yellow]{measured['failed']} samples could not be scored, e.g.: {escape(reasons[0])}[/]")
 
 
-def show_summary(summary: Summary[Any, Any]) -> None:
+def show_summary(summary: Summary) -> None:
     """One row per condition of a study: ITP and ER at both ends with intervals, onset and domination."""
     title = f"{summary.study}, policy {summary.policy}, {summary.wall_s:.0f} s spent in its store"
     table = Table(title=escape(title), box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
@@ -143,14 +143,14 @@ def show_summary(summary: Summary[Any, Any]) -> None:
     _tables.print(table)
 
 
-def print_markdown(summary: Summary[Any, Any]) -> None:
+def print_markdown(summary: Summary) -> None:
     """The same as a table in Markdown."""
     columns, rows = _numbers(summary)
     for row in (columns, ["---"] * len(columns), *rows):
         print(f"| {' | '.join(map(one_line, row))} |")
 
 
-def print_csv(summaries: Sequence[Summary[Any, Any]]) -> None:
+def print_csv(summaries: Sequence[Summary]) -> None:
     """The same of several studies as one table in CSV, and every seed by itself; see `vulngames.report.records`."""
     from vulngames.report.records import records, to_csv
 
@@ -160,7 +160,7 @@ def print_csv(summaries: Sequence[Summary[Any, Any]]) -> None:
     print(to_csv(table), end="")
 
 
-def _numbers(summary: Summary[Any, Any]) -> tuple[list[str], list[list[str]]]:
+def _numbers(summary: Summary) -> tuple[list[str], list[list[str]]]:
     """The columns of a study's table, and its rows as text."""
     from vulngames.report.records import ENDS, labels_of
 
@@ -173,7 +173,7 @@ def _numbers(summary: Summary[Any, Any]) -> tuple[list[str], list[list[str]]]:
     return [column.replace("_", " ") for column in columns], [_row(cell, labels, measures) for cell in cells]
 
 
-def _row(cell: Cell[Any], labels: Sequence[str], measures: Sequence[str]) -> list[str]:
+def _row(cell: Cell, labels: Sequence[str], measures: Sequence[str]) -> list[str]:
     from vulngames.report import format
 
     ends = cell.ends

@@ -13,7 +13,7 @@ LOCAL = "local"
 """The sandbox of this machine."""
 
 
-def make(name: str, judge: str | None, parameters: Mapping[str, Any], sandbox: str = LOCAL) -> Environment[Any]:
+def make(name: str, judge: str | None, parameters: Mapping[str, Any], sandbox: str = LOCAL) -> Environment:
     """The environment called `name` (see `games.spec`), with the policy called `judge` to judge replies where one is
     named, and the sandbox called `sandbox` to run code in.
 
@@ -31,7 +31,7 @@ def make(name: str, judge: str | None, parameters: Mapping[str, Any], sandbox: s
         from vulngames.sandbox import backend
 
         parameters = {**parameters, "sandbox": backend(sandbox)}
-    environment: Environment[Any] = games.make(name, **parameters)
+    environment: Environment = games.make(name, **parameters)
     with_judge = games.spec(name).with_judge
     if judge is None or with_judge is None:
         return environment
@@ -46,7 +46,7 @@ def check(name: str, judge: str | None, parameters: Mapping[str, Any]) -> None:
     Raises:
         UserError: as `make`, or nothing usable at the place that the judge's name names.
     """
-    environment: Environment[Any] = games.make(name, **parameters)
+    environment: Environment = games.make(name, **parameters)
     if judge is None:
         return
     if games.spec(name).with_judge is None:

@@ -133,7 +133,7 @@ class Judged:
     given: bool
 
 
-def judge_variant(claim: Claim, variant: Variant, summary: Summary[Any, Any] | None) -> Judged:
+def judge_variant(claim: Claim, variant: Variant, summary: Summary | None) -> Judged:
     """Judge one variant by a study's summary, or by its absence."""
     cells = claim.compare(summary) if summary else []
     evaluable = [cell for cell in cells if cell.evaluable]
@@ -166,7 +166,7 @@ def _answer(
     return answer, among[decides], alpha
 
 
-def _why_not(claim: Claim, summary: Summary[Any, Any] | None, cells: Sequence[Comparison], need: int) -> str:
+def _why_not(claim: Claim, summary: Summary | None, cells: Sequence[Comparison], need: int) -> str:
     if summary is None:
         return claim.missing or f"no such study in what was given: {claim.study}"
     reasons = list(dict.fromkeys(cell.reason for cell in cells if cell.reason))
@@ -194,7 +194,7 @@ def _cells(claim: Claim, cells: Sequence[Comparison]) -> tuple[JudgedComparison,
 def _judged(
     claim: Claim,
     variant: Variant,
-    summary: Summary[Any, Any] | None,
+    summary: Summary | None,
     answer: str,
     reason: str,
     cells: Sequence[Comparison],
@@ -230,7 +230,7 @@ def _judged(
     )
 
 
-def _note(summary: Summary[Any, Any]) -> str:
+def _note(summary: Summary) -> str:
     sizes = [f"{size:,}" for size in summary.parameters]
     of = f"{', '.join(sizes)} parameters" if sizes else "a size that its files do not record"
     return f"This is a model organism of {of}; of larger policies it says nothing."

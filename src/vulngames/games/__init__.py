@@ -22,7 +22,7 @@ SPECS: dict[str, Spec] = {
 }
 ENTRY_POINTS = "vulngames.games"
 """The group under which another package names its games: `id = "package.module:SPEC"`."""
-Anything = str | Spec | Environment[Any] | type[Any] | Callable[..., Any]
+Anything = str | Spec | Environment | type[Any] | Callable[..., Any]
 """What may stand for a game: its id, `package.module:NAME`, `FILE.py:NAME`, or the object that such a name means: a
 `Spec`, a game's class, an environment, or a reward function."""
 

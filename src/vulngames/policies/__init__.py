@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from vulngames import digests
 from vulngames.errors import UserError, choose, need
@@ -34,7 +33,7 @@ def split_name(name: str) -> tuple[str, str]:
     return form, rest
 
 
-def load(name: str, environment: Environment[Any], sampling: Sampling = Sampling()) -> Policy | Scripted:
+def load(name: str, environment: Environment, sampling: Sampling = Sampling()) -> Policy | Scripted:
     """The policy called `name`, ready to write; a script is taken from the game.
 
     Raises:
@@ -73,13 +72,13 @@ def warn_if_unfamiliar(name: str, game: str) -> None:
         warnings.warn(f"{message} (it was on {known})", stacklevel=2)
 
 
-def _scripted(name: str, script: str, environment: Environment[Any]) -> Scripted:
+def _scripted(name: str, script: str, environment: Environment) -> Scripted:
     if not is_game(environment):
         raise UserError(f"{environment.id} has no scripts, so {name!r} cannot play it; valid: tiny, hf:, api:")
     return Scripted(name, choose("script", script, environment.scripts))
 
 
-def check_policy(name: str, environment: Environment[Any]) -> None:
+def check_policy(name: str, environment: Environment) -> None:
     """Whether `load` can load it, as far as can be told without loading it.
 
     Raises:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from vulngames.arm import Arm, Ends
 from vulngames.measures import Interval
@@ -15,7 +14,7 @@ from vulngames.studies.summary import Cell, Summary
 _ROUNDING = 1e-3
 
 
-def of_cells(summary: Summary[Any, Any]) -> list[str]:
+def of_cells(summary: Summary) -> list[str]:
     """How many cells have runs that are not all there, or not alike."""
     cells = list(summary.cells.values())
     arms = [summary.arm(cell) for cell in cells]
@@ -34,7 +33,7 @@ def of_cells(summary: Summary[Any, Any]) -> list[str]:
     return notes
 
 
-def _measured(cell: Cell[Any]) -> int:
+def _measured(cell: Cell) -> int:
     return sum(ends.er_end is not None for ends in cell.each)
 
 
@@ -64,7 +63,7 @@ def _gaps(arm: Arm) -> list[str]:
     return notes
 
 
-def disagreements(twins: Sequence[Twins], shown: Sequence[Cell[Any]], summary: Summary[Any, Any]) -> list[str]:
+def disagreements(twins: Sequence[Twins], shown: Sequence[Cell], summary: Summary) -> list[str]:
     """Where the cells shown, which are made of the runs, are not what the summary says of the same runs."""
     whole: list[tuple[Path, ...]] = []
     for pair in twins:

@@ -32,7 +32,7 @@ class Seed:
     ends: Ends
 
 
-def seeds_of(cell: Cell[Any], home: Path) -> list[Seed]:
+def seeds_of(cell: Cell, home: Path) -> list[Seed]:
     """The runs of a cell, in order; `home` is what their directories are given relative to."""
     seeds = []
     for place, (run, ends) in enumerate(zip(cell.runs, cell.each, strict=True)):
@@ -45,7 +45,7 @@ def _seed(path: Path, place: int) -> str:
     return str(Run(path).about["config"].get("seed", place) if (path / "run.json").is_file() else place)
 
 
-def labels_of(cells: Iterable[Cell[Any]]) -> list[str]:
+def labels_of(cells: Iterable[Cell]) -> list[str]:
     """The columns that name cells: the game, then what else their keys hold."""
     names = {"game": None}
     for cell in cells:
@@ -53,7 +53,7 @@ def labels_of(cells: Iterable[Cell[Any]]) -> list[str]:
     return list(names)
 
 
-def records(study: str, cells: Sequence[Cell[Any]], home: Path, base: Path) -> list[dict[str, Any]]:
+def records(study: str, cells: Sequence[Cell], home: Path, base: Path) -> list[dict[str, Any]]:
     """Cells in order, each followed by its seeds.
 
     Args:

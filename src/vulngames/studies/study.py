@@ -20,7 +20,7 @@ from vulngames.studies.summary import Identity, Summary, cell_of, identify, writ
 from vulngames.studies.workers import run_all
 
 
-def run_study(name: str, plan: Plan, out: Path, store: Path | None = None) -> list[Summary[Any, Any]]:
+def run_study(name: str, plan: Plan, out: Path, store: Path | None = None) -> list[Summary]:
     """Carry out the study called `name`, or `all` of them, and write a summary.json for each.
 
     One study lies in `out`; of all, each lies in a folder of `out` called by its name. `store` is where runs are kept
@@ -110,7 +110,7 @@ def _inputs(plan: Plan) -> Inputs:
     return {policy: policies.digest(policy) for policy in dict.fromkeys((plan.policy, *plan.compared))}
 
 
-def summarise(name: str, plan: Plan, home: Path, result: Result[Any, Any], wall_s: float) -> Summary[Any, Any]:
+def summarise(name: str, plan: Plan, home: Path, result: Result, wall_s: float) -> Summary:
     """What a study that lies in `home` has come to."""
     cells = {}
     for key, jobs in result.conditions.items():

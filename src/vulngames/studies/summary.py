@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
+
+from typing_extensions import TypeVar
 
 from vulngames import formats
 from vulngames.arm import Arm, Ends, ends
@@ -22,8 +24,8 @@ from vulngames.runs import Run, read_json
 from vulngames.studies.catalogue import CATALOGUE, Entry
 from vulngames.studies.plan import Plan
 
-K = TypeVar("K")
-F = TypeVar("F")
+K = TypeVar("K", default=Any)
+F = TypeVar("F", default=Any)
 _AGAIN = "run the study again"
 
 
@@ -123,7 +125,7 @@ def cell_of(key: K, arm: Arm, home: Path) -> Cell[K]:
     return Cell(key, len(arm.used), ends(arm), paths, tuple(ends(alone) for alone in arm.alone))
 
 
-def write_summary(summary: Summary[Any, Any]) -> None:
+def write_summary(summary: Summary) -> None:
     """Write a study's summary.json."""
     head = {name: getattr(summary, name) for name in _PLAIN}
     cells = [dataclasses.asdict(cell) for cell in summary.cells.values()]
@@ -180,7 +182,7 @@ def identify(home: Path) -> Identity | None:
         return None
 
 
-def read_summary(home: Path) -> Summary[Any, Any]:
+def read_summary(home: Path) -> Summary:
     """The summary of the study that `home` holds.
 
     Raises:
@@ -209,7 +211,7 @@ def read_summary(home: Path) -> Summary[Any, Any]:
     return Summary(home=home, **vars(head), cells={cell.key: cell for cell in body.cells}, findings=body.findings)
 
 
-def _unsaid(content: Mapping[str, Any], cells: Sequence[Cell[Any]]) -> str:
+def _unsaid(content: Mapping[str, Any], cells: Sequence[Cell]) -> str:
     """A field that the file leaves to its default."""
     for name in (field.name for field in dataclasses.fields(Plan)):
         if name not in content["plan"]:
@@ -235,7 +237,7 @@ def _findings_problem(key: ModuleType, plan: Plan, findings: Any) -> str:
     return lacking and f"it holds no {lacking}"
 
 
-def _cells_problem(cells: Sequence[Cell[Any]], promised: Sequence[Any], seeds: int) -> str:
+def _cells_problem(cells: Sequence[Cell], promised: Sequence[Any], seeds: int) -> str:
     keys = [cell.key for cell in cells]
     for key in promised:
         if key not in keys:
@@ -262,13 +264,13 @@ def words(key: Any) -> str:
     return ", ".join(f"{name} = {json.dumps(value)}" for name, value in labels(key).items())
 
 
-def read_summaries(dirs: Sequence[Path]) -> dict[str, Summary[Any, Any]]:
+def read_summaries(dirs: Sequence[Path]) -> dict[str, Summary]:
     """The studies in directories, by name: of each directory its own summary.json, or those of its folders.
 
     Raises:
         UserError: a directory without one, a damaged or foreign one, or one study twice.
     """
-    summaries: dict[str, Summary[Any, Any]] = {}
+    summaries: dict[str, Summary] = {}
     for path in dict.fromkeys(path.resolve() for path in dirs):
         homes = [path] if (path / "summary.json").is_file() else sorted(p.parent for p in path.glob("*/summary.json"))
         if not homes:

@@ -14,7 +14,6 @@ from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from queue import Empty
-from typing import Any
 
 from rich.progress import Progress
 
@@ -34,9 +33,7 @@ _stop: Event
 _SAVED_EVERY_S = 5.0
 
 
-def run_all(
-    programs: Mapping[str, Program], workers: int, clock: Path
-) -> Iterator[tuple[str, Result[Any, Any], float]]:
+def run_all(programs: Mapping[str, Program], workers: int, clock: Path) -> Iterator[tuple[str, Result, float]]:
     """Take every study through its stages, `workers` jobs at a time, those of earlier studies first.
 
     Yields (name, what the study returned, seconds so far) as each study comes to its end. Finished jobs are left as
@@ -93,7 +90,7 @@ class _Queue:
             return ""
         return f"{first}, stage {self._stage[first]}" + (f", {len(self.open) - 1} more" if len(self.open) > 1 else "")
 
-    def advance(self) -> Iterator[tuple[str, Result[Any, Any]]]:
+    def advance(self) -> Iterator[tuple[str, Result]]:
         """Move every study on whose stage is done; yields those that have come to their end."""
         for name, program in list(self.open.items()):
             while all(job.path in self.done for job in self.stages.get(name, ())):

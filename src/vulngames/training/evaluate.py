@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from vulngames import environment, policies
 from vulngames.errors import UserError
@@ -63,7 +62,7 @@ def _write(run: Run, config: EvalConfig, observer: Observer) -> None:
     observer.on_evaluation(0, measures)
 
 
-def draw(config: EvalConfig, observer: Observer = Observer()) -> tuple[Environment[Any], list[Sample]]:
+def draw(config: EvalConfig, observer: Observer = Observer()) -> tuple[Environment, list[Sample]]:
     """Have `config.policy` write on `config.n` tasks of its split, `config.group` samples each.
 
     `observer.on_step` is told how many replies are written, of as many as are asked for so far: a second turn asks for

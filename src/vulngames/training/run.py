@@ -50,7 +50,7 @@ class TrainingRun(Generic[C]):
     """
 
     config: C
-    game: Environment[Any]
+    game: Environment
     run: Run
     policy: HFPolicy
     observer: Observer

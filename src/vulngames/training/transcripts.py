@@ -31,7 +31,7 @@ class Transcript:
     reward: float
     patched: float | None
 
-    def conversation(self, environment: Environment[Any]) -> Conversation:
+    def conversation(self, environment: Environment) -> Conversation:
         """The whole episode, as the environment asks and the writer answered; its replies hold text only."""
         parts: Conversation = ()
         for number, text in enumerate(self.completions):
