@@ -274,14 +274,17 @@ def test_temperature_0_and_all_tokens_are_taken(vulngames: Any) -> None:
     assert said[0] == said[1] and json.loads(said[0])["failed"] == 0
 
 
+GAMES = ["compliance-v1", "self-grading-v1", "proxy-v1", "tampering-v1", "unit-tests-v1"]
+
+
 def test_games_is_a_table_and_json(vulngames: Any) -> None:
     table = vulngames("games").stdout
     rows = [json.loads(line) for line in vulngames("games", "--json").stdout.splitlines()]
-    assert [row["game"] for row in rows] == ["compliance-v1", "self-grading-v1", "proxy-v1", "tampering-v1"]
+    assert [row["game"] for row in rows] == GAMES
     assert all(row["game"] in table for row in rows)
 
 
-@pytest.mark.parametrize("game", ["compliance-v1", "self-grading-v1", "proxy-v1", "tampering-v1"])
+@pytest.mark.parametrize("game", GAMES)
 def test_play_shows_both_pays_and_the_verdict(vulngames: Any, game: str) -> None:
     said = vulngames("play", game, "--policy", "script:exploit", "--n", "2").stdout
     assert said.count("flawed pay") == 2 and said.count("patched pay") == 2 and "exploited" in said
