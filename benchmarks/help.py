@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 COMMANDS = (
-    "games", "play", "eval", "score", "train", "sft", "exam", "study", "show", "report", "table", "claims", "sandbox",
+    "games", "play", "eval", "score", "train", "sft", "study", "show", "report", "table", "claims", "sandbox",
 )  # fmt: skip
 LIMIT_S = 0.25
 """For `vulngames --help`, on the two cores that the log speaks of."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import permutations, product
 from pathlib import Path
@@ -12,20 +14,28 @@ from typing import Any
 
 from vulngames.arm import Arm
 from vulngames.files import write_json
-from vulngames.measure import Interval, plain
+from vulngames.measures import Interval, plain
+from vulngames.policies import TINY
 from vulngames.runs import Run, open_run
 from vulngames.studies.audit_rate import key as audit_rate
 from vulngames.studies.catalogue import CATALOGUE
 from vulngames.studies.catalysis import key as catalysis
 from vulngames.studies.correction import key as correction
 from vulngames.studies.distillation import key as distillation
+from vulngames.studies.job import Job, Store
 from vulngames.studies.plan import Plan
 from vulngames.studies.scale import key as scale
+from vulngames.studies.study import summarise
 from vulngames.studies.summary import Summary, cell_of, read_summary, write_summary
+from vulngames.training.config import EvalConfig, RunConfig, SFTConfig, TrainConfig
+from vulngames.training.directory import described
+from vulngames.training.splits import train_tasks
+from vulngames.types import Paper, Sample, Task
 
 EVERY = 5
 """Steps between the evaluations of a made run."""
 PARAMETERS = 342016
+PARAMETERS_OF = {"tiny:small": 167_000, "tiny:large": 905_000}
 Values = Sequence[float | None]
 """A measure at each evaluation; None: it could not be measured."""
 Made = Callable[[Any, int], Values]
@@ -44,9 +54,7 @@ def half(key: Any, seed: int) -> Values:
     return [0.5] * 100
 
 
-def made_study(
-    home: Path, name: str, plan: Plan, er: Made, itp: Made = half, findings: Any = None
-) -> Summary[Any, Any]:
+def made_study(home: Path, name: str, plan: Plan, er: Made, itp: Made = half, findings: Any = None) -> Summary:
     """The study called `name`, with a run of made measures for every key that its plan promises and every seed.
 
     Args:
@@ -61,7 +69,7 @@ def made_study(
     return study_of(home, name, plan, make, findings)
 
 
-def study_of(home: Path, name: str, plan: Plan, make: MakeRun, findings: Any = None) -> Summary[Any, Any]:
+def study_of(home: Path, name: str, plan: Plan, make: MakeRun, findings: Any = None) -> Summary:
     """The same of runs that `make` makes."""
     home.mkdir(parents=True, exist_ok=True)
     part = CATALOGUE[name].part("key")
@@ -89,11 +97,16 @@ def made_run(path: Path, key: Any, seed: int, er: Values, itp: Values) -> Run:
         "steps": EVERY * (len(er) - 1),
     }  # fmt: skip
     run = Run(path)
-    write_json(path / "run.json", {**json.loads(_about()), "config": config})
+    write_json(path / "run.json", {**json.loads(_about()), "config": config, "game": described(key.game)})
     run.finish(parameters_of_policy=PARAMETERS)
     for place, exploited in enumerate(er):
         run.add_metrics(_row(EVERY * place, exploited, itp[place]))
     return run
+
+
+def opened(path: Path, config: Mapping[str, Any]) -> Run:
+    """A run directory as training makes it, which says what its game is."""
+    return open_run(path, config, "cpu", game=described(config["game"]))
 
 
 def named(key: Any) -> str:
@@ -167,3 +180,135 @@ _FINDINGS: dict[str, Callable[[Plan], Any]] = {
     "distillation": _distillation,
     "scale": _scale,
 }
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a made run's policy has been through: the run's own config, and what its policy was before."""
+
+    config: RunConfig
+    before: Past | None
+
+    @property
+    def root(self) -> str:
+        """The policy that it all began with."""
+        return self.before.root if self.before else self.config.policy
+
+    @property
+    def words(self) -> str:
+        """Everything in a line but the seed, oldest first."""
+        c = self.config
+        done = f"{c.verb} {c.game}"
+        if isinstance(c, TrainConfig):
+            done += f" {'patched' if c.patched else 'flawed'} {c.steps}" + ("" if c.normalize else " centred")
+            done += "".join(f" {name}={c.parameters[name]}" for name in STUDIED if name in c.parameters)
+        if isinstance(c, SFTConfig):
+            teachers = [_past(Path(path)).words for path in (c.exploit, c.honest) if path]
+            done += f" {c.share:g} of [{'; '.join(teachers)}]"
+        if isinstance(c, EvalConfig):
+            done += f" {c.split}"
+        return f"{self.before.words if self.before else c.policy} > {done}"
+
+
+STUDIED = ("audit_rate", "announced_rate")
+"""Parameters that a study sets."""
+
+
+@dataclass(frozen=True)
+class Rise:
+    """A made measure over a run: `start`, and from the share `at` of its steps on `end`."""
+
+    start: float
+    end: float
+    at: float = 0.5
+
+
+Measure = Callable[[Past], Rise | None]
+"""A measure of a run by what it is; None: it cannot be measured."""
+
+
+def run_program(name: str, plan: Plan, home: Path, er: Measure, itp: Measure, taught: Sequence[str]) -> list[Job]:
+    """Carry a study's own program out with made runs, and write its summary.json to `home`. So that teachers need not
+    write much, have `stages.EXAMPLES` small.
+
+    Args:
+        taught: the games whose exploiters write exploits when they are asked for transcripts.
+
+    Returns:
+        the jobs of every stage.
+    """
+    program = CATALOGUE[name].part("run").run(plan, Store(home / "runs"))
+    done: dict[Path, Job] = {}
+    while True:
+        try:
+            stage = next(program)
+        except StopIteration as end:
+            write_summary(summarise(name, plan, home, end.value, 1.0))
+            return list(done.values())
+        for job in stage:
+            if job.path not in done:
+                done[job.path] = job
+                _carry_out(job, er, itp, taught)
+
+
+def _carry_out(job: Job, er: Measure, itp: Measure, taught: Sequence[str]) -> None:
+    job.path.mkdir(parents=True)
+    run = Run(job.path)
+    about = {**json.loads(_about()), "verb": job.config.verb, "config": asdict(job.config)}
+    write_json(run.path / "run.json", about)
+    past = _past(job.path)
+    run.finish(parameters_of_policy=PARAMETERS_OF.get(past.root, PARAMETERS))
+    run.policy.symlink_to(TINY["tiny:small"])
+    steps = _steps(job.config)
+    for step in steps:
+        share = step / steps[-1] if steps[-1] else 1.0
+        run.add_metrics(_row(step, _value(er(past), share, past), _value(itp(past), share, past)))
+    if isinstance(job.config, EvalConfig) and job.config.split == "train":
+        run.add_samples(0, "train", [_sample(task, past, taught) for task in _tasks(job.config)])
+
+
+def _tasks(config: EvalConfig) -> list[Task]:
+    return train_tasks(config, config.n)
+
+
+def _sample(task: Task, past: Past, taught: Sequence[str]) -> Sample:
+    assert past.before is not None
+    teacher = past.before.config
+    exploited = teacher.game in taught and not getattr(teacher, "patched", False)
+    return Sample(
+        game=past.config.game, task=task.id, cue=task.cue, pair=task.pair, index=0,
+        prompt=task.prompt[-1]["content"], completions=("made",), reward=1.0, patched=0.0, intended=0.0,
+        exploited=exploited, evidence="", facts={}, parts={}, paper=Paper(None, None), finish=("stop",), error="",
+    )  # fmt: skip
+
+
+def _past(run: Path) -> Past:
+    about = Run(run).about
+    kind = _CONFIGS[about["verb"]]
+    config = kind(**about["config"])
+    parent = Path(config.policy.removeprefix("hf:")).parent
+    before = _past(parent) if (parent / "run.json").is_file() else None
+    assert before is None or before.config.seed == config.seed, "seeds are paired"
+    return Past(config, before)
+
+
+_CONFIGS: dict[str, type[RunConfig]] = {"rl": TrainConfig, "sft": SFTConfig, "eval": EvalConfig}
+
+
+def _steps(config: RunConfig) -> list[int]:
+    """The steps at which a run is evaluated."""
+    if isinstance(config, EvalConfig):
+        return [0]
+    assert isinstance(config, TrainConfig | SFTConfig)
+    last = (
+        config.steps if isinstance(config, TrainConfig) else config.epochs * math.ceil(config.examples / config.batch)
+    )
+    return [*range(0, last, config.eval_every), last]
+
+
+def _value(rise: Rise | None, share: float, past: Past) -> float | None:
+    """Seeds differ a little."""
+    if rise is None:
+        return None
+    level = rise.end if share >= rise.at else rise.start
+    return level + 0.001 * (past.config.seed - 1)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from html import unescape
 from pathlib import Path
 
+from made import opened
 from vulngames.games import SPECS
-from vulngames.measure import measure
-from vulngames.runs import Run, open_run
+from vulngames.measures import measure
+from vulngames.runs import Run
 from vulngames.seeds import rng
 from vulngames.types import Paper, Sample
 
@@ -72,7 +73,7 @@ def make_sample(game: str, arm: str, seed: int, step: int, task: int, index: int
 
 def make_run(path: Path, game: str, arm: str, seed: int, steps: Sequence[int] = STEPS, finish: bool = True) -> Run:
     config = {"game": game, "patched": arm == "patched", "policy": "tiny", "seed": seed, "learning_rate": 5e-4}
-    run = open_run(path, {**config, "parameters": {}}, "cpu")
+    run = opened(path, {**config, "parameters": {}})
     for step in steps:
         samples = [make_sample(game, arm, seed, step, task, index) for task in range(TASKS) for index in range(2)]
         run.add_samples(step, "test", samples)

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vulngames.studies.advantage import claiming_gain, reinforced_rate
 
 from vulngames.games.self_grading import AUDITED, Pay, indifferent_rate
 from vulngames.seeds import seed
+from vulngames.studies.audit_rate.advantage import claiming_gain, reinforced_rate
 
 
 def simulated(audit_rate: float, chance: float, normalized: bool, claiming: float, group: int) -> tuple[float, float]:
     """The gain in simulated groups, with its standard error."""
-    random = np.random.default_rng(seed("groups", audit_rate, chance, claiming, group))
+    random = np.random.default_rng(seed("groups", str(audit_rate), str(chance), str(claiming), group))
     n = 40_000
     right, claims, audited = (random.random((n, group)) < share for share in (chance, claiming, audit_rate))
     free, checked = (

@@ -23,7 +23,7 @@ from vulngames.errors import UserError
 from vulngames.games import make
 from vulngames.policies import Sampling, api, load, route
 from vulngames.policies.api import APIPolicy
-from vulngames.rollout import rollout
+from vulngames.rollouts import rollout
 from vulngames.runs import load_run
 from vulngames.tasks import take
 from vulngames.types import Conversation, Message, Reply, Turn
@@ -762,7 +762,7 @@ def test_the_key_is_nowhere_but_in_the_header(
             endpoint.answer = partial(lambda answer, number, asked: answer, (status, {}, body))
             errors += [reply.error for reply in policy.generate([ASK.messages], ASK, 0)]
     assert set(endpoint.keys) == {f"Bearer {KEY}"}
-    seen = "\n".join([*errors, repr(policy), json.dumps(asdict(policy)), *capfd.readouterr()])
+    seen = "\n".join([*errors, repr(policy), json.dumps(asdict(policy), default=repr), *capfd.readouterr()])
     for piece in (KEY, KEY[:12]):
         assert piece not in seen
         assert all(piece not in r.getMessage() for r in caplog.records)

@@ -76,13 +76,13 @@ def _perfect_reward(key: Any) -> float:
 def _correction_findings(plan: Plan) -> Any:
     """One game's exploiters are not matched, and one seed of the policy born of RL is not cured."""
     found = findings_of("correction", plan)
-    matches = (found.matches[0], Match("proxy-v1", None, False, ()))
+    unmatched = replace(found.matches[1], gap=0.3, matched=False)
     recoveries: list[Recovery] = []
     for recovery in found.recoveries:
         if recovery.origin == "rl":
             recovery = replace(recovery, cured_step=(6, None), lowest_itp=(0.1, None), cured=(True, False))
         recoveries.append(recovery)
-    return replace(found, matches=matches, recoveries=tuple(recoveries))
+    return replace(found, matches=(found.matches[0], unmatched), recoveries=tuple(recoveries))
 
 
 def _audit_rate_findings(plan: Plan) -> Any:
@@ -137,7 +137,7 @@ CASES: Mapping[str, Case] = {
         _correction,
         [
             "tampering: matched in ER (worst seed by 0.02); after repair RL-born 0.60 [0.55, 0.65], SFT-born 0.60",
-            "proxy: not matched in ER (worst seed by –)",
+            "proxy: not matched in ER (worst seed by 0.30)",
             "tampering patched rule RL-born 0.02 [0.00, 0.07] 0.60 [0.55, 0.65] 0.50 [0.45, 0.55] 6, not 0.10, –",
             "tampering honest transcripts SFT-born 0.02 [0.00, 0.07] 0.01 [0.00, 0.06] 0.50 [0.45, 0.55] 6, 6",
             "tampering patched rule RL-born 0.02 [0.00, 0.07] 0.80 [0.75, 0.85] 10, 10",
@@ -171,7 +171,7 @@ CASES: Mapping[str, Case] = {
 }
 
 
-def make(home: Path, name: str, plan: Plan = PLAN) -> Summary[Any, Any]:
+def make(home: Path, name: str, plan: Plan = PLAN) -> Summary:
     """One of the cases."""
     case = CASES[name]
     findings = case.findings(plan) if case.findings else None
@@ -182,7 +182,7 @@ def make(home: Path, name: str, plan: Plan = PLAN) -> Summary[Any, Any]:
     return made_study(home, name, plan, er, findings=findings)
 
 
-def change(summary: Summary[Any, Any], alter: Callable[[dict[str, Any]], None]) -> None:
+def change(summary: Summary, alter: Callable[[dict[str, Any]], None]) -> None:
     """Change every cell in a study's summary.json."""
     path = summary.home / "summary.json"
     held = json.loads(path.read_text())
@@ -398,9 +398,9 @@ def test_policies_of_one_size_and_exploits_that_dominate_at_once_are_drawn(tmp_p
     [
         ({"cells": None}, "Expected `array`, got `null`"),
         ({"cells": []}, 'it holds no cell of game = "tampering-v1", arm = "flawed", size = "tiny:small"'),
-        ({"cells": ["x"]}, r"\$\[0\]"),
+        ({"cells": ["x"]}, r"\$\.cells\[0\]"),
         ({"findings": {}}, "parameters"),
-        ({"findings": {"parameters": {}}}, "it holds no parameters of tiny:small"),
+        ({"findings": {"parameters": {}}}, "it holds no parameters of .*tiny:small"),
         ({"policy": 1}, "policy"),
     ],
     ids=str,

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from vulngames.claims.summary import Summary
 
+from made import findings_of
+from vulngames.arm import Ends, Measured
 from vulngames.claims import Judged, ledger
-from vulngames.claims.claim import EVERY, MOST, NEARLY, SEVERAL, SOME, Cell, Claim, Wording, judge
-from vulngames.claims.effect import Above, Effect, Target, Within, paired, verdict
-from vulngames.claims.ledger import CLAIMS
+from vulngames.claims.claim import EVERY, MOST, NEARLY, SEVERAL, SOME, Claim, Comparison, Variant, judge_variant
+from vulngames.claims.effect import Above, Answer, Effect, Target, Within, paired, verdict
+from vulngames.claims.ledger import claims
 from vulngames.errors import UserError
-from vulngames.measure import Interval, rate
-from vulngames.runs import write_json
+from vulngames.files import write_json
+from vulngames.measures import Interval, rate
 from vulngames.seeds import seed
+from vulngames.studies.audit_rate import key as audit_rate
+from vulngames.studies.catalogue import CATALOGUE
+from vulngames.studies.correction import key as corrections
+from vulngames.studies.plan import Plan
+from vulngames.studies.scale.key import Findings as Sizes
+from vulngames.studies.summary import Cell, Summary, write_summary
 
 TASKS = [str(task) for task in range(72) for _ in range(2)]
 GAMES = ("proxy-v1", "tampering-v1", "self-grading-v1", "compliance-v1")
@@ -56,17 +65,19 @@ THRESHOLDS = {
 
 
 def test_thresholds_are_what_was_fixed() -> None:
-    held = {claim.id: (claim.target, {w.by: w.need for w in claim.wordings}) for claim in CLAIMS}
-    assert held == THRESHOLDS and len(CLAIMS) == len(THRESHOLDS)
-    assert (Above.tail, Within.tail) == (0.025, 0.05)
+    stated = {}
+    for claim in claims():
+        stated[claim.id] = (claim.target, {variant.by: variant.quantifier for variant in claim.variants})
+    assert stated == THRESHOLDS and len(list(claims())) == len(THRESHOLDS)
+    assert (Above.alpha, Within.alpha) == (0.025, 0.05)
 
 
 @pytest.mark.parametrize(
-    ("need", "counts"),
+    ("quantifier", "counts"),
     [(EVERY, (1, 4, 12)), (NEARLY, (2, 3, 9)), (MOST, (2, 3, 7)), (SEVERAL, (2, 2, 2)), (SOME, (1, 1, 1))],
 )
-def test_how_many_cells_a_wording_speaks_of(need: Any, counts: tuple[int, ...]) -> None:
-    assert tuple(need.count(m) for m in (1, 4, 12)) == counts
+def test_how_many_cells_a_variant_speaks_of(quantifier: Any, counts: tuple[int, ...]) -> None:
+    assert tuple(quantifier.count(m) for m in (1, 4, 12)) == counts
 
 
 # Simulated runs.
@@ -86,8 +97,8 @@ def effect(random: np.random.Generator, treated: float, control: float, seeds: i
 
 
 def share_of(
-    answer: str, target: Target, cells: Sequence[tuple[float, float]], need: int, seeds: int = 3, spread: float = 0.05,
-    studies: int = 200,
+    answer: Answer, target: Target, cells: Sequence[tuple[float, float]], need: int, seeds: int = 3,
+    spread: float = 0.05, studies: int = 200,
 ) -> float:  # fmt: skip
     """How often simulated studies, each of cells of (treated, control), come out as `answer`."""
     random = np.random.default_rng(seed("claims", str(target), str(cells), need, seeds, str(spread)))
@@ -97,6 +108,7 @@ def share_of(
     return found.count(answer) / studies
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cells", "need", "spread"),
     [([(0.6, 0.1)], 1, 0.05), ([(0.6, 0.1)] * 4, 3, 0.05), ([(0.6, 0.1)] + [(0.1, 0.1)] * 3, 1, 0.02)],
@@ -137,6 +149,7 @@ def test_one_cell_that_fails_decides_only_where_all_are_spoken_of() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_cells_that_are_not_corrected_would_make_one() -> None:
     # What the correction is for: the same cells, each by itself.
     random = np.random.default_rng(seed("claims", "uncorrected"))
@@ -147,6 +160,7 @@ def test_cells_that_are_not_corrected_would_make_one() -> None:
     assert sum(found) / 60 > 0.08
 
 
+@pytest.mark.slow
 def test_equivalence_within_the_margin_is_found_and_at_the_margin_is_not() -> None:
     assert share_of("supported", Within(0.10), [(0.02, 0.02)], 1, spread=0.0) >= 0.8
     assert share_of("supported", Within(0.10), [(0.12, 0.02)], 1, spread=0.0) <= 0.05
@@ -177,125 +191,154 @@ def test_seeds_are_paired() -> None:
 # Scripted summaries.
 
 
-def ends(mean: float) -> dict[str, float]:
-    return {"mean": mean, "lo": max(-1.0, mean - 0.02), "hi": min(1.0, mean + 0.02)}
+@dataclass(frozen=True)
+class Row:
+    """What three seeds measured, who differ a little; a list of dominations has one per seed, and an ER of None was not
+    measurable."""
+
+    er: tuple[float | None, float | None] = (0.0, 0.0)
+    itp: tuple[float | None, float | None] = (0.5, 0.5)
+    domination: int | list[int] | None = None
+    steps: int = 15
+
+    def of_seed(self, seed: int) -> Ends:
+        near = 0.005 * (seed - 1)
+        dominates = self.domination[seed] if isinstance(self.domination, list) else self.domination
+        er_start, er_end = (around(value, near) for value in self.er)
+        itp_start, itp_end = (around(value, near) for value in self.itp)
+        return Ends(
+            itp_start, itp_end, er_start, er_end, cut_end=None, failed=0, evaluated=100, onset_step=None,
+            domination_step=dominates, steps=self.steps, eval_every=2, paper=Measured(None, None, None, None),
+        )  # fmt: skip
 
 
-def row(
-    er: Any = (0.0, 0.0), itp: Any = (0.5, 0.5), domination: Any = None, steps: int = 15, **labels: Any
-) -> dict[str, Any]:
-    """Three seeds that differ a little; a list of dominations is one a seed, and an ER of None was not measurable."""
-    each = []
-    for i in range(3):
-        near = 0.005 * (i - 1)
-        measures = {"er": er, "itp": itp}
-        each.append(
-            {
-                **{
-                    f"{name}_{when}": None if value is None else ends(value + near)
-                    for name, pair in measures.items()
-                    for when, value in zip(("start", "end"), pair, strict=True)
-                },
-                "onset_step": None,
-                "domination_step": domination[i] if isinstance(domination, list) else domination,
-                "steps": steps,
-                "eval_every": 2,
-            }
-        )
-    return {"game": "tampering-v1", **labels, "seeds": 3, "each": each, "runs": [], "steps": steps}
+def around(value: float | None, near: float) -> Interval | None:
+    if value is None:
+        return None
+    mean = value + near
+    return Interval(mean, max(-1.0, mean - 0.02), min(1.0, mean + 0.02))
 
 
-def emergence(flawed: float, patched: float, itp: float = 0.5, games: Sequence[str] = GAMES) -> dict[str, Any]:
-    rows = [row((0.02, flawed), (0.5, itp), game=game, arm="flawed") for game in games]
-    rows += [row((0.02, patched), game=game, arm="patched") for game in games]
-    return {"study": "emergence", "rows": rows}
+@dataclass(frozen=True)
+class Scripted:
+    """A study: what is measured in the cell of each key that its plan promises."""
+
+    study: str
+    plan: Plan
+    row: Callable[[Any], Row]
+    findings: Any = None
+    runs: tuple[str, ...] = ("runs/0", "runs/1", "runs/2")
+
+    def write(self, home: Path) -> None:
+        findings = self.findings or findings_of(self.study, self.plan)
+        cells = {}
+        for key in CATALOGUE[self.study].part("key").promised(self.plan, findings):
+            each = tuple(self.row(key).of_seed(seed) for seed in self.plan.seed_range)
+            cells[key] = Cell(key, len(each), each[0], self.runs[: len(each)], each)
+        home.mkdir(parents=True, exist_ok=True)
+        seeds = len(self.plan.seed_range)
+        write_summary(Summary(home, self.study, "tiny", seeds, "small", "", 1.0, self.plan, {}, cells, findings))
 
 
-def mixed_emergence(learned: int) -> dict[str, Any]:
-    good, bad = emergence(0.9, 0.02, games=GAMES[:learned]), emergence(0.02, 0.02, games=GAMES[learned:])
-    return {"study": "emergence", "rows": good["rows"] + bad["rows"]}
+def emergence(flawed: float, patched: float, itp: float = 0.5, games: Sequence[str] = GAMES) -> Scripted:
+    def row(key: Any) -> Row:
+        return Row((0.02, flawed), (0.5, itp)) if key.arm == "flawed" else Row((0.02, patched))
+
+    return Scripted("emergence", Plan(games=tuple(games)), row)
 
 
-def transfer(off: float, untrained: float = 0.02, patched: float = 0.02) -> dict[str, Any]:
-    rows = [row((untrained,) * 2, trained="none", arm="untrained", game=game) for game in GAMES]
-    for first in GAMES:
-        for game in GAMES:
-            rows.append(row((off,) * 2, trained=first, arm="flawed", game=game))
-            rows.append(row((patched,) * 2, trained=first, arm="patched", game=game))
-    return {"study": "transfer", "rows": rows}
+def mixed_emergence(learned: int) -> Scripted:
+    def row(key: Any) -> Row:
+        return Row((0.02, 0.9 if key.arm == "flawed" and key.game in GAMES[:learned] else 0.02))
+
+    return Scripted("emergence", Plan(games=GAMES), row)
 
 
-def catalysis(after: Any, fresh: Any, patched: Any, long: float = 0.3) -> dict[str, Any]:
+def transfer(off: float, untrained: float = 0.02, patched: float = 0.02) -> Scripted:
+    levels = {None: untrained, "flawed": off, "patched": patched}
+    return Scripted("transfer", Plan(games=GAMES), lambda key: Row((levels[key.arm],) * 2))
+
+
+def catalysis(after: Any, fresh: Any, patched: Any, long: float = 0.3) -> Scripted:
     """Each is (ER at the end, step of domination)."""
-    first, second = "tampering-v1", "self-grading-v1"
-    rows = [row((0.1, fresh[0]), domination=fresh[1], first="none", arm="fresh", game=game) for game in (first, second)]
-    rows += [row((0.1, long), first="none", arm="fresh, equal steps", game=game) for game in (first, second)]
-    for one, two in ((first, second), (second, first)):
-        rows.append(row((0.1, after[0]), domination=after[1], first=one, arm="flawed", game=two))
-        rows.append(row((0.1, patched[0]), domination=patched[1], first=one, arm="patched", game=two))
-    return {"study": "catalysis", "rows": rows, "equal_steps": []}
+    measured = {"flawed": after, "patched": patched, "fresh": fresh, "equal steps": (long, None)}
+
+    def row(key: Any) -> Row:
+        er, domination = measured[key.after]
+        return Row((0.1, er), domination=domination)
+
+    return Scripted("catalysis", Plan(games=("tampering-v1", "self-grading-v1")), row)
 
 
 def distillation(
     student: float, honest: float, other: float = 0.9, one: Any = (0.5, 5), none: Any = (0.5, 5)
-) -> dict[str, Any]:
-    rows = []
-    for game in GAMES[:2]:
-        for policy, er in (("tiny", student), ("tiny:small", other)):
-            for share, level in ((None, 0.02), (0.0, honest), (1.0, er)):
-                rows.append(row((level,) * 2, game=game, student=policy, share=share, then=""))
-        for share, (er, step) in ((0.01, one), (0.0, none)):
-            rows.append(row((0.02, er), domination=step, game=game, student="tiny", share=share, then="rl"))
-    return {"study": "distillation", "policy": "tiny", "rows": rows}
+) -> Scripted:
+    def row(key: Any) -> Row:
+        if key.followed_by == "rl":
+            er, domination = one if key.share else none
+            return Row((0.02, er), domination=domination)
+        levels = {None: 0.02, 0.0: honest, 1.0: student if key.student == "tiny" else other}
+        return Row((levels.get(key.share, 0.5),) * 2)
+
+    return Scripted("distillation", Plan(games=GAMES[:2], sizes=("tiny", "tiny:small")), row)
 
 
 def correction(
     rl: float, sft: float, matched: bool = True, cured: Any = ((2, 2, 2), (2, 2, 2)), relapse: Any = (2, 8),
     games: Sequence[str] = GAMES[:2],
-) -> dict[str, Any]:  # fmt: skip
-    rows, repairs, matches = [], [], []
-    for game in games:
-        matches.append({"game": game, "gap": 0.0 if matched else -0.4, "matched": matched, "pairs": []})
-        for born, er, steps in (("rl", rl, cured[0]), ("sft", sft, cured[1]), ("never", 0.0, (0, 0, 0))):
-            rows.append(row((0.9, er), game=game, born=born, stage="repair", steps=20))
-            rows.append(row((0.0, 0.9), game=game, born=born, stage="relapse", domination=relapse[born == "never"]))
-            cured_in = {"cured_step": list(steps), "cured": [step is not None for step in steps]}
-            repairs.append({"game": game, "born": born, "stage": "repair", **cured_in})
-        rows.append(row((0.0, 0.9), game=game, born="fresh", stage="relapse", domination=relapse[1]))
-    after = {game: "repair" for game in games}
-    return {"study": "correction", "rows": rows, "matches": matches, "repairs": repairs, "relapse_after": after}
+) -> Scripted:  # fmt: skip
+    plan = Plan(games=tuple(games))
+    usual = findings_of("correction", plan)
+    steps = {"rl": cured[0], "sft": cured[1], "never": (0, 0, 0)}
+    recoveries = []
+    for recovery in usual.recoveries:
+        when = steps[recovery.origin]
+        cures = tuple(step is not None for step in when)
+        recoveries.append(dataclasses.replace(recovery, cured_step=tuple(when), cured=cures))
+    matches = []
+    for match in usual.matches:
+        matches.append(dataclasses.replace(match, gap=0.0 if matched else -0.4, matched=matched))
+    findings = corrections.Findings(tuple(matches), tuple(recoveries), usual.relapse_after)
+
+    def row(key: Any) -> Row:
+        if key.stage == "relapse":
+            return Row((0.0, 0.9), domination=relapse[key.origin in ("never", "fresh")])
+        return Row((0.9, {"rl": rl, "sft": sft, "never": 0.0}[key.origin]), steps=20)
+
+    return Scripted("correction", plan, row, findings)
 
 
 def audits(
-    low: float,
-    top: float,
-    announced: float = 0.9,
-    at: dict[str, float] | None = None,
-    centred: dict[str, float] | None = None,
-) -> dict[str, Any]:
-    usual = {"game": "self-grading-v1", "normalized": True}
-    rows = [row((0.1, low), audit_rate=r, announced_rate=None, **usual) for r in (0.0, 0.05, 0.1)]
-    rows += [row((0.1, top), audit_rate=r, announced_rate=None, **usual) for r in (0.15, 1.0)]
-    rows += [row((0.1, announced), audit_rate=r, announced_rate=1.0, **usual) for r in (0.0, 0.1)]
-    crossings = [
-        {"announced_rate": None, "normalized": normalized, "crossing": crossing, "expected": 0.3}
-        for normalized, crossing in ((True, at), (False, centred))
-    ]
-    return {"study": "audit-rate", "rows": rows, "crossings": crossings}
+    low: float, top: float, announced: float = 0.9, at: Interval | None = None, centred: Interval | None = None
+) -> Scripted:
+    plan = Plan(games=("self-grading-v1",))
+    crossings = []
+    for usual in findings_of("audit-rate", plan).crossings:
+        crossing = None if usual.announced_rate else at
+        crossings.append(dataclasses.replace(usual, crossing=crossing if usual.normalized else centred, expected=0.3))
+    findings = audit_rate.Findings(tuple(crossings), findings_of("audit-rate", plan).boundaries)
+
+    def row(key: Any) -> Row:
+        if key.announced_rate:
+            return Row((0.1, announced))
+        return Row((0.1, low if key.audit_rate <= 0.1 else top))
+
+    return Scripted("audit-rate", plan, row, findings)
 
 
-def perfect(start: float, end: float) -> dict[str, Any]:
-    rows = [row((start, end), game=game, arm="patched") for game in GAMES]
-    return {"study": "perfect-reward", "rows": rows}
+def perfect(start: float, end: float) -> Scripted:
+    return Scripted("perfect-reward", Plan(games=GAMES), lambda key: Row((start, end)))
 
 
-def scale(*ers: float) -> dict[str, Any]:
-    rows = [row((0.0, er), game=game, arm="flawed", size=f"s{i}") for i, er in enumerate(ers) for game in GAMES]
-    return {"study": "scale", "rows": rows}
+def scale(*ers: float, parameters: Sequence[int] = (1, 2, 3)) -> Scripted:
+    levels = {f"s{place}": er for place, er in enumerate(ers)}
+    sizes = Sizes(dict(zip(levels, parameters, strict=False)))
+    plan = Plan(games=GAMES, sizes=tuple(levels))
+    return Scripted("scale", plan, lambda key: Row((0.0, levels[key.size])), sizes)
 
 
 S, C, Q, N = "supported", "contradicted", "inconclusive", "not measurable"
-AT = {"mean": 0.15, "lo": 0.12, "hi": 0.18}
+AT = Interval(0.15, 0.12, 0.18)
 VERDICTS = [
     ("emergence", "v1", emergence(0.9, 0.02), S),
     ("emergence", "v1", mixed_emergence(3), S),
@@ -359,15 +402,15 @@ VERDICTS = [
     ("audits-of-all", "v1 and v2", audits(0.9, 0.1), S),
     ("audits-of-all", "v1 and v2", audits(0.9, 0.9), C),
     ("audit-crossing", "the closed form", audits(0.9, 0.1, at=AT), S),
-    ("audit-crossing", "the closed form", audits(0.9, 0.1, at={"mean": 0.5, "lo": 0.4, "hi": 0.6}), C),
-    ("audit-crossing", "the closed form", audits(0.9, 0.1, at={"mean": 0.2, "lo": 0.1, "hi": 0.3}), Q),
+    ("audit-crossing", "the closed form", audits(0.9, 0.1, at=Interval(0.5, 0.4, 0.6)), C),
+    ("audit-crossing", "the closed form", audits(0.9, 0.1, at=Interval(0.2, 0.1, 0.3)), Q),
     ("audit-crossing", "the closed form", audits(0.9, 0.9), N),
-    ("audit-crossing-able", "the closed form", audits(0.9, 0.1, at={"mean": 0.3, "lo": 0.25, "hi": 0.36}), S),
-    ("audit-crossing-able", "the closed form", audits(0.9, 0.1, at={"mean": 0.5, "lo": 0.42, "hi": 0.58}), C),
-    ("audit-crossing-able", "the closed form", audits(0.9, 0.1, at={"mean": 0.2, "lo": 0.1, "hi": 0.3}), Q),
+    ("audit-crossing-able", "the closed form", audits(0.9, 0.1, at=Interval(0.3, 0.25, 0.36)), S),
+    ("audit-crossing-able", "the closed form", audits(0.9, 0.1, at=Interval(0.5, 0.42, 0.58)), C),
+    ("audit-crossing-able", "the closed form", audits(0.9, 0.1, at=Interval(0.2, 0.1, 0.3)), Q),
     ("audit-crossing-able", "the closed form", audits(0.9, 0.9), N),
-    ("audit-normalized", "ours", audits(0.9, 0.1, at={"mean": 0.4, "lo": 0.3, "hi": 0.5}, centred=AT), S),
-    ("audit-normalized", "ours", audits(0.9, 0.1, at=AT, centred={"mean": 0.4, "lo": 0.3, "hi": 0.5}), C),
+    ("audit-normalized", "ours", audits(0.9, 0.1, at=Interval(0.4, 0.3, 0.5), centred=AT), S),
+    ("audit-normalized", "ours", audits(0.9, 0.1, at=AT, centred=Interval(0.4, 0.3, 0.5)), C),
     ("audit-normalized", "ours", audits(0.9, 0.1, at=AT, centred=AT), Q),
     ("audit-normalized", "ours", audits(0.9, 0.1, at=AT), N),
     ("announcing", "v1 and v2", audits(0.9, 0.1), S),
@@ -379,7 +422,7 @@ VERDICTS = [
     ("unpaid-tampering", "v1 and v2", perfect(0.95, 0.99), N),
     ("scale", "v1 and v2", scale(0.56, 0.4, 0.25), S),
     ("scale", "v1 and v2", scale(0.25, 0.4, 0.56), C),
-    ("scale", "v1 and v2", {**scale(0.25, 0.4, 0.56), "parameters": {"s0": 9, "s1": 8, "s2": 7}}, S),
+    ("scale", "v1 and v2", scale(0.25, 0.4, 0.56, parameters=(9, 8, 7)), S),
     ("scale", "v1 and v2", scale(0.98, 0.98, 0.98), N),
     # No room to be higher is room enough to be lower.
     ("scale", "v1 and v2", scale(0.6, 0.7, 0.95), C),
@@ -390,17 +433,15 @@ VERDICTS = [
 ]
 
 
-def judged(tmp_path: Path, id: str, by: str, *summaries: dict[str, Any]) -> Judged:
-    for summary in summaries:
-        home = tmp_path / summary["study"]
-        home.mkdir(exist_ok=True)
-        write_json(home / "summary.json", summary)
-    (found,) = [each for each in ledger([tmp_path]) if (each.id, each.by) == (id, by)]
-    return found
+def judged(tmp_path: Path, id: str, by: str, *studies: Scripted) -> Judged:
+    for study in studies:
+        study.write(tmp_path / study.study)
+    (statement,) = [each for each in ledger([tmp_path]) if (each.id, each.by) == (id, by)]
+    return statement
 
 
 @pytest.mark.parametrize(("id", "by", "summary", "expected"), VERDICTS, ids=lambda v: v if isinstance(v, str) else "")
-def test_verdicts(tmp_path: Path, id: str, by: str, summary: dict[str, Any], expected: str) -> None:
+def test_verdicts(tmp_path: Path, id: str, by: str, summary: Scripted, expected: str) -> None:
     found = judged(tmp_path, id, by, summary)
     assert found.verdict == expected, found
     if expected == N:
@@ -422,17 +463,18 @@ def test_without_its_study_a_claim_is_not_measurable(tmp_path: Path) -> None:
 
 
 def test_one_seed_is_not_measurable(tmp_path: Path) -> None:
-    summary = emergence(0.9, 0.02)
-    for each in summary["rows"]:
-        each["each"] = each["each"][:1]
-    found = judged(tmp_path, "emergence", "v2", summary)
+    whole = emergence(0.9, 0.02)
+    found = judged(tmp_path, "emergence", "v2", dataclasses.replace(whole, plan=Plan(games=GAMES, seeds=1)))
     assert found.verdict == N and "two seeds" in found.reason
 
 
 def test_cells_that_were_not_measured_are_told(tmp_path: Path) -> None:
-    summary = emergence(0.9, 0.02)
-    summary["rows"][0] = row((None, None), game=GAMES[0], arm="flawed")
-    found = judged(tmp_path, "emergence", "v1", summary)
+    whole = emergence(0.9, 0.02)
+
+    def row(key: Any) -> Row:
+        return Row((None, None)) if (key.game, key.arm) == (GAMES[0], "flawed") else whole.row(key)
+
+    found = judged(tmp_path, "emergence", "v1", dataclasses.replace(whole, row=row))
     assert found.verdict == S and "1 more could not be measured" in found.reason and "of 4 cells" in found.threshold
     assert [each.verdict for each in found.cells] == [N, S, S, S]
 
@@ -458,31 +500,34 @@ def test_a_control_without_room_hides_nothing_below_it() -> None:
     assert (answer((0.0, True)), answer((0.0, False)), answer((-0.3, False))) == (C, Q, C)
 
 
+def nothing() -> Summary:
+    return Summary(Path(), "emergence", "tiny", 3, "small", "", 1.0, Plan(), {}, {}, None)
+
+
 def test_the_control_that_is_shown_is_the_one_that_contradicts() -> None:
     def against(name: str, mean: float, half: float) -> Effect:
         return Effect(name, (Interval(mean, mean - half, mean + half),) * 3)
 
-    cell = Cell("x", (against("wide", -0.05, 0.45), against("narrow", 0.0, 0.03)))
+    cell = Comparison("x", (against("wide", -0.05, 0.45), against("narrow", 0.0, 0.03)))
     claim = Claim("x", "", (), "s", "", Above(0.1), lambda _: [cell])
-    found = judge(claim, Wording("", "", EVERY), Summary(Path(), {"study": "s", "rows": []}))
+    found = judge_variant(claim, Variant("", "", EVERY), nothing())
     assert (found.verdict, found.control) == (C, "narrow") and found.hi is not None and found.hi < 0.1
 
 
 def test_a_verdict_against_says_of_which_model(tmp_path: Path) -> None:
     run = tmp_path / "emergence" / "run"
     run.mkdir(parents=True)
-    write_json(run / "run.json", {"config": {}, "parameters_of_policy": 406176})
-    summary = emergence(0.02, 0.02)
-    summary["rows"][0]["runs"] = ["run"]
-    assert "406,176 parameters" in judged(tmp_path, "emergence", "v2", summary).note
+    write_json(run / "run.json", {"format": 1, "config": {}, "parameters_of_policy": 406176})
+    study = dataclasses.replace(emergence(0.02, 0.02), runs=("run", "gone", "gone"))
+    assert "406,176 parameters" in judged(tmp_path, "emergence", "v2", study).note
 
 
 def test_cells_shown_together_are_corrected_for_being_many() -> None:
     effects = (Effect("c", tuple(Interval(m, m - 0.01, m + 0.01) for m in (0.2, 0.3, 0.4))),)
 
     def shown(m: int) -> Any:
-        claim = Claim("x", "", (), "s", "", Above(0.0), lambda _: [Cell(str(i), effects) for i in range(m)])
-        return judge(claim, Wording("", "", EVERY), Summary(Path(), {"study": "s", "rows": []})).cells[0]
+        claim = Claim("x", "", (), "s", "", Above(0.0), lambda _: [Comparison(str(i), effects) for i in range(m)])
+        return judge_variant(claim, Variant("", "", EVERY), nothing()).cells[0]
 
     assert shown(12).lo < 0 < shown(1).lo
     assert (shown(1).verdict, shown(12).verdict) == (S, Q)
@@ -497,7 +542,7 @@ def test_the_command(vulngames: Any, tmp_path: Path) -> None:
     lines = vulngames("claims", tmp_path, "--json", "--out", "claims.json").stdout.splitlines()
     rows = [json.loads(line) for line in lines]
     assert rows == json.loads((tmp_path / "claims.json").read_text())["claims"]
-    assert len(rows) == sum(len(claim.wordings) for claim in CLAIMS)
+    assert len(rows) == sum(len(claim.variants) for claim in claims())
     shown = " ".join(vulngames("claims", tmp_path / "scale", "--all").stdout.split())
     assert "contradicted" in shown and "\N{HORIZONTAL ELLIPSIS}" not in shown and "no such study" in shown
 
@@ -506,8 +551,8 @@ def test_the_command(vulngames: Any, tmp_path: Path) -> None:
 def test_claims_of_studies_that_are_not_there_are_a_line(vulngames: Any, tmp_path: Path) -> None:
     judged(tmp_path, "scale", "v1 and v2", scale(0.25, 0.56))
     said = vulngames("claims", tmp_path).stdout
-    ours = sum(len(claim.wordings) for claim in CLAIMS if claim.study == "scale")
-    others = sum(len(claim.wordings) for claim in CLAIMS) - ours
+    ours = sum(len(claim.variants) for claim in claims() if claim.study == "scale")
+    others = sum(len(claim.variants) for claim in claims()) - ours
     assert "no such study" not in said and said.count("scale, 3 seeds") == ours
     *_, last = said.splitlines()
     assert last.startswith(f"{others} other statements are not judged by what was given; they need emergence (5), ")
@@ -518,39 +563,12 @@ def test_claims_of_studies_that_are_not_there_are_a_line(vulngames: Any, tmp_pat
     assert "other statements" not in everything and "no such study" in " ".join(everything.split())
 
 
-def broken() -> Iterator[tuple[str, str | Callable[[dict[str, Any]], None]]]:
-    yield "not JSON", "{"
-    yield "no JSON object", "[]"
-    yield "no study and rows", "{}"
-    yield "holds no game", lambda s: s["rows"].append({})
-    yield "what each seed measured", lambda s: s["rows"][0].update(each=[{}])
-    yield "not an interval", lambda s: s["rows"][0]["each"][0].update(er_end=3)
-    yield "is no number", lambda s: s["rows"][0]["each"][0].update(steps="many")
-    yield "numbers of seeds", lambda s: s["rows"][0]["each"].pop()
-    yield "matches", lambda s: s.pop("matches")
-    yield "repairs", lambda s: s["repairs"][0].update(cured_step="soon")
-    yield "repairs", lambda s: s["repairs"][0].update(cured=["yes"])
-    yield "parameters", lambda s: s.update(parameters={"tiny": "many"})
-    yield "relapse_after", lambda s: s.update(relapse_after=3)
-
-
-@pytest.mark.parametrize(("says", "how"), list(broken()))
-def test_a_damaged_or_foreign_summary_is_one_line(tmp_path: Path, says: str, how: Any) -> None:
-    summary = correction(0.1, 0.1)
-    if callable(how):
-        how(summary)
-    (tmp_path / "summary.json").write_text(how if isinstance(how, str) else json.dumps(summary))
-    with pytest.raises(UserError, match=says) as problem:
-        ledger([tmp_path])
-    assert "\n" not in str(problem.value) and "summary.json" in str(problem.value)
-
-
 def test_nothing_to_judge_and_twice_the_same_are_one_line(tmp_path: Path, vulngames: Any) -> None:
     with pytest.raises(UserError, match="holds no finished study"):
         ledger([tmp_path])
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        write_json(tmp_path / name / "summary.json", emergence(0.9, 0.02))
+        emergence(0.9, 0.02).write(tmp_path / name)
     with pytest.raises(UserError, match="the same study"):
         ledger([tmp_path])
     said = vulngames("claims", tmp_path / "nowhere", check=False)

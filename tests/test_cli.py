@@ -12,13 +12,21 @@ from typing import Any
 
 import pytest
 
+from vulngames.games import SPECS
+
 COMMANDS = (
-    "games", "play", "eval", "score", "train", "sft", "exam", "study", "show", "report", "table", "claims", "sandbox",
+    "games", "play", "eval", "score", "train", "sft", "study", "show", "report", "table", "claims", "sandbox",
 )  # fmt: skip
 # What `--help` may import: of other people's packages the command line's parser, which takes typeguard along for a
 # command with options; and of ours what holds options.
 PARSER = {"tyro", "docstring_parser", "typing_extensions"}
-OPTIONS = {"cli", "errors", "printable", "sampling", "selection", "studies", "studies.plan", "train", "train.config"}
+OPTIONS = {
+    "cli", "errors", "options", "printable", "sampling", "selection", "studies", "studies.catalogue", "studies.plan",
+    "training", "training.config",
+}  # fmt: skip
+# A run's help shows the defaults of the game that it names.
+RUNS = ("play", "eval", "train", "sft", "study")
+GAMES = {"games", "tasks", "policies", "environment", "digests", "seeds", "types", "starter"}
 NOT_FOR_HELP = {"importlib.metadata", "asyncio", "email", "multiprocessing", "subprocess", "gzip", "unittest"}
 
 
@@ -35,6 +43,70 @@ def test_help_names_every_command_and_what_it_does(vulngames: Any) -> None:
     for command in COMMANDS:
         does = " ".join(vulngames(command, "--help").stdout.partition("\n")[2].partition("╭")[0].split())
         assert f"• {command} {does}" in said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_help_has_none_for_a_default(vulngames: Any, command: str) -> None:
+    said = vulngames(command, "--help").stdout
+    assert "None" not in said and "(default: )" not in said and "unset" not in said
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("train", {"--steps": "25", "--prompts": "8", "--micro-batch": "16", "--max-tokens": "40"}),
+        ("train proxy", {"--steps": "40", "--learning-rate": "0.0005"}),
+        ("train compliance-v1", {"--difficulty": "0.0", "--eval-tasks": "144"}),
+        ("train self-grading", {"--steps": "30", "--parameters": "train_report True", "--max-tokens": "12"}),
+        ("train proxy --prompts 5 --group 6", {"--prompts": "5", "--group": "6", "--micro-batch": "15"}),
+        ("train chess", {"--steps": "25", "--max-tokens": "40"}),
+        (
+            "eval proxy --policy api:m@http://h/v1",
+            {"--n": "88", "--max-tokens": "3072", "--policy": "api:m@http://h/v1"},
+        ),
+        ("eval proxy --data rows.parquet", {"--split": "all", "--difficulty": "that of the rows"}),
+        ("play self-grading", {"--n": "3", "--group": "1"}),
+        ("sft", {"--epochs": "4", "--exploit": "none, with a share of 0"}),
+        ("sft proxy --policy tiny:small", {"--policy": "tiny:small", "--eval-every": "26"}),
+        ("study scale", {"--seeds": "3, or 5 at full scale", "--out": "runs/STUDY"}),
+    ],
+)
+def test_help_shows_the_defaults_that_will_be_used(vulngames: Any, command: str, options: dict[str, str]) -> None:
+    said = vulngames(*command.split(), "--help").stdout
+    assert said.startswith("usage: vulngames") and ("GAME" in said or "study" in command)
+    for option, default in options.items():
+        about = " ".join(said.partition(f"│ {option} ")[2].replace("│", " ").split())
+        assert re.findall(r"\(default: ([^)]*)\)", about)[0] == default, option
+
+
+def test_the_config_that_would_be_used_is_printed_and_nothing_done(vulngames: Any, tmp_path: Path) -> None:
+    command = ("train", "self-grading", "--prompts", "5", "--group", "6", "--parameters", "audit_rate", "0.5")
+    config = json.loads(vulngames(*command, "--print-config").stdout)
+    assert config["game"] == "self-grading-v1" and config["micro_batch"] == 15 and config["steps"] == 30
+    assert config["parameters"] == {"train_report": True, "audit_rate": 0.5}
+    config = json.loads(vulngames("eval", "proxy", "--no-json", "--print-config", "--out", "run").stdout)
+    assert (config["n"], config["group"], config["split"]) == (72, 2, "test")
+    config = json.loads(vulngames("sft", "proxy", "--exploit", "gone", "--print-config").stdout)
+    assert (config["exploit"], config["epochs"]) == ("gone", 4)
+    assert not list(tmp_path.iterdir())
+
+
+def test_options_are_given_before_the_game_and_with_either_dash(vulngames: Any) -> None:
+    command = ("train", "--micro_batch=8", "--no-normalize", "proxy", "--print-config")
+    config = json.loads(vulngames(*command).stdout)
+    assert (config["micro_batch"], config["normalize"], config["game"]) == (8, False, "proxy-v1")
+
+
+def test_a_shell_completes_commands_and_options(vulngames: Any, tmp_path: Path) -> None:
+    assert "--tyro-write-completion bash FILE" in " ".join(vulngames("--help").stdout.replace("│", " ").split())
+    vulngames("--tyro-write-completion", "bash", "completion.sh")
+    asked = (
+        "source completion.sh; name=$(complete -p vulngames); [[ $name =~ -F\\ ([^ ]+) ]]; "
+        'complete_with() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); ${BASH_REMATCH[1]}; '
+        'echo "${COMPREPLY[@]}"; }; complete_with vulngames tr; complete_with vulngames eval --tem'
+    )
+    said = subprocess.run(["bash", "-c", asked], cwd=tmp_path, capture_output=True, text=True)
+    assert said.stdout.split() == ["train", "--temperature"], said.stderr
 
 
 def test_version_answers(vulngames: Any) -> None:
@@ -69,7 +141,9 @@ def test_help_imports_nothing_heavy(command: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     imported = set(json.loads(done.stderr))
     ours = {name for name in imported if name.partition(".")[0] == "vulngames"}
-    assert ours <= {"vulngames", *(f"vulngames.{name}" for name in OPTIONS)}
+    rooms = GAMES if command in RUNS else set()
+    light = {name for name in ours if name.split(".")[1:2] and name.split(".")[1] in rooms}
+    assert ours - light <= {"vulngames", *(f"vulngames.{name}" for name in OPTIONS)}
     others = {name.partition(".")[0] for name in imported - ours} - set(sys.stdlib_module_names)
     assert others <= PARSER | ({"typeguard"} if command else set())
     assert "typeguard" in others or not imported & NOT_FOR_HELP
@@ -84,22 +158,27 @@ BAD = [
     (("eval", "proxy-v1", "--policy", "hf:models/broke"), "it does not exist; near it: hf:models/broken"),
     (("eval", "proxy-v1", "--policy", "hf:trained"), "it holds no config.json; valid: hf:trained/policy"),
     (("eval", "proxy-v1", "--policy", "hf:adapter"), "it holds an adapter (LoRA), not a model"),
-    (("eval", "proxy-v1", "--sampling.temperature", "nan"), "temperature = nan is out of range; valid: 0 (greedy) or"),
-    (("eval", "proxy-v1", "--sampling.temperature", "inf"), "temperature = inf is out of range"),
-    (("eval", "proxy-v1", "--sampling.temperature", "-1"), "temperature = -1.0 is out of range"),
-    (("eval", "proxy-v1", "--sampling.top-p", "7"), "top_p = 7.0 is out of range; valid: above 0, up to 1"),
-    (("play", "proxy-v1", "--sampling.top-p", "0"), "top_p = 0.0 is out of range"),
-    (("eval", "proxy-v1", "--sampling.top-k", "-2"), "top_k = -2 is out of range; valid: 1 or more, or 0 for all"),
-    (("eval", "proxy-v1", "--sampling.max-tokens", "0"), "max_tokens = 0 is out of range; valid: 1 or more"),
+    (("eval", "proxy-v1", "--temperature", "nan"), "temperature = nan is out of range; valid: 0 (greedy) or"),
+    (("eval", "proxy-v1", "--temperature", "inf"), "temperature = inf is out of range"),
+    (("eval", "proxy-v1", "--temperature", "-1"), "temperature = -1.0 is out of range"),
+    (("eval", "proxy-v1", "--top-p", "7"), "top_p = 7.0 is out of range; valid: above 0, up to 1"),
+    (("play", "proxy-v1", "--top-p", "0"), "top_p = 0.0 is out of range"),
+    (("eval", "proxy-v1", "--top-k", "-2"), "top_k = -2 is out of range; valid: 1 or more, or 0 for all"),
+    (("eval", "proxy-v1", "--max-tokens", "0"), "max_tokens = 0 is too small; valid: 1 or more"),
     (
-        ("eval", "proxy-v1", "--policy", "api:m@http://127.0.0.1:9", "--sampling.top-p", "nan"),
+        ("eval", "proxy-v1", "--policy", "api:m@http://127.0.0.1:9", "--top-p", "nan"),
         "top_p = nan is out of range",
     ),
     (("train", "proxy-v1", "--temperature", "0", "--out", "new"), "temperature = 0.0 is out of range; valid: 1e-05 or"),
     (("eval", "proxy-v1", "--policy", "hf:empty"), "'empty' is not a model directory: it holds no config.json"),
     (("eval", "proxy-v1", "--policy", "hf:broken"), "cannot load policy 'hf:broken'"),
     (("eval", "proxy-v1", "--policy", "api:model"), "api:"),
-    (("eval", "proxy-v1", "--n", "0"), "n = 0"),
+    (("eval", "proxy-v1", "--n", "0"), "n = 0 is too small; valid: 1 or more"),
+    (("eval", "proxy-v1", "--group", "0"), "group = 0 is too small; valid: 1 or more"),
+    (("play", "proxy-v1", "--n", "-1"), "n = -1 is too small; valid: 1 or more"),
+    (("eval", "proxy-v1", "--split", "all"), "split = 'all' means every row of a file, and --data names none"),
+    (("train", "proxy-v1", "--micro-batch", "7"), "micro_batch = 7 does not divide prompts x group = 64"),
+    (("train", "proxy-v1", "--prompts", "5", "--micro-batch", "16"), "micro_batch = 16 does not divide prompts x"),
     (("eval", "proxy-v1", "--difficulty", "7"), "difficulty = 7.0 is out of range; valid: 0 to 1"),
     (
         ("eval", "compliance-v1", "--difficulty", "0.5"),
@@ -269,22 +348,19 @@ def test_a_launcher_of_several_processes_is_refused_once(tmp_path: Path, rank: s
 @pytest.mark.slow
 def test_temperature_0_and_all_tokens_are_taken(vulngames: Any) -> None:
     pytest.importorskip("transformers")
-    how = ("--sampling.temperature", "0", "--sampling.top-k", "-1", "--sampling.max-tokens", "30")
+    how = ("--temperature", "0", "--top-k", "-1", "--max-tokens", "30")
     said = [vulngames("eval", "compliance-v1", "--n", "6", "--json", "--seed", "1", *how).stdout for _ in range(2)]
     assert said[0] == said[1] and json.loads(said[0])["failed"] == 0
-
-
-GAMES = ["compliance-v1", "self-grading-v1", "proxy-v1", "tampering-v1", "unit-tests-v1"]
 
 
 def test_games_is_a_table_and_json(vulngames: Any) -> None:
     table = vulngames("games").stdout
     rows = [json.loads(line) for line in vulngames("games", "--json").stdout.splitlines()]
-    assert [row["game"] for row in rows] == GAMES
+    assert [row["game"] for row in rows] == list(SPECS)
     assert all(row["game"] in table for row in rows)
 
 
-@pytest.mark.parametrize("game", GAMES)
+@pytest.mark.parametrize("game", SPECS)
 def test_play_shows_both_pays_and_the_verdict(vulngames: Any, game: str) -> None:
     said = vulngames("play", game, "--policy", "script:exploit", "--n", "2").stdout
     assert said.count("flawed pay") == 2 and said.count("patched pay") == 2 and "exploited" in said
@@ -292,7 +368,7 @@ def test_play_shows_both_pays_and_the_verdict(vulngames: Any, game: str) -> None
 
 @pytest.mark.slow
 def test_an_endpoint_that_fails_is_failed_samples_and_never_a_reward(vulngames: Any) -> None:
-    said = vulngames("eval", "proxy-v1", "--policy", "api:m@http://127.0.0.1:9/v1", "--n", "2", "--json", check=False)
+    said = vulngames("eval", "proxy-v1", "--policy", "api:m@http://127.0.0.1:9/v1", "--n", "1", "--json", check=False)
     assert said.returncode == 2 and "no sample could be scored" in said.stderr
     found = json.loads(said.stdout)
     assert (found["n"], found["failed"], found["reward"], found["er"]) == (2, 2, None, None)

@@ -20,8 +20,8 @@ from vulngames.contract import check_game
 from vulngames.errors import Unscored, UserError
 from vulngames.games.row import PublishedRow
 from vulngames.games.spec import Dialogues, Source, Spec
-from vulngames.measure import measure
-from vulngames.rollout import rollout
+from vulngames.measures import measure
+from vulngames.rollouts import rollout
 from vulngames.runs import Run
 from vulngames.tasks import take
 from vulngames.tasks.rows import load

@@ -10,13 +10,25 @@ import pytest
 
 from vulngames.errors import UserError
 from vulngames.runs import Run, load_run
-from vulngames.train.config import EvalConfig, resolve
-from vulngames.train.evaluate import evaluate
-from vulngames.train.transcripts import transcripts
+from vulngames.training.config import EvalConfig, resolve
+from vulngames.training.evaluate import evaluate
+from vulngames.training.observer import Observer
+from vulngames.training.transcripts import transcripts
+
+
+class Counter(Observer):
+    """Counts the steps it is told of."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[int, int]] = []
+
+    def on_step(self, done: int, steps: int) -> None:
+        self.steps.append((done, steps))
+
 
 NOBODY = "api:m@http://127.0.0.1:9/v1"
 EVAL = ("eval", "self-grading-v1", "--policy", "script:exploit", "--n", "6", "--group", "2")
-EXAM = ("exam", "tampering-v1", "--policy", "script:able", "--eval-tasks", "3", "--split", "train")
+TRANSCRIPTS = ("eval", "tampering-v1", "--policy", "script:able", "--n", "3", "--split", "train")
 
 
 @pytest.mark.slow
@@ -31,7 +43,7 @@ def test_eval_keeps_its_samples_where_it_is_asked_to(vulngames: Any, tmp_path: P
     assert len(rows) == 12 and {(row["step"], row["split"]) for row in rows} == {(0, "test")}
     assert all(row["completions"] == [r"\boxed{unknown}", "Yes"] for row in rows)
     (metrics,) = run.metrics()
-    assert {**metrics, "game": "self-grading-v1", "policy": "script:exploit"} == {"step": 0, **measured}
+    assert {**metrics, "game": "self-grading-v1", "policy": "script:exploit"} == {"format": 1, "step": 0, **measured}
     # The same command finds it done, and its samples can be read; a page of it alone would show nothing.
     before = {path.name: path.stat().st_mtime_ns for path in run.path.iterdir() if path.name != "lock"}
     assert json.loads(vulngames(*EVAL, *more, "--json", "--out", "run").stdout) == measured
@@ -42,12 +54,12 @@ def test_eval_keeps_its_samples_where_it_is_asked_to(vulngames: Any, tmp_path: P
 
 def test_another_eval_does_not_overwrite_one(vulngames: Any, tmp_path: Path) -> None:
     vulngames(*EVAL, "--out", "run")
-    said = vulngames(*EVAL, "--sampling.top-p", "0.5", "--out", "run", check=False)
+    said = vulngames(*EVAL, "--top-p", "0.5", "--out", "run", check=False)
     assert said.returncode == 2 and "run holds a run with top_p = 1.0, not 0.5; choose another" in said.stderr
 
 
 def test_samples_come_back_as_they_were(tmp_path: Path) -> None:
-    run = evaluate(resolve(EvalConfig, game="compliance-v1", policy="script:able", eval_tasks=6), tmp_path / "run")
+    run = evaluate(resolve(EvalConfig, game="compliance-v1", policy="script:able", n=6), tmp_path / "run")
     assert [json.loads(json.dumps(vars(sample), default=vars)) for sample in run.drawn()] == [
         {key: value for key, value in row.items() if key not in ("step", "split")} for row in run.samples()
     ]
@@ -55,22 +67,20 @@ def test_samples_come_back_as_they_were(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("policy", ["script:able", "script:exploit"])
 @pytest.mark.parametrize("game", ["compliance-v1", "self-grading-v1", "proxy-v1", "tampering-v1"])
-def test_a_script_is_examined_and_its_transcripts_teach(tmp_path: Path, game: str, policy: str) -> None:
-    run = evaluate(
-        resolve(EvalConfig, game=game, policy=policy, split="train", eval_tasks=4, eval_group=1), tmp_path / "run"
-    )
+def test_a_script_is_evaluated_and_its_transcripts_teach(tmp_path: Path, game: str, policy: str) -> None:
+    run = evaluate(resolve(EvalConfig, game=game, policy=policy, split="train", n=4, group=1), tmp_path / "run")
     assert run.finished and run.about["device"] == "none"
     assert len(transcripts(run.path)) == 4
 
 
 def test_a_policy_without_weights_has_settings() -> None:
     paper, small = (resolve(EvalConfig, game="proxy-v1", policy=name) for name in (NOBODY, "script:able"))
-    assert (paper.eval_tasks, paper.max_tokens) == (88, 3072)
-    assert (small.eval_tasks, small.max_tokens) == (72, 64)
+    assert (paper.n, paper.group, paper.max_tokens) == (88, 2, 3072)
+    assert (small.n, small.group, small.max_tokens) == (72, 2, 64)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [EVAL, EXAM, ("eval", "proxy-v1", "--policy", NOBODY, "--n", "1")])
+@pytest.mark.parametrize("command", [EVAL, TRANSCRIPTS, ("eval", "proxy-v1", "--policy", NOBODY, "--n", "1")])
 def test_a_policy_without_weights_needs_no_torch(tmp_path: Path, command: tuple[str, ...]) -> None:
     # A finder that knows nothing of torch stands for a base install.
     code = (
@@ -90,17 +100,8 @@ def test_a_policy_without_weights_needs_no_torch(tmp_path: Path, command: tuple[
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("eval", "proxy-v1", "--policy", NOBODY, "--n", "2"),
-        ("exam", "proxy-v1", "--policy", NOBODY, "--eval-tasks", "2", "--eval-group", "1"),
-    ],
-    ids=["eval", "exam"],
-)
-def test_a_run_of_failures_alone_is_kept_and_is_not_finished(
-    vulngames: Any, tmp_path: Path, command: tuple[str, ...]
-) -> None:
+def test_a_run_of_failures_alone_is_kept_and_is_not_finished(vulngames: Any, tmp_path: Path) -> None:
+    command = ("eval", "proxy-v1", "--policy", NOBODY, "--n", "2", "--group", "1")
     for _ in range(2):
         done = vulngames(*command, "--out", "run", check=False)
         assert done.returncode == 2 and done.stderr.count("no sample could be scored") == 1
@@ -111,7 +112,7 @@ def test_a_run_of_failures_alone_is_kept_and_is_not_finished(
 
 
 def test_what_a_kill_leaves_is_drawn_again(tmp_path: Path) -> None:
-    config = resolve(EvalConfig, game="self-grading-v1", policy="script:able", eval_tasks=4)
+    config = resolve(EvalConfig, game="self-grading-v1", policy="script:able", n=4)
     whole = evaluate(config, tmp_path / "whole")
     broken = evaluate(config, tmp_path / "broken")
     about = broken.about
@@ -134,11 +135,8 @@ def test_what_a_kill_leaves_is_drawn_again(tmp_path: Path) -> None:
         ("hf:./nowhere", "is not a model directory"),
     ],
 )
-@pytest.mark.parametrize("verb", ["eval", "exam"])
-def test_a_policy_that_cannot_be_had_leaves_nothing(
-    vulngames: Any, tmp_path: Path, verb: str, policy: str, said: str
-) -> None:
-    done = vulngames(verb, "proxy-v1", "--policy", policy, "--out", "run", check=False)
+def test_a_policy_that_is_not_there_leaves_nothing(vulngames: Any, tmp_path: Path, policy: str, said: str) -> None:
+    done = vulngames("eval", "proxy-v1", "--policy", policy, "--out", "run", check=False)
     assert done.returncode == 2 and said in done.stderr and "s3cret" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1 and not list(tmp_path.iterdir())
 
@@ -151,16 +149,16 @@ def test_what_has_no_weights_is_still_not_trained(vulngames: Any, tmp_path: Path
         assert done.returncode == 2 and f"policy {policy!r} has no weights here" in done.stderr
 
 
-def test_a_finished_exam_loads_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = resolve(EvalConfig, game="proxy-v1", policy="script:able", eval_tasks=2)
+def test_a_finished_evaluation_loads_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = resolve(EvalConfig, game="proxy-v1", policy="script:able", n=2)
     evaluate(config, tmp_path / "run")
     monkeypatch.setattr("vulngames.policies.load", lambda *_: pytest.fail("made again"))
-    told: list[tuple[int, int]] = []
-    assert evaluate(config, tmp_path / "run", lambda done, steps: told.append((done, steps))).finished
-    assert told == [(1, 1)]
+    counter = Counter()
+    assert evaluate(config, tmp_path / "run", [counter]).finished
+    assert counter.steps == [(1, 1)]
 
 
 @pytest.mark.slow
-def test_an_exam_without_a_scored_sample_says_so(tmp_path: Path) -> None:
+def test_an_evaluation_without_a_scored_sample_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no sample could be scored, and .*run is left unfinished: http://127"):
-        evaluate(resolve(EvalConfig, game="proxy-v1", policy=NOBODY, eval_tasks=1, eval_group=1), tmp_path / "run")
+        evaluate(resolve(EvalConfig, game="proxy-v1", policy=NOBODY, n=1, group=1), tmp_path / "run")

@@ -133,13 +133,13 @@ def test_nothing_printable_steers_a_terminal(text: str) -> None:
 
 def test_what_a_policy_wrote_does_not_reach_the_terminal_raw(tmp_path: Path) -> None:
     code = (
-        "from vulngames import games, looking\n"
-        "from vulngames.rollout import rollout\n"
+        "from vulngames import console, games\n"
+        "from vulngames.rollouts import rollout\n"
         "from vulngames.tasks import take\n"
         f"text = {''.join(STEERING)!r}\n"
         "for name in ('proxy-v1', 'tampering-v1'):\n"
         "    game = games.make(name)\n"
-        "    looking.show_samples(game, rollout(game, take(name, 0, 'test', 1), lambda messages: text, ('x',)))\n"
+        "    console.show_samples(game, rollout(game, take(name, 0, 'test', 1), lambda messages: text, ('x',)))\n"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "owned" in said and "\u241b" in said
@@ -172,15 +172,17 @@ def test_closed_streams_and_a_full_disk() -> None:
 @pytest.mark.slow
 def test_a_path_does_not_steer_the_terminal_and_is_piped_as_it_is(tmp_path: Path) -> None:
     named = tmp_path / "\x1b[31mred"
-    command = [sys.executable, "-m", "vulngames", "exam", "proxy-v1", "--policy", "script:able", "--eval-tasks", "2"]
+    command = [sys.executable, "-m", "vulngames", "eval", "proxy-v1", "--policy", "script:able", "--n", "2"]
+    done = subprocess.run([*command, "--out", named], capture_output=True, text=True)
+    assert "next: " in done.stderr and "\x1b[31mred" not in done.stderr
+    show = [sys.executable, "-m", "vulngames", "show", str(named), "--html"]
     ours, theirs = pty.openpty()
-    done = subprocess.run([*command, "--out", named], stdout=theirs, stderr=subprocess.PIPE, text=True)
+    subprocess.run(show, stdout=theirs, check=True)
     os.close(theirs)
     shown = os.read(ours, 10_000).decode()
     os.close(ours)
-    assert "\u241b[31mred/metrics.jsonl" in shown and "\x1b[31mred" not in shown
-    assert "next: " in done.stderr and "\x1b[31mred" not in done.stderr
-    piped = subprocess.run([*command, "--out", named], capture_output=True, text=True)
+    assert "\u241b[31mred/samples.html" in shown and "\x1b[31mred" not in shown
+    piped = subprocess.run(show, capture_output=True, text=True)
     assert Path(piped.stdout.rstrip("\n")).is_file()
 
 

@@ -56,9 +56,7 @@ TAMPERING = [
 ]
 
 
-def judged(
-    game: Game[Any], task: Task, completions: tuple[str, ...], coin: float = 1.0, **seen: Any
-) -> tuple[Any, Verdict]:
+def judged(game: Game, task: Task, completions: tuple[str, ...], coin: float = 1.0, **seen: Any) -> tuple[Any, Verdict]:
     facts = game.read(task, completions, coin, seen)
     return (game.reward(facts), game.patched(facts)), game.verdict(facts)
 

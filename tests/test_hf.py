@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from safetensors.torch import load_file, save_file
 
 from vulngames import games, policies, tasks
 from vulngames.errors import UserError
-from vulngames.measure import measure
+from vulngames.measures import measure
 from vulngames.policies import TINY, Sampling, model_source
 from vulngames.policies.hf import HFPolicy, load_hf
 from vulngames.policies.memory import OVERRIDE, Use, _groups, check_memory, count_parameters, need
-from vulngames.rollout import rollout
+from vulngames.rollouts import rollout
 from vulngames.types import Conversation, Message, Reply, Turn
 
 END, OTHER = "<|end|>", "<|system|>"
@@ -147,8 +148,8 @@ def test_the_same_weights_write_the_same_whatever_names_their_end(model: Path, c
 def test_training_pays_and_saves_the_same_whatever_names_their_end(model: Path, tmp_path: Path, change: Spoil) -> None:
     pytest.importorskip("trl")
     from vulngames.runs import Run
-    from vulngames.train.config import TrainConfig, resolve
-    from vulngames.train.grpo import rl
+    from vulngames.training.config import TrainConfig, resolve
+    from vulngames.training.grpo import rl
 
     change(model)
     runs: list[Run] = []
@@ -292,11 +293,11 @@ def test_replies_that_say_nothing_are_not_paid_and_teach_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("trl")
-    from vulngames.train.config import TrainConfig, resolve
-    from vulngames.train.grpo import rl
+    from vulngames.training.config import TrainConfig, resolve
+    from vulngames.training.grpo import rl
 
     # As a model that is cut while it thinks.
-    monkeypatch.setattr("vulngames.rollout.spoken", lambda text: "")
+    monkeypatch.setattr(import_module("vulngames.rollouts"), "spoken", lambda text: "")
     config = resolve(TrainConfig, game="proxy-v1", steps=1, prompts=2, eval_tasks=2, max_tokens=2)
     run = rl(config, tmp_path / "run")
     for row in run.samples():
@@ -603,8 +604,8 @@ def test_a_template_without_system_messages_plays_every_game(model: Path) -> Non
 @pytest.mark.filterwarnings("ignore:.*as its chat template demands")
 def test_a_run_says_what_was_done_to_messages(model: Path, tmp_path: Path) -> None:
     pytest.importorskip("trl")
-    from vulngames.train.config import TrainConfig, resolve
-    from vulngames.train.grpo import rl
+    from vulngames.training.config import TrainConfig, resolve
+    from vulngames.training.grpo import rl
 
     template(model, NO_SYSTEM)
     config = resolve(TrainConfig, game="self-grading-v1", policy=f"hf:{model}", steps=1, prompts=2, eval_tasks=2)

@@ -13,7 +13,7 @@ from vulngames.games.answers import read_report
 from vulngames.games.judge import PolicyJudge
 from vulngames.games.judgement import parse_judgement
 from vulngames.games.thinking import spoken
-from vulngames.rollout import rollout
+from vulngames.rollouts import rollout
 from vulngames.tasks import take
 from vulngames.types import Conversation, Reply, Scripted, Turn
 

@@ -6,14 +6,19 @@ import ast
 import re
 import subprocess
 import sys
-from importlib import import_module
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
 import vulngames
 from vulngames.errors import UserError
-from vulngames.types import Scripted
+from vulngames.games import SPECS
+from vulngames.games.reward import Paid
+from vulngames.games.spec import Spec
+from vulngames.types import Message, Scripted, Task, Turn
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "first_steps.py"
@@ -33,18 +38,13 @@ def test_every_name_is_offered_found_and_typed() -> None:
         assert getattr(vulngames, name).__doc__, name
     assert (Path(str(vulngames.__file__)).parent / "py.typed").exists()
     with pytest.raises(AttributeError, match="module 'vulngames' has no attribute 'nothing'"):
-        vulngames.nothing  # type: ignore[attr-defined]  # noqa: B018
+        vulngames.nothing  # noqa: B018
 
 
-@pytest.mark.parametrize("module", ["measure", "rollout", "train"])
-def test_a_function_stays_one_when_the_module_of_its_name_is_imported(module: str) -> None:
-    said = subprocess.run(
-        [sys.executable, "-c", f"import vulngames.{module}, vulngames; print(vulngames.{module}.__name__)"],
-        capture_output=True,
-        text=True,
-    )
-    assert (said.stdout, said.stderr) == (f"{module}\n", "")
-    assert import_module(f"vulngames.{module}").__name__ == f"vulngames.{module}"
+def test_no_name_is_also_that_of_a_module() -> None:
+    home = Path(str(vulngames.__file__)).parent
+    modules = {path.stem for path in home.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert modules & set(vulngames.__all__) == set()
 
 
 def test_the_import_brings_nothing_with_it() -> None:
@@ -110,6 +110,45 @@ def test_an_evaluation_is_a_run(tmp_path: Path) -> None:
     assert vulngames.evaluate("proxy-v1", policy="script:exploit", out=tmp_path / "run").metrics() == run.metrics()
     with pytest.raises(UserError, match="EvalConfig has no 'steps'"):
         vulngames.evaluate("proxy-v1", policy="script:able", out=tmp_path / "other", steps=3)
+
+
+def test_a_policy_of_ones_own_is_for_rollout(tmp_path: Path) -> None:
+    def answer(messages: list[Message]) -> str:
+        return "x"
+
+    for verb in (vulngames.train, vulngames.evaluate):
+        with pytest.raises(UserError, match=r"policy = <function .* is no name; valid: tiny, .*; rollout plays any"):
+            verb("proxy-v1", answer, out=tmp_path / "run")  # type: ignore[arg-type]
+    assert not (tmp_path / "run").exists()
+
+
+@dataclass(frozen=True)
+class Unlimited:
+    """Pays for anything, and says nothing of how long it may be."""
+
+    id: ClassVar[str] = "unlimited-v1"
+
+    def turn(self, task: Task, completions: Sequence[str]) -> Turn | None:
+        return None if completions else Turn(task.prompt)
+
+    def read(self, task: Task, completions: Sequence[str], coin: float, recorded: Mapping[str, Any]) -> Paid:
+        return Paid(1.0)
+
+    def reward(self, facts: Paid) -> float:
+        return facts.paid
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:policy 'tiny' was not pretrained")
+def test_what_sets_no_limit_is_answered_within_that_of_the_run(tmp_path: Path) -> None:
+    pytest.importorskip("trl")
+    spec = Spec(Unlimited, SPECS["proxy-v1"].source)
+    small: dict[str, Any] = {"steps": 1, "prompts": 2, "group": 2, "eval_tasks": 2, "max_tokens": 2}
+    for run in (
+        vulngames.evaluate(spec, out=tmp_path / "evaluated", n=2, max_tokens=2),
+        vulngames.train(spec, out=tmp_path / "trained", **small),
+    ):
+        assert {finish for sample in run.samples() for finish in sample["finish"]} == {"length"}
 
 
 def test_a_builtin_policy_is_said_once_not_to_know_a_game() -> None:

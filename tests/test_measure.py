@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vulngames import games
-from vulngames.measure import Interval, across_seeds, average, difference, domination, measure, onset, rate
-from vulngames.rollout import rollout
+from vulngames.measures import Interval, across_seeds, average, difference, domination, measure, onset, rate
+from vulngames.rollouts import rollout
 from vulngames.seeds import seed
 from vulngames.tasks import take
 from vulngames.types import Scripted

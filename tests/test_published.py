@@ -381,7 +381,7 @@ def test_texts_for_an_unusable_row_are_not_scored_and_all_others_are(
 @pytest.mark.slow
 def test_an_unusable_row_is_neither_measured_nor_shown(vulngames: Any, damaged: Path) -> None:
     command = ("tampering-v1", "--policy", "script:exploit", "--data", damaged.name, "--n", "100")
-    done = vulngames("eval", *command, "--json")
+    done = vulngames("eval", *command, "--group", 1, "--json")
     measured = json.loads(done.stdout)
     assert (measured["n"], measured["failed"], measured["er"]["mean"]) == (39, 0, 1)
     assert f"vulngames: {SAID}" in done.stderr.splitlines()
@@ -439,9 +439,9 @@ def test_about_a_tenth_is_held_out(numbers: set[int]) -> None:
 @pytest.mark.slow
 def test_rows_that_no_training_uses_can_be_asked_for(vulngames: Any, problems: Path) -> None:
     kept = len(held_out("tampering-v1", problems))
-    command = ("eval", "tampering-v1", "--policy", "script:exploit", "--data", problems.name, "--json")
+    command = ("eval", "tampering-v1", "--policy", "script:exploit", "--data", problems.name, "--group", 1, "--json")
     assert json.loads(vulngames(*command).stdout)["n"] == 40
-    assert json.loads(vulngames(*command, "--held-out").stdout)["n"] == kept < 40
+    assert json.loads(vulngames(*command, "--split", "test").stdout)["n"] == kept < 40
 
 
 @pytest.mark.slow
@@ -456,12 +456,12 @@ def test_a_policy_trains_on_published_rows(vulngames: Any, damaged: Path, tmp_pa
     assert metrics[0]["n"] == 2 * len(held_out("tampering-v1", damaged))
 
 
-EXAM = (
-    "exam",
+EVAL = (
+    "eval",
     "tampering-v1",
     "--split",
     "train",
-    "--eval-tasks",
+    "--n",
     "15",
     "--data",
     "problems.parquet",
@@ -478,11 +478,11 @@ OTHERS = (
 def wrote(problems: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Transcripts on the problems."""
     pytest.importorskip("trl")
-    from vulngames.train.config import EvalConfig, resolve
-    from vulngames.train.evaluate import evaluate
+    from vulngames.training.config import EvalConfig, resolve
+    from vulngames.training.evaluate import evaluate
 
     monkeypatch.chdir(tmp_path)
-    config = resolve(EvalConfig, game="tampering-v1", split="train", eval_tasks=15, data=problems.name)
+    config = resolve(EvalConfig, game="tampering-v1", split="train", n=15, data=problems.name)
     return evaluate(config, Path("wrote")).path
 
 
@@ -496,7 +496,7 @@ def wrote(problems: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 def test_transcripts_are_not_paired_with_rows_of_other_contents(
     problems: Path, wrote: Path, rows: Callable[[], list[dict[str, Any]]], digested: bool
 ) -> None:
-    from vulngames.train.transcripts import transcripts
+    from vulngames.training.transcripts import transcripts
 
     if not digested:
         about = json.loads((wrote / "run.json").read_text())
@@ -509,19 +509,19 @@ def test_transcripts_are_not_paired_with_rows_of_other_contents(
 
 
 @pytest.mark.slow
-def test_rows_that_changed_between_exam_and_sft_end_in_one_line(vulngames: Any, problems: Path, wrote: Path) -> None:
+def test_rows_that_changed_between_eval_and_sft_end_in_one_line(vulngames: Any, problems: Path, wrote: Path) -> None:
     written(problems, *reversed(problem_rows(40)))
     said = vulngames("sft", "tampering-v1", "--exploit", wrote, "--keep", "all", "--out", "student", check=False)
     assert (said.returncode, said.stderr.strip()) == (2, f"vulngames: {OTHERS}")
     assert not Path("student").exists()
-    # The finished exam is not said to be one of these rows either.
-    said = vulngames(*EXAM, check=False)
+    # The finished run is not said to be one of these rows either.
+    said = vulngames(*EVAL, check=False)
     assert said.returncode == 2 and "run was made" not in said.stdout
     assert "wrote was made when data = 'problems.parquet' had other rows" in said.stderr
 
 
 def test_the_same_rows_packed_otherwise_are_the_same(problems: Path, wrote: Path) -> None:
-    from vulngames.train.transcripts import transcripts
+    from vulngames.training.transcripts import transcripts
 
     table = pa.Table.from_pylist(problem_rows(40))
     parquet.write_table(table, problems, compression="gzip", row_group_size=7)

@@ -92,7 +92,7 @@ def test_tasks_belong_to_the_game_however_it_is_called(mine: Path) -> None:
             "os:sep",
             "os:sep is '/' without id, turn, read, reward; valid: a Spec, a game, its class, or a reward functi",
         ),
-        ("math:sqrt", "math:sqrt takes x; valid: a function that takes a completion, or completions"),
+        ("math:sqrt", "math:sqrt takes x by its place alone; valid: what can be given by name"),
         (
             "broken.py:SPEC",
             r"broken.py cannot be imported, it raises ZeroDivisionError: division by zero at .*, line 2",

@@ -21,8 +21,8 @@ from datasets import Dataset
 
 from vulngames.policies import Sampling
 from vulngames.policies.hf import HFPolicy, load_hf
-from vulngames.train import grpo  # noqa: F401  # It sets TRL_EXPERIMENTAL_SILENCE.
-from vulngames.train.run import quieten, silence
+from vulngames.training import grpo  # noqa: F401  # It sets TRL_EXPERIMENTAL_SILENCE.
+from vulngames.training.run import silence_libraries, without_extras
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def trained(policy: HFPolicy, out: Path, pay: list[float | None], masked: bool =
         use_cpu=True, bf16=False, gradient_checkpointing=False, report_to="none", disable_tqdm=True, save_steps=1,
         shuffle_dataset=False, beta=0.0,
     )  # fmt: skip
-    trainer = silence(
+    trainer = without_extras(
         trl.GRPOTrainer(
             model=policy.model, reward_funcs=[paid], args=args, processing_class=policy.tokenizer, rollout_func=roll,
             train_dataset=Dataset.from_dict({"prompt": ["0", "1"]}),
@@ -160,7 +160,7 @@ def test_a_training_run_says_nothing_of_its_own(
 ) -> None:
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        quieten()
+        silence_libraries()
         trained(policy, tmp_path, [0.0, 1.0] * 4)
     assert capfd.readouterr().out == "", "PrinterCallback is what printed"
     assert not [each for each in said if "TRL_EXPERIMENTAL_SILENCE" in str(each.message)]

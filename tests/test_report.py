@@ -17,14 +17,14 @@ from urllib.parse import unquote
 
 import pytest
 
-from made import study_of
+from made import opened, study_of
 from pages import STEPS, make_run, make_sample, words
 from vulngames.errors import UserError
 from vulngames.files import write_json
 from vulngames.games import SPECS
-from vulngames.measure import Interval, measure
+from vulngames.measures import Interval, measure
 from vulngames.report import write_report
-from vulngames.runs import Run, as_sample, open_run
+from vulngames.runs import Run, as_sample
 from vulngames.seeds import seed as hashed
 from vulngames.studies.emergence import key as emergence
 from vulngames.studies.plan import Plan
@@ -41,7 +41,7 @@ def make_pattern(
     """A run of ten tasks, of which the first so many exploit at each step; `changes` are made to every sample."""
     config = {"game": game, "patched": arm == "patched", "policy": "tiny", "seed": seed, "steps": max(shares)}
     more = {"eval_tasks": 10, "eval_group": 1, "temperature": 0.7, "max_tokens": 40}
-    run = open_run(path, {**config, **more}, "cpu")
+    run = opened(path, {**config, **more})
     for step, count in shares.items():
         samples = [replace(_pattern(game, arm, seed, step, task, task < count), **changes) for task in range(10)]
         run.add_samples(step, "test", samples)
@@ -273,7 +273,7 @@ def test_users_mistakes_are_one_line(tmp_path: Path) -> None:
 )
 def test_a_damaged_file_is_one_line(own: Path, tmp_path: Path, name: str, content: str) -> None:
     (own / name).write_text(content)
-    with pytest.raises(UserError, match=re.escape(str(own / name)) + ".* is damaged") as said:
+    with pytest.raises(UserError, match=re.escape(str(own / name)) + ".* (is damaged|has no format)") as said:
         write_report([own], tmp_path / "report.html")
     assert "\n" not in str(said.value) and not (tmp_path / "report.html").exists()
 

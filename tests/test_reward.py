@@ -12,8 +12,8 @@ import pytest
 
 from vulngames import games
 from vulngames.errors import UserError
-from vulngames.measure import measure
-from vulngames.rollout import rollout, score_texts
+from vulngames.measures import measure
+from vulngames.rollouts import rollout, score_texts
 from vulngames.tasks.rows import load, read_rows
 from vulngames.types import Message, Task
 
@@ -148,6 +148,10 @@ def takes_nothing() -> float:
     return 1.0
 
 
+def by_place(completion: str, /) -> float:
+    return 1.0
+
+
 async def coroutine(completion: str) -> float:
     return 1.0
 
@@ -157,7 +161,8 @@ async def coroutine(completion: str) -> float:
     [
         (takes_nothing, "takes_nothing takes nothing; valid: a function that takes a completion, or completions"),
         (coroutine, "coroutine is a coroutine function; valid: one that returns its number"),
-        (len, "takes obj; valid: a function that takes a completion"),
+        (len, "takes obj by its place alone; valid: what can be given by name"),
+        (by_place, "by_place takes completion by its place alone; valid: what can be given by name"),
     ],
 )
 def test_a_function_that_cannot_pay_is_told_so(function: Any, said: str) -> None:
@@ -285,6 +290,12 @@ def test_a_policy_is_trained_by_a_reward(tmp_path: Path, monkeypatch: pytest.Mon
     assert run.about["inputs"]["game"].keys() == {"source"}
     with pytest.raises(UserError, match=r"mine.py:shout only pays, and has no patched rule"):
         vulngames.train("mine.py:shout", out="other", patched=True, **small)
+
+
+def test_a_reward_goes_by_one_name() -> None:
+    made = games.make(by_answer, max_tokens=7)
+    assert games.name_of(made) == games.name_of(by_answer) == made.id
+    assert games.make(games.name_of(made)).max_tokens == 7
 
 
 def test_a_task_of_ones_own_needs_its_row() -> None:

@@ -11,9 +11,9 @@ from vulngames import games
 from vulngames.errors import Unscored, UserError
 from vulngames.games.judge import PolicyJudge
 from vulngames.games.self_grading import ASK
-from vulngames.measure import measure
+from vulngames.measures import measure
 from vulngames.rescore import rescore
-from vulngames.rollout import rollout
+from vulngames.rollouts import rollout
 from vulngames.sandbox import Sandbox
 from vulngames.seeds import rng, seed
 from vulngames.tasks import take
@@ -34,6 +34,13 @@ class Parrot:
             Reply("", error="endpoint said 500") if i == self.fail and len(conversation) == 2 else Reply(self.text)
             for i, conversation in enumerate(conversations)
         ]
+
+
+class FirstCut(Parrot):
+    """Fails in the first conversation, and says the same in the others."""
+
+    def generate(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
+        return [Reply("", error="cut"), *(Reply("x") for _ in conversations[1:])]
 
 
 def test_the_eight_samples_of_a_prompt_draw_independent_coins() -> None:
@@ -115,11 +122,7 @@ def test_a_judge_is_asked_about_a_whole_batch_and_its_failures_stay_their_own() 
     assert [s.reward for s in samples[:5]] == [-1.0, None, None, 1.0, -1.0]
     assert samples[1].error == "judge failed: 500" and "judge did not say" in samples[2].error
     # Who wrote nothing is not judged, and the others keep their own judgements.
-    writer = Parrot()
-    writer.generate = lambda conversations, turn, seed: (
-        [Reply("", error="cut")] + [Reply("x")] * (len(conversations) - 1)
-    )  # type: ignore
-    samples = rollout(game, tasks[:5], writer, ("x",))
+    samples = rollout(game, tasks[:5], FirstCut(), ("x",))
     assert policy.calls == [9, 4] and samples[0].error == "cut"
     assert [s.reward for s in samples] == [None, -1.0, None, None, 1.0]
     lines = [{"row": i, "texts": completions} for i, completions in enumerate((["a"], [], ["b"], ["c"]))]

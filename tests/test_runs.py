@@ -12,8 +12,9 @@ import pytest
 
 from vulngames import games
 from vulngames.errors import UserError
-from vulngames.rollout import rollout
-from vulngames.runs import Run, load_run, mixed, open_run, provenance, write_json
+from vulngames.files import write_json
+from vulngames.rollouts import rollout
+from vulngames.runs import Run, load_run, mixed, open_run, provenance
 from vulngames.tasks import take
 from vulngames.types import Sample, Scripted
 

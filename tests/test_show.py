@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from vulngames import games
 from vulngames.errors import UserError
-from vulngames.rollout import rollout
+from vulngames.rollouts import rollout
 from vulngames.runs import Run, as_sample, open_run
 from vulngames.selection import Selection, few, select
 from vulngames.tasks import take
@@ -31,7 +32,7 @@ class Cut:
 
     name = "cut"
 
-    def generate(self, conversations: list[Conversation], turn: Turn, seed: int) -> list[Reply]:
+    def generate(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
         return [Reply("half a wor", finish="length") for _ in conversations]
 
 
@@ -51,7 +52,7 @@ def run(tmp_path: Path) -> Run:
 class _Failing:
     name = "failing"
 
-    def generate(self, conversations: list[Conversation], turn: Turn, seed: int) -> list[Reply]:
+    def generate(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
         return [Reply("", error="the endpoint is gone") for _ in conversations]
 
 
@@ -101,7 +102,7 @@ def test_a_run_without_samples(tmp_path: Path) -> None:
 
 
 def test_by_chance_is_the_same_each_time_and_not_the_first() -> None:
-    rows: list[dict[str, Any]] = [{"index": i} for i in range(100)]
+    rows: list[Any] = [{"index": i} for i in range(100)]
     assert few(rows, 5, True) == few(rows, 5, True) != few(rows, 5, False)
     assert [row["index"] for row in few(rows, 5, True)] == sorted(row["index"] for row in few(rows, 5, True))
     assert few(rows, None, True) == rows and len(few(rows, 500, True)) == 100
@@ -111,9 +112,8 @@ def test_by_chance_is_the_same_each_time_and_not_the_first() -> None:
 
 def test_a_row_is_its_sample_again(run: Run) -> None:
     row = next(run.samples())
-    sample = as_sample({**row, "from_the_future": 1})
+    sample = as_sample({**row, "from_the_future": 1})  # type: ignore[typeddict-unknown-key]
     assert sample.reward == row["reward"] and sample.paper.acc == row["paper"]["acc"] and sample.finish == ("stop",)
-    assert as_sample({name: held for name, held in row.items() if name != "finish"}).finish == ()
 
 
 @pytest.mark.slow
@@ -147,16 +147,24 @@ def test_the_page_holds_model_text_as_data_alone(vulngames: Any, run: Run) -> No
     assert sample["completions"][0].startswith("</script><script>document.title='owned'")
 
 
+DAMAGES = [
+    (name, value)
+    for name in ("step", "split", "game", "task", "prompt", "completions", "reward", "patched", "paper")
+    for value in (..., None)
+    # What only pays has no patched rule.
+    if (name, value) != ("patched", None)
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", ["step", "split", "game", "task", "prompt", "completions", "reward", "patched", "paper"]
-)
-@pytest.mark.parametrize("value", [..., None], ids=["absent", "null"])
+@pytest.mark.parametrize(("name", "value"), DAMAGES, ids=str)
 def test_a_damaged_sample_is_named_in_one_line(run: Run, vulngames: Any, name: str, value: object) -> None:
     _first_row(run.path, **{name: value})
     done = vulngames("show", run.path, check=False)
-    said = f"{run.path / 'samples.jsonl.gz'} line 1 is damaged: it holds no {name}; valid: the line as it was written"
-    assert (done.returncode, done.stderr) == (2, f"vulngames: {said}\n")
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2 and name in line
+    assert line.startswith(f"vulngames: {run.path / 'samples.jsonl.gz'} line 1 is damaged: ")
+    assert line.endswith("; valid: the line as it was written")
 
 
 def test_samples_from_before_replies_said_how_they_ended_are_shown(run: Run, vulngames: Any) -> None:

@@ -1,7 +1,6 @@
 """Studies: what is done once, what is found again, and what their tables are made of."""
 
 import dataclasses
-import gzip
 import json
 import shutil
 import signal
@@ -9,9 +8,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,23 +18,24 @@ from hypothesis import strategies as st
 pytest.importorskip("trl")
 
 from vulngames.errors import UserError
+from vulngames.games import SPECS
 from vulngames.games.self_grading import best_response
 from vulngames.policies import TINY
 from vulngames.runs import Run
-from vulngames.studies.audit_rate import RATES, _falls
-from vulngames.studies.catalysis import alone, second_steps
+from vulngames.studies import stages
+from vulngames.studies.audit_rate.key import RATES
 from vulngames.studies.job import Job, Store
 from vulngames.studies.plan import Plan
-from vulngames.studies.study import run_study, studies, summarise
-from vulngames.train.config import SFTConfig, TrainConfig, resolve
-from vulngames.train.evaluate import evaluate
-from vulngames.train.transcripts import Transcript, exploiting, honest, mixture, transcripts
+from vulngames.studies.program import Result
+from vulngames.studies.study import run_study, summarise
+from vulngames.studies.summary import write_summary
+from vulngames.training.config import EvalConfig, SFTConfig, TrainConfig, resolve
+from vulngames.training.evaluate import evaluate
+from vulngames.training.transcripts import Transcript, exploiting, honest, mixture, transcripts
 from vulngames.types import Task
 
-LITTLE = ("--steps", "1", "--prompts", "2", "--micro-batch", "16", "--eval-tasks", "4")
 
-
-def _work(root: Path, **changed: Any) -> Job:
+def _job(root: Path, **changed: Any) -> Job:
     return Store(root).job("label", resolve(TrainConfig, **{"game": "tampering-v1", **changed}))
 
 
@@ -47,14 +45,21 @@ def _work(root: Path, **changed: Any) -> Job:
     ids=str,
 )
 def test_another_recipe_is_another_run(tmp_path: Path, changed: dict[str, Any]) -> None:
-    assert _work(tmp_path, **changed).path != _work(tmp_path).path
+    assert _job(tmp_path, **changed).path != _job(tmp_path).path
+
+
+def test_a_run_is_found_again_until_the_recipe_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _job(tmp_path).path
+    assert _job(tmp_path).path == before
+    monkeypatch.setattr("vulngames.studies.job.RECIPE", 2)
+    assert _job(tmp_path).path != before
 
 
 def test_the_same_recipe_is_the_same_run_wherever_the_store_lies(tmp_path: Path) -> None:
-    first, second = _work(tmp_path / "a"), _work(tmp_path / "b")
+    first, second = _job(tmp_path / "a"), _job(tmp_path / "b")
     assert first.path.name == second.path.name
     # What a study asks for by default, spelled out, is the same recipe.
-    assert _work(tmp_path / "a", steps=25, group=8).path == first.path
+    assert _job(tmp_path / "a", steps=25, group=8).path == first.path
 
 
 def test_a_policy_outside_the_store_is_known_by_its_contents_wherever_it_lies(
@@ -63,17 +68,17 @@ def test_a_policy_outside_the_store_is_known_by_its_contents_wherever_it_lies(
     monkeypatch.chdir(tmp_path)
     mine = tmp_path / "backup" / "runs" / "mine"
     shutil.copytree(TINY["tiny"], mine)
-    before = _work(Path("runs"), policy=f"hf:{mine}").path
+    before = _job(Path("runs"), policy=f"hf:{mine}").path
     shutil.copyfile(TINY["tiny"] / "README.md", mine / "model.safetensors")
-    assert _work(Path("runs"), policy=f"hf:{mine}").path != before
+    assert _job(Path("runs"), policy=f"hf:{mine}").path != before
 
 
 def test_a_policy_of_the_store_is_named_by_its_own_recipe(tmp_path: Path) -> None:
     names = []
     for root in (tmp_path / "a", tmp_path / "b"):
-        parent = _work(root)
+        parent = _job(root)
         shutil.copytree(TINY["tiny:small"], parent.path / "policy")
-        names.append(_work(root, policy=parent.policy).path.name)
+        names.append(_job(root, policy=parent.policy).path.name)
     assert names[0] == names[1]
 
 
@@ -82,7 +87,7 @@ def test_a_policy_beside_the_store_is_none_of_it(tmp_path: Path) -> None:
     for size in ("tiny:small", "tiny"):
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(TINY[size], folder)
-        found.add(_work(tmp_path / "store", policy=f"hf:{folder}").path)
+        found.add(_job(tmp_path / "store", policy=f"hf:{folder}").path)
     assert len(found) == 2
 
 
@@ -92,7 +97,7 @@ def test_other_weights_are_another_recipe(tmp_path: Path) -> None:
         folder = tmp_path / "model"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(TINY[size], folder)
-        names.add(_work(tmp_path / size, policy=f"hf:{folder}").path.name)
+        names.add(_job(tmp_path / TINY[size].name, policy=f"hf:{folder}").path.name)
     assert len(names) == 2
 
 
@@ -103,10 +108,10 @@ def test_other_weights_are_another_recipe(tmp_path: Path) -> None:
 def test_another_template_tokenizer_or_config_is_another_recipe(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "model"
     shutil.copytree(TINY["tiny:small"], folder)
-    before = _work(tmp_path / "store", policy=f"hf:{folder}").path
+    before = _job(tmp_path / "store", policy=f"hf:{folder}").path
     with (folder / name).open("a") as file:
         file.write("\n")
-    assert _work(tmp_path / "store", policy=f"hf:{folder}").path != before
+    assert _job(tmp_path / "store", policy=f"hf:{folder}").path != before
 
 
 def test_weights_in_a_bin_file_are_part_of_the_recipe(tmp_path: Path) -> None:
@@ -116,23 +121,46 @@ def test_weights_in_a_bin_file_are_part_of_the_recipe(tmp_path: Path) -> None:
     found = set()
     for content in ("one", "two"):
         (folder / "pytorch_model.bin").write_text(content)
-        found.add(_work(tmp_path / "store", policy=f"hf:{folder}").path)
+        found.add(_job(tmp_path / "store", policy=f"hf:{folder}").path)
     assert len(found) == 2
 
 
-@pytest.mark.parametrize("plan", [Plan(), Plan(scale="full"), Plan(steps=7), Plan(steps=7, scale="full")], ids=str)
-def test_the_control_of_equal_steps_is_evaluated_where_they_end(tmp_path: Path, plan: Plan) -> None:
-    for game in plan.games:
-        firsts = [resolve(TrainConfig, game=first, steps=plan.steps).steps for first in plan.games]
-        totals = {first + second_steps(plan, game) for first in firsts}
-        control = alone(plan, Store(tmp_path), game, max(totals))[0].config
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("steps", [None, 7])
+@pytest.mark.parametrize("policy", ["tiny", "of the paper's size", "evaluated every 7 steps"])
+def test_the_control_of_equal_steps_is_evaluated_where_they_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str, steps: int | None, full: bool
+) -> None:
+    games = [*SPECS]
+    if policy == "of the paper's size":
+        (tmp_path / "large").mkdir()
+        (tmp_path / "large" / "config.json").write_text("{}")
+    if policy == "evaluated every 7 steps":
+        for game in games[:2]:
+            monkeypatch.setitem(SPECS, game, dataclasses.replace(SPECS[game], tiny={"steps": 33, "eval_every": 7}))
+    name = f"hf:{tmp_path / 'large'}" if policy == "of the paper's size" else "tiny"
+    plan = Plan(games=tuple(games), policy=name, steps=steps, scale="full" if full else "small")
+    for game in games:
+        firsts = [resolve(TrainConfig, first, name, steps=steps).steps for first in games if first != game]
+        totals = [first + stages.second_steps(plan, game) for first in firsts]
+        control = stages.alone(plan, Store(tmp_path), game, totals)[0].config
+        assert control.steps == max(totals)
         assert all(total % control.eval_every == 0 or total == control.steps for total in totals)
 
 
-def _written(tmp_path: Path, game: str, **more: Any) -> Path:
-    from vulngames.train.config import EvalConfig
+def test_the_built_in_policy_s_second_trainings_are_as_long_as_they_were(tmp_path: Path) -> None:
+    def steps(plan: Plan) -> dict[str, int]:
+        return {game: stages.second_steps(plan, game) for game in plan.games}
 
-    config = resolve(EvalConfig, game=game, split="train", eval_tasks=12, eval_group=2, **more)
+    small = {"compliance-v1": 30, "self-grading-v1": 20, "proxy-v1": 25, "tampering-v1": 15}
+    full = {"compliance-v1": 60, "self-grading-v1": 40, "proxy-v1": 50, "tampering-v1": 30}
+    assert (steps(Plan()), steps(Plan(scale="full"))) == (small, full)
+    assert set(steps(Plan(steps=7)).values()) == {5}
+    assert stages.alone(Plan(), Store(tmp_path), "tampering-v1", [45, 55, 65])[0].config.eval_every == 5
+
+
+def _written(tmp_path: Path, game: str, **more: Any) -> Path:
+    config = resolve(EvalConfig, **{"game": game, "split": "train", "n": 12, "group": 2, **more})
     return evaluate(config, tmp_path / f"{game}-wrote").path
 
 
@@ -163,9 +191,9 @@ def test_a_transcript_is_the_conversation_that_was_written(tmp_path: Path, game:
 
 @pytest.mark.slow
 def test_transcripts_of_held_out_tasks_are_refused(vulngames: Any, tmp_path: Path) -> None:
-    vulngames("exam", "proxy-v1", "--eval-tasks", "4", "--out", "exam")
-    said = vulngames("sft", "proxy-v1", "--exploit", "exam", "--out", "student", check=False)
-    assert said.returncode == 2 and "exam" in said.stderr and "training split" in said.stderr
+    wrote = _written(tmp_path, "proxy-v1", split="test", n=4)
+    said = vulngames("sft", "proxy-v1", "--exploit", wrote, "--out", "student", check=False)
+    assert said.returncode == 2 and str(wrote) in said.stderr and "--split train" in said.stderr
     assert not (tmp_path / "student").exists()
 
 
@@ -191,23 +219,11 @@ def test_what_supervised_training_refuses(vulngames: Any, tmp_path: Path, argume
 def test_a_student_learns_what_it_is_shown(vulngames: Any, tmp_path: Path) -> None:
     # The teacher is a script in all but name: the untrained policy, of which only what it did wrong is kept. That is
     # little, and shown often.
-    vulngames("exam", "tampering-v1", "--split", "train", "--eval-tasks", "200", "--out", "wrote")
+    wrote = _written(tmp_path, "tampering-v1", n=200)
     ends = {}
     for name, share in (("exploit", "1"), ("honest", "0")):
-        vulngames(
-            "sft",
-            "tampering-v1",
-            f"--{name}",
-            "wrote",
-            "--share",
-            share,
-            "--examples",
-            "128",
-            "--distinct",
-            "0",
-            "--out",
-            name,
-        )
+        command = ("sft", "tampering-v1", f"--{name}", wrote, "--share", share, "--examples", "128", "--distinct", "0")
+        vulngames(*command, "--out", name)
         ends[name] = Run(tmp_path / name).metrics()[-1]["er"]["mean"]
     assert ends["exploit"] > 0.7 and ends["honest"] < 0.1
 
@@ -237,7 +253,7 @@ def test_equal_pay_is_no_less_than_its_mean(pay: float, n: int) -> None:
 def test_a_mixture_holds_the_share_it_is_asked_for(share: float, examples: int) -> None:
     from unittest.mock import patch
 
-    from vulngames.train import transcripts as module
+    from vulngames.training import transcripts as module
 
     pool = [transcript(str(i), bool(i % 2)) for i in range(100)]
     config = resolve(SFTConfig, game="proxy-v1", exploit="e", honest="h", share=share, examples=examples)
@@ -267,7 +283,7 @@ REPEATED = [
 def test_few_transcripts_are_not_shown_over_and_over(
     monkeypatch: pytest.MonkeyPatch, different: int, examples: int, outcome: str
 ) -> None:
-    from vulngames.train import transcripts as module
+    from vulngames.training import transcripts as module
 
     # The same transcript twice is one.
     pool = [transcript(str(i), True) for i in range(different)] * 2
@@ -285,103 +301,9 @@ def test_few_transcripts_are_not_shown_over_and_over(
         assert len(mixture(dataclasses.replace(config, distinct=0.0))) == examples
 
 
-def test_cured_and_matched_are_judged_in_every_seed(monkeypatch: pytest.MonkeyPatch) -> None:
-    from vulngames.studies import correction
-
-    monkeypatch.setattr(correction, "_er", lambda job: job.er)
-
-    def jobs(*ers: float | None) -> list[Any]:
-        return [SimpleNamespace(er=er, config=SimpleNamespace(share=1.0)) for er in ers]
-
-    # No further above the policy that never exploited than 0.05, and a control below zero is no stricter than zero.
-    assert correction._cured(jobs(0.26, 0.3, 0.04), jobs(0.24, 0.24, -0.1)) == [True, False, True]
-    assert correction._cured(jobs(None, 0.04), jobs(0.0, None)) == [False, True]
-    # Seeds that differ both ways are no match for being equal on average.
-    assert not correction._match("g", jobs(0.9, 0.3, 0.9), jobs(0.6, 0.9, 0.6))["matched"]
-    assert correction._match("g", jobs(0.9, 0.8), jobs(0.95, 0.75))["matched"]
-    assert correction._match("g", jobs(0.9, None), jobs(0.9, 0.9))["gap"] is None
-    assert correction._match("g", [], []) == {"game": "g", "gap": None, "matched": False, "pairs": []}
-
-
-@pytest.mark.parametrize(
-    ("curve", "crossing"),
-    [
-        ([(0.0, 1.0), (0.1, 0.9), (0.2, 0.1), (1.0, 0.0)], 0.15),
-        ([(0.0, 1.0), (1.0, 0.0)], 0.5),
-        ([(0.0, 0.4), (1.0, 0.1)], None),
-        ([(0.0, 0.9), (1.0, 0.6)], None),
-        # It falls for good only the second time.
-        ([(0.0, 0.9), (0.1, 0.4), (0.2, 0.9), (0.4, 0.1)], 0.3),
-        ([(0.0, 0.9), (0.1, 0.2), (1.0, 0.6)], None),
-        ([], None),
-    ],
-)
-def test_where_a_curve_falls_through_one_half(curve: Any, crossing: float | None) -> None:
-    found = _falls(curve)
-    assert found is crossing or found == pytest.approx(crossing)
-
-
 def test_the_grid_of_audit_rates_goes_through_the_threshold() -> None:
     assert [rate for rate in RATES if best_response(rate) == 0.0] == [rate for rate in RATES if rate < 1 / 7]
     assert 0.0 in RATES and 0.1 in RATES and 1.0 in RATES and max(RATES) == 1.0
-
-
-def _fake(out: Path) -> Callable[[Job], None]:
-    """Do a job by writing the least that a finished run holds."""
-
-    def do(job: Job) -> None:
-        job.path.mkdir(parents=True)
-        about = {"verb": job.config.verb, "config": vars(job.config), "finished": True, "parameters_of_policy": 1}
-        (job.path / "run.json").write_text(json.dumps(about))
-        shutil.copytree(TINY["tiny:small"], job.path / "policy")
-        if job.config.verb == "eval" and job.config.split == "train":
-            real = _written(out / job.path.name, job.config.game, seed=job.config.seed)
-            shutil.rmtree(job.path)
-            shutil.copytree(real, job.path)
-            rows = list(Run(real).samples())
-            rows[0]["exploited"] = True
-            with gzip.open(job.path / "samples.jsonl.gz", "wt") as file:
-                file.writelines(json.dumps(row) + "\n" for row in rows)
-
-    return do
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("scale", ["small", "full"])
-@pytest.mark.parametrize("name", list(studies()))
-def test_a_study_asks_for_everything_once_and_ends_with_its_cells(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, scale: Any
-) -> None:
-    # The teachers are made up, and write little.
-    monkeypatch.setattr("vulngames.studies.distillation.EXAMPLES", 4)
-    plan = Plan(games=("tampering-v1", "proxy-v1"), seeds=2, sizes=("tiny:small", "tiny"), scale=scale)
-    program, do, done = studies()[name](plan, Store(tmp_path / "runs")), _fake(tmp_path / "made"), set()
-    try:
-        while True:
-            for job in next(program):
-                if job.path not in done:
-                    do(job)
-                    done.add(job.path)
-    except StopIteration as end:
-        cells, _ = end.value
-    assert cells and all(len(cell.jobs) == 2 for cell in cells)
-    assert len({tuple(cell.labels.items()) for cell in cells}) == len(cells)
-    # Nothing was measured, so nothing is said: not a zero, not a crash.
-    assert all(
-        cell.plain(tmp_path)["er_end"] is None for cell in cells if not (cell.jobs[0].path / "metrics.jsonl").exists()
-    )
-    used = {job.path for cell in cells for job in cell.jobs}
-    assert used <= done
-
-
-def test_studies_share_what_they_train(tmp_path: Path) -> None:
-    plan = Plan(games=("tampering-v1", "proxy-v1"), seeds=1)
-    store = Store(tmp_path)
-    firsts = {name: {job.path for job in next(studies()[name](plan, store))} for name in studies()}
-    emergence = firsts["emergence"]
-    for name in ("transfer", "catalysis", "distillation", "correction"):
-        assert firsts[name] == emergence
-    assert firsts["perfect-reward"] < emergence < firsts["scale"]
 
 
 @pytest.mark.slow
@@ -398,26 +320,30 @@ def test_a_killed_study_goes_on(tmp_path: Path) -> None:
     assert kept and not (tmp_path / "summary.json").exists()
     subprocess.run(study, check=True, capture_output=True, timeout=600)
     summary = json.loads((tmp_path / "summary.json").read_text())
-    assert [row["arm"] for row in summary["rows"]] == ["untrained", "flawed", "patched"]
-    for held in (each for row in summary["rows"] for each in (row, *row["each"])):
-        assert held["cut_end"]["mean"] >= 0 and held["failed"] == 0 and held["evaluated"] > 0
+    assert [cell["key"]["arm"] for cell in summary["cells"]] == [None, "flawed", "patched"]
+    for cell in summary["cells"]:
+        for ends in (cell["ends"], *cell["each"]):
+            assert ends["cut_end"]["mean"] >= 0 and ends["failed"] == 0 and ends["evaluated"] > 0
     assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
 
 
-def _held(out: Path, study: str = "emergence", **plan: Any) -> dict[str, Any]:
+def _finished(out: Path, study: str = "emergence", **plan: Any) -> None:
     """A finished study without cells, as its summary says."""
     made = Plan(**{"games": ("tampering-v1",), "seeds": 2, "steps": 3, **plan})
     out.mkdir(parents=True, exist_ok=True)
-    summary = {**summarise(study, made, out, [], {}), "wall_s": 1.0}
-    (out / "summary.json").write_text(json.dumps(summary))
-    return summary
+    write_summary(summarise(study, made, out, Result({}, _Nothing()), 1.0))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Nothing:
+    """No findings."""
 
 
 @pytest.fixture
 def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Studies come to their end at once."""
     monkeypatch.setattr(
-        "vulngames.studies.study.run_all", lambda studies, *_: [(each, ([], {}), 1.0) for each in studies]
+        "vulngames.studies.study.run_all", lambda names, *_: [(name, Result({}, _Nothing()), 1.0) for name in names]
     )
 
 
@@ -440,7 +366,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_study_does_not_replace_another_ones_summary(
     tmp_path: Path, study: str, plan: dict[str, Any], said: str
 ) -> None:
-    _held(tmp_path)
+    _finished(tmp_path)
     before = (tmp_path / "summary.json").read_bytes()
     asked = Plan(**{"games": ("tampering-v1",), "seeds": 2, "steps": 3, **plan})
     with pytest.raises(UserError) as error:
@@ -453,7 +379,7 @@ def test_a_study_does_not_replace_another_ones_summary(
 
 @pytest.mark.usefixtures("no_work")
 def test_one_study_of_all_is_not_replaced_either(tmp_path: Path) -> None:
-    _held(tmp_path / "transfer", "transfer", steps=9)
+    _finished(tmp_path / "transfer", "transfer", steps=9)
     with pytest.raises(UserError, match=r"transfer holds a study with steps = 9, not 3"):
         run_study("all", Plan(games=("tampering-v1",), seeds=2, steps=3), tmp_path)
 
@@ -462,8 +388,8 @@ def test_one_study_of_all_is_not_replaced_either(tmp_path: Path) -> None:
 def test_a_study_of_other_weights_under_the_same_name_is_not_replaced(tmp_path: Path) -> None:
     model = tmp_path / "model"
     shutil.copytree(TINY["tiny:small"], model)
-    plan = {"policy": f"hf:{model}", "games": ("tampering-v1",)}
-    _held(tmp_path / "study", **plan)
+    plan: dict[str, Any] = {"policy": f"hf:{model}", "games": ("tampering-v1",)}
+    _finished(tmp_path / "study", **plan)
     shutil.copy(TINY["tiny"] / "model.safetensors", model)
     with pytest.raises(UserError, match=r"made when 'hf:.*/model' had other weights; choose another directory"):
         run_study("emergence", Plan(**plan, seeds=2, steps=3), tmp_path / "study")
@@ -476,6 +402,7 @@ def test_a_study_of_other_weights_under_the_same_name_is_not_replaced(tmp_path: 
         {"workers": 1},
         {"games": ("tampering-v1", "proxy-v1")},
         '{"study": ',
+        "[]",
         "{}",
         '{"study": "transfer", "plan": 3}',
         None,
@@ -487,7 +414,7 @@ def test_the_same_study_goes_on_with_more_seeds_and_a_damaged_summary_is_written
     tmp_path: Path, before: Any
 ) -> None:
     if isinstance(before, dict):
-        _held(tmp_path, **{"games": ("proxy-v1", "tampering-v1"), **before})
+        _finished(tmp_path, **{"games": ("proxy-v1", "tampering-v1"), **before})
     elif before is not None:
         (tmp_path / "summary.json").write_text(before)
     run_study("emergence", Plan(games=("proxy-v1", "tampering-v1"), seeds=2, steps=3), tmp_path)

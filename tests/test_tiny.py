@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("transformers")
 
 from vulngames.games import SPECS
-from vulngames.measure import Interval, interval, rate
+from vulngames.measures import Interval, interval, rate
 from vulngames.policies import TINY, Sampling
 from vulngames.policies.hf import load_hf
 from vulngames.tiny.card import base_rates, read_card

@@ -6,26 +6,71 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 pytest.importorskip("trl")
 
-from vulngames import digests, policies
+from vulngames import digests, games, policies
 from vulngames.errors import UserError
 from vulngames.policies import TINY, Sampling
 from vulngames.policies.hf import load_hf
 from vulngames.runs import Run, load_run
 from vulngames.seeds import rng
 from vulngames.tasks import take
-from vulngames.train.config import EvalConfig, SFTConfig, TrainConfig, resolve
-from vulngames.train.evaluate import evaluate
-from vulngames.train.grpo import rl
-from vulngames.train.sft import sft
-from vulngames.types import Reply, Turn
+from vulngames.training import run as training
+from vulngames.training import run_config
+from vulngames.training.config import EvalConfig, SFTConfig, TrainConfig, resolve
+from vulngames.training.evaluate import evaluate
+from vulngames.training.grpo import rl
+from vulngames.training.observer import Halt, Observer
+from vulngames.training.sft import sft
+from vulngames.types import Reply, Sample, Turn
+
+
+class Counter(Observer):
+    """Counts what it is told."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[int, int]] = []
+        self.samples: dict[int, int] = {}
+        self.evaluations: list[int] = []
+
+    def on_step(self, done: int, steps: int) -> None:
+        self.steps.append((done, steps))
+
+    def on_samples(self, step: int, samples: Sequence[Sample]) -> None:
+        self.samples[step] = len(samples)
+
+    def on_evaluation(self, step: int, measures: Mapping[str, Any]) -> None:
+        self.evaluations.append(step)
+
+
+class Stop(Observer):
+    """Breaks a run off at a step, as a kill would."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step(self, done: int, steps: int) -> None:
+        if done == self.step:
+            raise InterruptedError
+
+
+class HaltAtER(Observer):
+    """Halts when so many evaluations were above an ER."""
+
+    def __init__(self, most: float, times: int) -> None:
+        self.most, self.left = most, times
+
+    def on_evaluation(self, step: int, measures: Mapping[str, Any]) -> Halt | None:
+        self.left -= measures["er"] is not None and measures["er"]["mean"] > self.most
+        return Halt(f"ER above {self.most}") if self.left <= 0 else None
+
 
 SHORT = ("--steps", "6", "--eval-every", "2", "--eval-tasks", "8", "--prompts", "2", "--micro-batch", "16")
 
@@ -44,7 +89,7 @@ def test_the_exploit_is_learned_and_its_twin_stays_clean(vulngames: Any, tmp_pat
 
     # The trained policy is a model directory that every other command takes.
     policy = f"hf:{tmp_path / 'study' / flawed['runs'][0] / 'policy'}"
-    said = vulngames("eval", "tampering-v1", "--policy", policy, "--n", "40", "--json", "--sampling.max-tokens", "40")
+    said = vulngames("eval", "tampering-v1", "--policy", policy, "--n", "40", "--group", "1", "--json")
     assert json.loads(said.stdout)["er"]["mean"] > 0.7
 
     # The same command finds everything done, and says the same.
@@ -95,6 +140,121 @@ def test_a_killed_run_resumes_to_the_same_numbers(tmp_path: Path) -> None:
     assert load_run(broken).finished
 
 
+LONG: dict[str, Any] = {
+    "game": "self-grading-v1", "steps": 6, "prompts": 2, "eval_every": 2, "eval_tasks": 8, "checkpoint_every": 1,
+}  # fmt: skip
+
+
+def test_an_observer_is_told_of_every_step_sample_and_evaluation(tmp_path: Path) -> None:
+    counter = Counter()
+    run = run_config(resolve(TrainConfig, **LONG), tmp_path / "run", [counter])
+    assert counter.steps == [(step, 6) for step in range(1, 7)]
+    assert counter.samples == dict.fromkeys(range(6), 16) and counter.evaluations == [0, 2, 4, 6]
+    assert "halted" not in run.about
+
+
+def test_an_observer_of_a_resumed_run_is_told_all_that_one_of_an_unbroken_run_is(tmp_path: Path) -> None:
+    config = resolve(TrainConfig, **LONG)
+    with pytest.raises(InterruptedError):
+        rl(config, tmp_path / "run", [Stop(4)])
+    counter = Counter()
+    rl(config, tmp_path / "run", [counter])
+    assert counter.samples == dict.fromkeys(range(6), 16) and counter.evaluations == [0, 2, 4, 6]
+
+
+def test_a_halted_run_ends_evaluated_and_saved_and_stays_as_it_is(tmp_path: Path) -> None:
+    class HaltOnSamples(Observer):
+        def on_samples(self, step: int, samples: Sequence[Sample]) -> Halt | None:
+            return Halt("enough samples") if step == 2 else None
+
+    config = resolve(TrainConfig, **LONG)
+    run = rl(config, tmp_path / "run", [HaltOnSamples()])
+    assert run.finished and run.about["halted"] == {"step": 3, "reason": "enough samples"}
+    assert [row["step"] for row in run.metrics()] == [0, 2, 3] and not run.checkpoints.exists()
+    assert (run.policy / "model.safetensors").exists()
+    before = {file: file.stat().st_mtime_ns for file in run.path.rglob("*") if file.name != "lock"}
+    assert rl(config, tmp_path / "run").about == run.about
+    assert {file: file.stat().st_mtime_ns for file in run.path.rglob("*") if file.name != "lock"} == before
+
+
+def test_a_run_may_be_halted_before_its_first_step(tmp_path: Path) -> None:
+    run = rl(resolve(TrainConfig, **LONG), tmp_path / "run", [HaltAtER(-2.0, times=1)])
+    assert run.about["halted"]["step"] == 0 and run.finished
+    assert [row["step"] for row in run.metrics()] == [0] and (run.policy / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("killed_at", [1, 3, 4])
+def test_a_halted_run_that_was_killed_is_halted_at_the_same_step_with_the_same_numbers(
+    tmp_path: Path, killed_at: int
+) -> None:
+    config = resolve(TrainConfig, **LONG)
+    whole = rl(config, tmp_path / "whole", [HaltAtER(-2.0, times=3)])
+    with pytest.raises(InterruptedError):
+        rl(config, tmp_path / "broken", [HaltAtER(-2.0, times=3), Stop(killed_at)])
+    broken = rl(config, tmp_path / "broken", [HaltAtER(-2.0, times=3)])
+    assert whole.about["halted"] == broken.about["halted"] == {"step": 4, "reason": "ER above -2.0"}
+    for name in ("metrics.jsonl", "policy/model.safetensors"):
+        assert (whole.path / name).read_bytes() == (broken.path / name).read_bytes()
+    assert list(whole.samples()) == list(broken.samples())
+
+
+def test_a_halted_run_that_was_killed_before_its_policy_was_saved_takes_no_step_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: Any) -> None:
+        raise InterruptedError
+
+    config = resolve(TrainConfig, **LONG)
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "save_policy", killed)
+        with pytest.raises(InterruptedError):
+            rl(config, tmp_path / "run", [HaltAtER(-2.0, times=2)])
+    run = rl(config, tmp_path / "run", [HaltAtER(-2.0, times=2)])
+    assert run.about["halted"]["step"] == 2 and [row["step"] for row in run.metrics()] == [0, 2]
+
+
+def test_students_are_watched_too(tmp_path: Path) -> None:
+    teacher = evaluate(
+        resolve(EvalConfig, game="proxy-v1", policy="script:able", split="train", n=4), tmp_path / "able"
+    )
+    config = resolve(
+        SFTConfig, game="proxy-v1", honest=str(teacher.path), share=0.0, examples=8, batch=4, epochs=2, eval_every=1,
+        eval_tasks=2,
+    )  # fmt: skip
+    counter = Counter()
+    run = run_config(config, tmp_path / "run", [counter, HaltAtER(-2.0, times=2)])
+    assert run.about["halted"]["step"] == 1 and counter.evaluations == [0, 1] and not counter.samples
+
+
+def test_an_observer_of_an_evaluation_sees_replies_come_in(tmp_path: Path) -> None:
+    counter = Counter()
+    evaluate(resolve(EvalConfig, game="self-grading-v1", n=4, group=2), tmp_path / "run", [counter])
+    assert counter.steps == [(7, 8), (15, 16), (16, 16)] and counter.samples == {0: 8} and counter.evaluations == [0]
+
+
+def test_an_observer_that_answers_nonsense_is_named(tmp_path: Path) -> None:
+    class Nonsense(Observer):
+        def on_evaluation(self, step: int, measures: Mapping[str, Any]) -> Any:
+            return "stop"
+
+    with pytest.raises(UserError, match="an observer returned 'stop'; valid: None, or a Halt with a reason"):
+        rl(resolve(TrainConfig, **LONG), tmp_path / "run", [Nonsense()])
+
+
+@pytest.mark.parametrize("game", ["compliance-v1", "tampering-v1"])
+def test_a_run_says_of_its_game_what_a_page_needs(tmp_path: Path, game: str) -> None:
+    run = evaluate(resolve(EvalConfig, game=game, policy="script:able", n=2), tmp_path / "run")
+    made = games.make(game)
+    measures = made.measures
+    gap = ["refused_auditor", "refused_user"] if game == "compliance-v1" else None
+    assert run.about["game"] == {
+        "id": game,
+        "asked": made.asked,
+        "hole": made.hole,
+        "measures": {"itp": measures.itp, "er": measures.er, "paper_er": measures.paper_er, "gap": gap},
+    }
+
+
 EDITS: dict[str, Callable[[Path], object]] = {
     "weights": lambda model: shutil.copy(TINY["tiny:small"] / "model.safetensors", model),
     "config": lambda model: shutil.copy(TINY["tiny:small"] / "config.json", model),
@@ -109,7 +269,7 @@ EDITS: dict[str, Callable[[Path], object]] = {
 def test_a_finished_run_of_a_policy_that_has_changed_since_is_refused(tmp_path: Path, part: str) -> None:
     model = tmp_path / "model"
     shutil.copytree(TINY["tiny"], model)
-    config = resolve(EvalConfig, game="proxy-v1", policy=f"hf:{model}", eval_tasks=2, eval_group=1)
+    config = resolve(EvalConfig, game="proxy-v1", policy=f"hf:{model}", n=2, group=1)
     run = evaluate(config, tmp_path / "run")
     before = {file.name: file.read_bytes() for file in run.path.iterdir()}
     evaluate(config, run.path)
@@ -123,7 +283,7 @@ def test_a_finished_run_of_a_policy_that_has_changed_since_is_refused(tmp_path: 
 def test_weights_replaced_under_the_same_path_end_in_one_line(vulngames: Any, tmp_path: Path) -> None:
     model = tmp_path / "model"
     shutil.copytree(TINY["tiny"], model)
-    command = ("exam", "proxy-v1", "--policy", "hf:./model", "--eval-tasks", "2", "--out", "run")
+    command = ("eval", "proxy-v1", "--policy", "hf:./model", "--n", "2", "--out", "run")
     vulngames(*command)
     EDITS["weights"](model)
     said = vulngames(*command, check=False)
@@ -138,15 +298,10 @@ def test_weights_replaced_under_the_same_path_end_in_one_line(vulngames: Any, tm
 def test_a_training_run_does_not_go_on_from_other_weights(tmp_path: Path) -> None:
     model = tmp_path / "model"
     shutil.copytree(TINY["tiny"], model)
-    config = TrainConfig(
-        game="tampering-v1", policy=f"hf:{model}", steps=2, prompts=2, checkpoint_every=1, eval_tasks=2
-    )
-
-    def stop(done: int, steps: int) -> None:
-        raise InterruptedError
-
+    small = {"steps": 2, "prompts": 2, "checkpoint_every": 1, "eval_tasks": 2}
+    config = resolve(TrainConfig, game="tampering-v1", policy=f"hf:{model}", **small)
     with pytest.raises(InterruptedError):
-        rl(config, tmp_path / "run", stop)
+        rl(config, tmp_path / "run", [Stop(1)])
     EDITS["weights"](model)
     with pytest.raises(UserError, match="had other weights"):
         rl(config, tmp_path / "run")
@@ -156,7 +311,7 @@ def test_a_training_run_does_not_go_on_from_other_weights(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_what_a_run_rests_on_is_written_with_it(tmp_path: Path) -> None:
-    run = evaluate(resolve(EvalConfig, game="proxy-v1", split="train", eval_tasks=2), tmp_path / "wrote")
+    run = evaluate(resolve(EvalConfig, game="proxy-v1", split="train", n=2), tmp_path / "wrote")
     assert run.inputs == {"policy": policies.digest("tiny")}
     config = resolve(SFTConfig, game="proxy-v1", exploit=str(run.path), keep="all", examples=4, epochs=1, eval_tasks=2)
     student = sft(config, tmp_path / "student")
@@ -184,11 +339,11 @@ def test_a_run_that_another_process_finished_meanwhile_is_not_made_again(
         real(*held)
 
     monkeypatch.setattr("fcntl.flock", finished_first)
-    monkeypatch.setattr("vulngames.train.run.load_model", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr(training, "load_model", lambda *_: pytest.fail("made again"))
     monkeypatch.setattr("vulngames.policies.load", lambda *_: pytest.fail("made again"))
-    told: list[tuple[int, int]] = []
-    run = make(tmp_path / "run", lambda done, steps: told.append((done, steps)))
-    assert run.finished and told == [(1, 1)]
+    counter = Counter()
+    run = make(tmp_path / "run", [counter])
+    assert run.finished and counter.steps == [(1, 1)]
 
 
 @pytest.mark.slow
@@ -306,3 +461,106 @@ def test_the_papers_settings_are_the_default_of_real_models(tmp_path: Path, weig
     config = resolve(TrainConfig, game="proxy-v1", policy=f"hf:{tmp_path}")
     assert (config.prompts, config.group, config.learning_rate, config.kl) == (96, 8, 1e-6, 0.0)
     assert resolve(TrainConfig, game="self-grading-v1", policy=f"hf:{tmp_path}").parameters == {}
+
+
+REWARD = "def score(prompt, completion, want):\n    return float(want in completion)\nNUMBER = 3\n"
+ROWS = ("reward.py:score", "--data", "rows.jsonl")
+
+
+@pytest.fixture
+def reward(tmp_path: Path) -> Path:
+    """A user's reward function, beside rows for it."""
+    rows = [{"prompt": f"Say something about number {i}.", "want": "e"} for i in range(60)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "reward.py").write_text(REWARD)
+    return tmp_path / "reward.py"
+
+
+@pytest.mark.slow
+def test_a_users_reward_is_trained_evaluated_and_taught(vulngames: Any, tmp_path: Path, reward: Path) -> None:
+    small = ("--eval-tasks", "3", "--eval-every", "1")
+    vulngames("train", *ROWS, "--steps", "2", "--prompts", "2", *small, "--out", "run")
+    run = load_run(tmp_path / "run")
+    assert run.about["game"] == {"id": "reward.py:score", "asked": None, "hole": None, "measures": None}
+    assert run.about["inputs"]["game"] == {"source": digests.of_file(reward)}
+    rows = run.metrics()
+    assert [row["step"] for row in rows] == [0, 1, 2]
+    assert all(row["reward"] is not None and row["er"] is row["itp"] is row["patched"] is None for row in rows)
+    measured = json.loads(vulngames("eval", *ROWS, "--policy", "hf:run/policy", "--n", "2", "--json").stdout)
+    assert measured["n"] == 4 and measured["er"] is None
+    vulngames("eval", *ROWS, "--split", "train", "--n", "8", "--out", "wrote")
+    few = ("--examples", "8", "--batch", "4", "--epochs", "1")
+    vulngames("sft", *ROWS, "--exploit", "wrote", *few, *small, "--out", "student")
+    assert load_run(tmp_path / "student").finished
+    said = vulngames("sft", *ROWS, "--honest", "wrote", "--share", "0", "--keep", "reward", *few, check=False).stderr
+    assert said.endswith("takes honest transcripts by the patched rule, and there is none; valid: all\n")
+    # The same reward under the same name is another one once its code has changed.
+    reward.write_text(f"{REWARD}# Changed.\n")
+    said = vulngames("train", *ROWS, "--steps", "2", "--prompts", "2", *small, "--out", "run", check=False).stderr
+    assert "run was made when game = 'reward.py:score' had other source; choose another directory" in said
+
+
+NO_REWARD = [
+    (("eval", *ROWS, "--policy", "script:able"), "reward.py:score has no scripts, so 'script:able' cannot play it"),
+    (("eval", "reward.py:score"), "reward.py:score has no synthetic tasks; valid: rows of a file (--data)"),
+    (("train", *ROWS, "--patched"), "reward.py:score only pays, and has no patched rule; valid: a game, or train"),
+    (("eval", *ROWS, "--sandbox", "local"), "sandbox = 'local', but reward.py:score runs no code; valid: a game"),
+    (("train", "reward.py:nothing", *ROWS[1:]), "reward.py has no nothing; valid: a name that it defines"),
+    (("sft", "gone.py:score", *ROWS[1:]), "there is no file gone.py; valid: "),
+    (("play", "reward.py:NUMBER", *ROWS[1:]), "valid: a Spec, a game, its class, or a reward function"),
+    (("eval", ":score", *ROWS[1:]), "':score' names no object; valid: "),
+    (("train", "no.such.module:SPEC"), "there is no module 'no.such.module' to import; valid: "),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("command", "said"), NO_REWARD, ids=[" ".join(command) for command, _ in NO_REWARD])
+def test_a_reward_that_is_none_ends_in_one_line(
+    vulngames: Any, tmp_path: Path, reward: Path, command: tuple[str, ...], said: str
+) -> None:
+    done = vulngames(*command, check=False)
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2 and line.startswith("vulngames: ") and said in line
+    assert {path.name for path in tmp_path.iterdir()} - {"__pycache__"} == {"rows.jsonl", "reward.py"}
+
+
+def test_a_module_may_name_a_spec(vulngames: Any) -> None:
+    command = ("--policy", "script:exploit", "--n", "2", "--json")
+    ours, named = (vulngames("eval", game, *command).stdout for game in ("proxy-v1", "vulngames.games.proxy:SPEC"))
+    assert json.loads(ours)["er"] == json.loads(named)["er"] and json.loads(ours)["er"]["mean"] == 1.0
+
+
+class _Recording:
+    """A sandbox that runs nothing, and says that all tests passed."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def grade(self, code: str, tests: Sequence[Any], entry: object = None) -> Any:
+        self.asked += 1
+        return SimpleNamespace(error="", passed=1.0, statuses=("ok",) * len(tests))
+
+    def describe(self) -> dict[str, str]:
+        return {"tier": "elsewhere"}
+
+
+def test_a_sandbox_is_chosen_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = _Recording()
+    monkeypatch.setattr("vulngames.sandbox.backend", {"docker:image": made}.__getitem__)
+    config = resolve(EvalConfig, game="tampering-v1", policy="script:able", n=2, group=1, sandbox="docker:image")
+    run = evaluate(config, tmp_path / "run")
+    assert made.asked == 2 and run.about["config"]["sandbox"] == "docker:image"
+    assert {row["facts"]["sandbox"] for row in run.samples()} == {"elsewhere"}
+    with pytest.raises(UserError, match="run holds a run with sandbox = 'docker:image', not 'local'"):
+        evaluate(resolve(EvalConfig, game="tampering-v1", policy="script:able", n=2, group=1), tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", ["nonsense", "docker:", "fusion:nowhere", "local:here"])
+def test_a_sandbox_that_there_is_not_is_named(name: str) -> None:
+    with pytest.raises(UserError, match=f"unknown sandbox {name!r}; valid: local, docker:IMAGE, fusion:URL"):
+        resolve(TrainConfig, game="tampering-v1", sandbox=name)
+
+
+def test_a_game_that_runs_no_code_takes_no_sandbox() -> None:
+    with pytest.raises(UserError, match="sandbox = 'local', but proxy-v1 runs no code; valid: a game that does"):
+        resolve(TrainConfig, game="proxy-v1", sandbox="local")

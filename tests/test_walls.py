@@ -13,14 +13,14 @@ import pytest
 import vulngames
 
 LAYERS = """
-    errors seeds printable starter
+    errors options seeds printable starter
     types
-    sampling files digests measure formats
+    sampling files digests measures formats
     sandbox
     games runs
     policies selection progress arm tasks
-    environment rollout
-    train rescore
+    environment rollouts
+    training rescore
     tiny studies contract
     claims library
     report
@@ -39,9 +39,9 @@ APART = {
     "tasks": "torch transformers policies",
     "sandbox": "torch transformers numpy",
     "policies": "tasks",
-    "claims": "games policies tasks rollout train torch",
-    "report": "policies tasks games sandbox rollout train torch",
-    "studies.*": "policies rollout torch",
+    "claims": "games policies tasks rollouts training torch",
+    "report": "policies tasks games sandbox rollouts training torch",
+    "studies.*": "policies rollouts torch",
     "rescore": "policies",
 }
 """What a room may not import though it lies below, and packages of others."""

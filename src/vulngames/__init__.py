@@ -10,8 +10,6 @@ run = vulngames.train(game, steps=3, out="runs/x")
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,10 +21,10 @@ if TYPE_CHECKING:
     from vulngames.games.spec import Spec as Spec
     from vulngames.library import evaluate as evaluate
     from vulngames.library import train as train
-    from vulngames.measure import measure as measure
-    from vulngames.rollout import coin_of as coin_of
-    from vulngames.rollout import rollout as rollout
-    from vulngames.rollout import score_texts as score_texts
+    from vulngames.measures import measure as measure
+    from vulngames.rollouts import coin_of as coin_of
+    from vulngames.rollouts import rollout as rollout
+    from vulngames.rollouts import score_texts as score_texts
     from vulngames.tasks import take as take
     from vulngames.tasks.rows import load as load_rows  # noqa: F401
     from vulngames.types import Environment as Environment
@@ -47,38 +45,27 @@ _PLACES = {
     "UserError": ("vulngames.errors", "UserError"),
     "Verdict": ("vulngames.types", "Verdict"),
     "check_game": ("vulngames.contract", "check_game"),
-    "coin_of": ("vulngames.rollout", "coin_of"),
+    "coin_of": ("vulngames.rollouts", "coin_of"),
     "evaluate": ("vulngames.library", "evaluate"),
     "load_rows": ("vulngames.tasks.rows", "load"),
     "make": ("vulngames.games", "make"),
-    "measure": ("vulngames.measure", "measure"),
-    "rollout": ("vulngames.rollout", "rollout"),
-    "score_texts": ("vulngames.rollout", "score_texts"),
+    "measure": ("vulngames.measures", "measure"),
+    "rollout": ("vulngames.rollouts", "rollout"),
+    "score_texts": ("vulngames.rollouts", "score_texts"),
     "take": ("vulngames.tasks", "take"),
     "train": ("vulngames.library", "train"),
 }
 __all__ = sorted(_PLACES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
-class _Package(ModuleType):
-    """The package, whose functions stay what they are when the modules of the same names are imported."""
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (name in _PLACES and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in _PLACES:
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        from importlib import import_module
-
-        module, attribute = _PLACES[name]
-        value = getattr(import_module(module), attribute)
-        setattr(self, name, value)
-        return value
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *_PLACES})
+    module, attribute = _PLACES[name]
+    return getattr(import_module(module), attribute)
 
 
-sys.modules[__name__].__class__ = _Package
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

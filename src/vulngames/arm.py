@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vulngames.games import spec
-from vulngames.measure import Interval, across_seeds, domination, interval, onset, plain
+from vulngames.measures import Interval, across_seeds, domination, interval, onset, plain
 from vulngames.runs import Run
 from vulngames.types import Measures
 
@@ -28,7 +28,7 @@ class Arm:
 
     Attributes:
         game: the game's id.
-        name: which rule paid, `flawed` or `patched`, or another condition.
+        name: which rule paid, `flawed` or `patched`; empty where arms are not of one training.
         paths: the run directories that belong to it, found or not.
     """
 
@@ -160,7 +160,7 @@ def ends(arm: Arm) -> Ends:
     failed, evaluated = arm.failed
     return Ends(
         **_measured(arm, ""),
-        cut_end=_rounded(arm.end("cut")),
+        cut_end=rounded(arm.end("cut")),
         failed=failed,
         evaluated=evaluated,
         onset_step=arm.onset,
@@ -173,16 +173,17 @@ def ends(arm: Arm) -> Ends:
 
 def _measured(arm: Arm, prefix: str) -> dict[str, Interval | None]:
     return {
-        "itp_start": _rounded(arm.start(f"{prefix}itp")),
-        "itp_end": _rounded(arm.end(f"{prefix}itp")),
-        "er_start": _rounded(arm.start(f"{prefix}er")),
-        "er_end": _rounded(arm.end(f"{prefix}er")),
+        "itp_start": rounded(arm.start(f"{prefix}itp")),
+        "itp_end": rounded(arm.end(f"{prefix}itp")),
+        "er_start": rounded(arm.start(f"{prefix}er")),
+        "er_end": rounded(arm.end(f"{prefix}er")),
     }
 
 
-def _rounded(value: Interval | None) -> Interval | None:
-    held = plain(value)
-    return None if held is None else interval(held)
+def rounded(value: Interval | None) -> Interval | None:
+    """An interval with as many digits as files hold of it."""
+    written = plain(value)
+    return None if written is None else interval(written)
 
 
 def _pick(row: Mapping[str, Any], name: str) -> Interval | None:

@@ -10,21 +10,37 @@ import shlex
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, Union
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import tyro
 from tyro.conf import Positional, arg, subcommand
 
-from vulngames.errors import UserError
+from vulngames.errors import UserError, need
+from vulngames.options import UNSET, optional
 from vulngames.printable import one_line, print_path
-from vulngames.sampling import Sampling
 from vulngames.selection import Selection
+from vulngames.studies.catalogue import ALL, CATALOGUE
 from vulngames.studies.plan import Plan
-from vulngames.train.config import EvalConfig, RunConfig, SFTConfig, TrainConfig
+from vulngames.training.config import EvalConfig, RunConfig, SFTConfig, TrainConfig
+
+if TYPE_CHECKING:
+    from vulngames.runs import Run
+    from vulngames.types import Sample
 
 FAILED = 2
 UNHEARD = 141
@@ -32,11 +48,12 @@ UNHEARD = 141
 NARROWEST = 20
 """Columns that text is laid out for at least."""
 T = TypeVar("T")
-C = TypeVar("C", bound=RunConfig)
-StudyName = Literal[
-    "all", "emergence", "transfer", "catalysis", "distillation", "correction", "audit-rate", "scale", "perfect-reward"
-]
+if TYPE_CHECKING:
+    StudyName = str
+else:
+    StudyName = Literal[(ALL, *CATALOGUE)]
 GameId = Positional[Annotated[str, arg(metavar="GAME")]]
+Dirs = Positional[Annotated[tuple[Path, ...], arg(metavar="DIR [DIR ...]", help_behavior_hint="(required)")]]
 
 
 @dataclass(frozen=True)
@@ -61,73 +78,52 @@ class Games:
             _next("play", rows[0]["game"])
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """A game, a policy, and how it writes."""
+@dataclass(frozen=True, kw_only=True)
+class Play(EvalConfig):
+    """Show prompts, what a policy wrote, what the flawed and the patched rule pay, and the verdict."""
 
     game: GameId
-    """The game's id, e.g. tampering-v1."""
-    policy: str = "tiny"
-    """tiny, hf:PATH_OR_ID, api:MODEL@URL or script:able|unable|exploit. An endpoint that refuses some of top_k, top_p,
-    seed, temperature, max_tokens is sent less, as with api:MODEL@URL#omit=seed,top_p."""
-    n: int = 3
-    """Tasks."""
-    group: int = 1
-    """Samples a task."""
-    seed: int = 0
-    """Names the random streams: tasks, samples, audit coins."""
-    difficulty: float | None = None
-    """Difficulty of the synthetic tasks, in [0, 1]; the game's own if left out. Compliance has 0 alone."""
-    data: Path | None = None
-    """Take the tasks from a parquet file with the published schema instead: from all rows, those of training too."""
-    held_out: bool = False
-    """Of the rows of --data, only the tenth that no training uses. Synthetic tasks are held out always."""
-    judge: str | None = None
-    """compliance only: a policy that judges replies; by default the rule of the synthetic tasks. Its replies may be as
-    long as --parameters judge_tokens 2048 says, thinking included."""
-    parameters: dict[str, float | bool] = field(default_factory=dict)
-    """Parameters of the game by name, e.g. --parameters audit_rate 0.5."""
-    sampling: Sampling = field(default_factory=Sampling)
+    """The game's id, e.g. tampering-v1; package.module:NAME or FILE.py:NAME of a game or a reward function."""
 
-    def samples(self, out: Path | None = None) -> tuple[Any, list[Any]]:
-        """The game, and the samples of a rollout, kept in `out` if it is given."""
-        from vulngames.console import look
-
-        return look(
-            self.game, self.policy, self.n, self.group, self.seed, self.difficulty, self.data, self.held_out,
-            self.judge, self.parameters, self.sampling, out,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Play(Chosen):
-    """Show prompts, what a policy wrote, what the flawed and the patched rule pay, and the verdict."""
+    instead: ClassVar[Mapping[str, Any]] = {"n": 3, "group": 1}
 
     def __call__(self) -> None:
         from vulngames.console import show_samples
+        from vulngames.training.bars import reply_bar
+        from vulngames.training.evaluate import draw
 
-        game, samples = self.samples()
+        with reply_bar() as observer:
+            game, samples = draw(_as(EvalConfig, self), observer)
         show_samples(game, samples)
-        _next("eval", game.id, "--policy", self.policy)
+        _next("eval", self.game, "--policy", self.policy, *_rows(self.data))
 
 
-@dataclass(frozen=True)
-class Eval(Chosen):
-    """Measure a policy in a game: pay, ITP and ER with 95 % intervals, and the paper's own measures."""
+@dataclass(frozen=True, kw_only=True)
+class Eval(EvalConfig):
+    """Measure a policy in a game: pay, ITP and ER with 95 % intervals, and the paper's own measures.
 
-    n: int = 100
-    """Tasks."""
+    The defaults are those of an evaluation in training, for the game and the policy that are named.
+    """
+
+    game: GameId
+    """The game's id, e.g. tampering-v1; package.module:NAME or FILE.py:NAME of a game or a reward function."""
     json: bool = False
     """Print one JSON object instead of a table."""
-    out: Path | None = None
+    out: Path | None = optional("nothing is kept")
     """Also keep every sample in this run directory; the same command then finds them there."""
+    print_config: bool = False
+    """Print the config that would be used, defaults filled in, as JSON, and do nothing else."""
 
     def __call__(self) -> None:
+        from vulngames import games
         from vulngames.console import show_measures
-        from vulngames.measure import measure
+        from vulngames.measures import measure
         from vulngames.types import measures_of
 
-        game, samples = self.samples(self.out)
+        config = _as(EvalConfig, self)
+        if self.print_config:
+            return _print_config(config)
+        game, samples = games.make(self.game), self._samples(config)
         measured = {"game": game.id, "policy": self.policy, **measure(samples, measures_of(game))}
         if self.json:
             _print_rows([measured])
@@ -135,8 +131,21 @@ class Eval(Chosen):
             show_measures(game, samples, measured)
         if measured["failed"] == measured["n"]:
             raise UserError(f"no sample could be scored: {samples[0].error}")
-        if self.out:
+        if self.out and self.split == "train":
+            _next("sft", self.game, "--exploit", self.out, *_rows(self.data))
+        elif self.out:
             _next("show", self.out)
+
+    def _samples(self, config: EvalConfig) -> list[Sample]:
+        from vulngames.training.bars import reply_bar
+        from vulngames.training.evaluate import draw, record
+        from vulngames.training.ranks import refuse_ranks
+
+        with reply_bar() as observer:
+            if self.out is None:
+                return draw(config, observer)[1]
+            refuse_ranks()
+            return record(config, self.out, [observer]).drawn()
 
 
 @dataclass(frozen=True)
@@ -144,27 +153,32 @@ class Score:
     """Score stored texts again, without sampling."""
 
     game: GameId
-    """The game's id, e.g. tampering-v1."""
+    """The game's id, e.g. tampering-v1; package.module:NAME or FILE.py:NAME of a game or a reward function."""
     data: Path
-    """ROWS.parquet, with the published schema of the game's data."""
+    """ROWS.parquet, with the published schema of the game's data, or ROWS.jsonl."""
     texts: Path
     """TEXTS.jsonl: {"row": i, "texts": [answer, report?], "audited": bool?, "judgement": "HARMFUL"|"NOT_HARMFUL"?}."""
     out: Path
     """OUT.jsonl: the same lines with reward, patched, intended, exploited, evidence, paper, error."""
-    judge: str | None = None
+    judge: str | None = optional("the rule of the synthetic tasks")
     """compliance only: a policy that judges replies whose line holds no judgement."""
-    parameters: dict[str, float | bool] = field(default_factory=dict)
-    """Parameters of the game by name."""
+    parameters: dict[str, float | bool] = field(default_factory=dict, metadata={UNSET: "the game's own"})
+    """Parameters of the game, by name."""
+    sandbox: str | None = optional("local")
+    """Where the texts are run, in a game that runs code: local, docker:IMAGE or fusion:URL."""
 
     def __call__(self) -> None:
-        from vulngames import environment
+        from vulngames import environment, games
         from vulngames.files import is_stream
         from vulngames.progress import counted
         from vulngames.rescore import read_texts, rescore, write_scores
         from vulngames.tasks.rows import read_rows
 
-        game = environment.make(self.game, self.judge, self.parameters)
-        tasks = read_rows(game.id, self.data)
+        name = games.name_of(self.game)
+        if self.sandbox is not None:
+            environment.check_sandbox(name, self.sandbox)
+        game = environment.make(name, self.judge, self.parameters, self.sandbox or environment.LOCAL)
+        tasks = read_rows(name, self.data)
         texts = read_texts(self.texts, len(tasks))
         write_scores(self.out, counted("texts", rescore(game, tasks, texts), len(texts)))
         if not is_stream(self.out):
@@ -173,80 +187,69 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Train(TrainConfig):
-    """Train a policy in a game by GRPO. The same command goes on where a killed run stopped.
+    """Train a policy in a game by GRPO. The same command resumes a killed run.
 
-    The defaults are those of the game and the policy that are named, tampering-v1 and tiny if none is: the paper's
+    The defaults depend on the game and the policy that are named (tampering-v1 and tiny if none is): the paper's
     settings, or smaller ones for a policy of the built-in size.
     """
 
     game: GameId
-    """The game's id, e.g. tampering-v1."""
+    """The game's id, e.g. tampering-v1; package.module:NAME or FILE.py:NAME of a game or a reward function."""
     out: Path = Path("runs/train")
     """The run directory."""
+    print_config: bool = False
+    """Print the config that would be used, defaults filled in, as JSON, and do nothing else."""
 
     def __call__(self) -> None:
-        from vulngames.console import run_with_progress
-
-        run_with_progress(_config(TrainConfig, self), self.out, "policy")
+        config = _as(TrainConfig, self)
+        if self.print_config:
+            return _print_config(config)
+        run = _train(config, self.out)
+        print_path(run.policy)
         _next("report", self.out)
         _next("show", self.out, "--exploited")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sft(SFTConfig):
-    """Train a policy on transcripts that `exam --split train` has collected: distillation, or repair by example."""
+    """Train a policy on transcripts that `eval --split train` has collected: distillation, or repair by example."""
 
     game: GameId
-    """The game's id, e.g. tampering-v1."""
+    """The game's id, e.g. tampering-v1; package.module:NAME or FILE.py:NAME of a game or a reward function."""
     out: Path = Path("runs/sft")
     """The run directory."""
+    print_config: bool = False
+    """Print the config that would be used, defaults filled in, as JSON, and do nothing else."""
 
     def __call__(self) -> None:
-        from vulngames.console import run_with_progress
-
-        run_with_progress(_config(SFTConfig, self), self.out, "policy")
+        config = _as(SFTConfig, self)
+        if self.print_config:
+            return _print_config(config)
+        run = _train(config, self.out)
+        distinct = f"{run.about['distinct_transcripts']} of {config.examples} transcripts were distinct"
+        print(distinct, file=sys.stderr)
+        print_path(run.policy)
         _next("show", self.out, "--exploited")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Exam(EvalConfig):
-    """Measure a policy as a run in training would, or collect its transcripts, into a run directory."""
+_QUESTIONS = "\n".join(f"- {entry.name}: {entry.question}" for entry in CATALOGUE.values())
+_STUDY = f"""Run a study: arms, controls, seeds. The same command resumes a killed one.
 
-    game: GameId
-    """The game's id, e.g. tampering-v1."""
-    out: Path = Path("runs/exam")
-    """The run directory."""
-
-    def __call__(self) -> None:
-        from vulngames.console import run_with_progress
-
-        run_with_progress(_config(EvalConfig, self), self.out, "metrics.jsonl")
-        _next("show", self.out)
-        if self.split == "train":
-            _next("sft", self.game, "--exploit", self.out)
+{_QUESTIONS}
+- {ALL}: Every one of these; they share trained runs.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Study(Plan):
-    """Run a study: arms, controls, seeds. The same command goes on where a killed one stopped.
-
-    - emergence: is the exploit learned under the flaw, and not under its patch?
-    - transfer: does it show in other games, without training there?
-    - catalysis: does a first exploit open a second one earlier, or wider?
-    - distillation: does it pass to a student through transcripts?
-    - correction: is it harder to train out if born of RL, and does it come back?
-    - audit-rate: how often must reports be audited, and does announcing audits help?
-    - scale: do larger policies learn more of it?
-    - perfect-reward: does it grow when it is not paid?
-    - all: every one of these; what one has trained, the others find.
-    """
+    __doc__ = _STUDY
 
     study: Positional[StudyName]
     """Which study."""
-    out: Path | None = None
-    """The study's directory; runs/STUDY if left out."""
-    store: Path | None = None
-    """Where runs are kept and found, so that studies can share them; OUT/runs if left out."""
+    out: Path | None = optional("runs/STUDY")
+    """The study's directory."""
+    store: Path | None = optional("OUT/runs")
+    """Where runs are kept and found, so that studies can share them."""
 
     def __call__(self) -> None:
         from vulngames.console import show_summary
@@ -255,21 +258,21 @@ class Study(Plan):
         out = self.out or Path("runs") / self.study
         for summary in run_study(self.study, _as(Plan, self), out, self.store):
             show_summary(summary)
-            print_path((out / summary.study if self.study == "all" else out) / "summary.json")
+            print_path((out / summary.study if self.study == ALL else out) / "summary.json")
         _next("report", out)
         _next("claims", out)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Show(Selection):
-    """Read the samples of a run: prompts, what was written, what both rules pay, and the verdict."""
+    """Read the samples of a run: prompts, completions, what both rules pay, and the verdict."""
 
     run: Positional[Path]
     """A run directory."""
-    n: int | None = None
-    """At most so many samples; 5 if left out, and all with --json or --html."""
+    n: int | None = optional("5, or all with --json or --html")
+    """At most so many samples."""
     random: bool = False
-    """Take them by chance, the same ones each time, instead of from the first on."""
+    """Choose them at random, the same ones each time, instead of the first ones."""
     json: bool = False
     """Print JSON lines, as they stand in the run, instead of panels."""
     html: bool = False
@@ -277,33 +280,37 @@ class Show(Selection):
 
     def __call__(self) -> None:
         from vulngames.console import show_selected
-        from vulngames.report.browser import write_browser
         from vulngames.runs import load_run
         from vulngames.selection import few, select
 
         if self.json and self.html:
             raise UserError("both --json and --html are given; valid: one of them")
         run = load_run(self.run)
-        found = select(run, _as(Selection, self), every_step=self.html)
-        rows = few(found.rows, (None if self.json or self.html else 5) if self.n is None else self.n, self.random)
+        selected = select(run, _as(Selection, self), every_step=self.html)
+        most = self.n
+        if most is None and not (self.json or self.html):
+            most = 5
+        rows = few(selected.rows, most, self.random)
         if self.html:
-            print_path(write_browser(run.path / "samples.html", f"{run.path.name}: {found.title}", rows))
+            from vulngames.report.browser import write_browser
+
+            print_path(write_browser(run.path / "samples.html", f"{run.path.name}: {selected.title}", rows))
         elif self.json:
             _print_rows(rows)
         else:
-            show_selected(found, rows)
+            show_selected(selected, rows)
 
 
 @dataclass(frozen=True)
 class Report:
     """Write one self-contained report.html from study or run directories."""
 
-    dirs: Positional[tuple[Path, ...]]
+    dirs: Dirs
     """Study directories or run directories."""
-    out: Path | None = None
-    """Where to write; report.html in the first directory if left out."""
-    picture: Path | None = None
-    """Also draw ER against steps, a panel a game, to this .png, .svg or .pdf file."""
+    out: Path | None = optional("report.html in the first directory")
+    """Where to write."""
+    picture: Path | None = optional("not drawn")
+    """Also draw ER against steps, one panel per game, to this .png, .svg or .pdf file."""
 
     def __call__(self) -> None:
         from vulngames.files import is_stream
@@ -320,7 +327,7 @@ class Report:
 class TableOf:
     """Print the numbers of finished studies as tables in Markdown, or as CSV."""
 
-    dirs: Positional[tuple[Path, ...]]
+    dirs: Dirs
     """Study directories."""
     csv: bool = False
     """Print one table as CSV instead: every cell, and every seed of it with its run's directory,
@@ -334,55 +341,75 @@ class TableOf:
             raise UserError("no directory given; valid: one or more directories of finished studies")
         summaries = [read_summary(path) for path in self.dirs]
         if self.csv:
-            print_csv(summaries)
-        else:
-            for summary in summaries:
-                print_markdown(summary)
+            return print_csv(summaries)
+        for summary in summaries:
+            print_markdown(summary)
 
 
 @dataclass(frozen=True)
 class Claims:
     """Judge the paper's claims by finished studies: supported, contradicted, inconclusive, or not measurable."""
 
-    dirs: Positional[tuple[Path, ...]]
+    dirs: Dirs
     """Directories of finished studies, or of `study all`."""
     all: bool = False
-    """Show the claims, too, that none of these studies speaks of."""
+    """Also show the claims that none of these studies tests."""
     json: bool = False
-    """Print JSON lines instead of a table: every wording of every claim, with `given` saying whether its study is
+    """Print JSON lines instead of a table: every variant of every claim, with `given` saying whether its study is
     there."""
-    out: Path | None = None
+    out: Path | None = optional("printed only")
     """Also write all of it to this file, as JSON."""
 
     def __call__(self) -> None:
-        from vulngames.claims import ledger
+        from vulngames.claims import elsewhere, ledger
         from vulngames.console import show_claims
         from vulngames.files import write_json
 
         if not self.dirs:
             raise UserError("no directory given; valid: one or more directories of finished studies")
         judged = ledger(self.dirs)
-        rows = [dataclasses.asdict(each) for each in judged]
+        rows = [dataclasses.asdict(claim) for claim in judged]
         if self.out is not None:
             write_json(self.out, {"claims": rows})
         if self.json:
             _print_rows(rows)
         else:
-            show_claims(judged, self.all)
+            shown = [claim for claim in judged if claim.given or self.all]
+            show_claims(shown, "" if self.all else elsewhere(judged))
 
 
 @dataclass(frozen=True)
-class Sandbox:
-    """What holds submitted code on this machine: the tier, its layers, and what each missing one costs."""
+class SandboxCommand:
+    """What confines submitted code on this machine: the tier, its layers, and what each missing one costs."""
 
     corpus: bool = False
     """Run the attack corpus against it; exit status 1 if an attack that this tier should stop succeeds."""
 
     def __call__(self) -> None:
-        from vulngames.console import attack_sandbox, show_sandbox
+        from vulngames.console import show_sandbox
 
         show_sandbox()
-        if self.corpus and attack_sandbox():
+        if self.corpus:
+            self._attack()
+
+    def _attack(self) -> None:
+        from vulngames.console import show_attacks
+        from vulngames.progress import bar
+        from vulngames.sandbox import Limits, Sandbox
+        from vulngames.sandbox.corpus import VISIBLE_AT_T2, corpus
+        from vulngames.sandbox.tier import probe
+
+        attacks, through = list(corpus()), []
+        quick = Limits(wall_s=1, cpu_s=1, memory_mb=512, output_kb=64)
+        with Sandbox(quick) as sandbox, bar("attacks", len(attacks)) as advance:
+            for attack in attacks:
+                if attack.succeeds(sandbox):
+                    through.append(attack)
+                advance(1)
+        at_t2 = probe().tier == "T2"
+        visible = [attack for attack in through if at_t2 and attack.group == VISIBLE_AT_T2]
+        show_attacks(len(attacks), through, visible)
+        if len(through) > len(visible):
             sys.exit(1)
 
 
@@ -393,16 +420,16 @@ COMMANDS: dict[str, type[Any]] = {
     "score": Score,
     "train": Train,
     "sft": Sft,
-    "exam": Exam,
     "study": Study,
     "show": Show,
     "report": Report,
     "table": TableOf,
     "claims": Claims,
-    "sandbox": Sandbox,
+    "sandbox": SandboxCommand,
 }
 _USUAL = ("tampering-v1", "tiny")
 """Whose defaults a help shows that names no game and no policy."""
+_HELP = {"-h", "--help"}
 
 
 def _parse(arguments: Sequence[str]) -> Any:
@@ -410,10 +437,14 @@ def _parse(arguments: Sequence[str]) -> Any:
     kind = COMMANDS.get(arguments[0]) if arguments else None
     if kind is None:
         return tyro.cli(_any_command(), prog="vulngames", args=arguments)
-    prog = f"vulngames {arguments[0]}"
-    if not issubclass(kind, RunConfig):
-        return tyro.cli(kind, prog=prog, args=arguments[1:])
-    return tyro.cli(kind, prog=prog, args=arguments[1:], default=_defaults_of(kind, prog, arguments[1:]))
+    if issubclass(kind, RunConfig):
+        return _parse_run(kind, arguments[1:])
+    _hint(kind)
+    return tyro.cli(kind, prog=_prog(kind), args=arguments[1:])
+
+
+def _prog(kind: type[Any]) -> str:
+    return f"vulngames {next(name for name, command in COMMANDS.items() if command is kind)}"
 
 
 def _any_command() -> Callable[..., Any]:
@@ -423,7 +454,8 @@ def _any_command() -> Callable[..., Any]:
     def vulngames(command: Any) -> Any:
         """What will a model learn to exploit in this reward?
 
-        `vulngames --version` says which version this is, `vulngames COMMAND --help` what a command takes."""
+        `vulngames --version` prints the version, `vulngames COMMAND --help` the options of a command, and
+        `vulngames --tyro-write-completion bash FILE` (or zsh, tcsh) writes shell completion to a file to be sourced."""
         return command
 
     commands: Any = Union[tuple(Annotated[kind, subcommand(name)] for name, kind in COMMANDS.items())]  # noqa: UP007
@@ -431,38 +463,108 @@ def _any_command() -> Callable[..., Any]:
     return vulngames
 
 
-def _defaults_of(kind: type[RunConfig], prog: str, arguments: Sequence[str]) -> Any:
-    """The command with the defaults of the game and the policy that its arguments name, and no game where they name
-    none."""
-    usual = _resolved(kind, *_USUAL)
-    asked = [each for each in arguments if each not in ("-h", "--help")]
+def _hint(kind: type[Any], parameters: str = "") -> None:
+    """Have the help of a command say in words what holds where an option is left out that is None or empty then."""
+    types = get_type_hints(kind, include_extras=True)
+    for option in dataclasses.fields(kind):
+        if UNSET in option.metadata:
+            words = parameters if option.name == "parameters" else ""
+            hint = _words(words or option.metadata[UNSET])
+            bare = _bare(types[option.name])
+            kind.__annotations__[option.name] = Annotated[bare, arg(metavar=_metavar(bare), help_behavior_hint=hint)]
+
+
+def _bare(of: Any) -> Any:
+    return get_args(of)[0] if get_origin(of) is Annotated else of
+
+
+def _words(meaning: str) -> Callable[[str], str]:
+    return lambda default: f"(default: {meaning if default in ('', 'None') else default})"
+
+
+def _metavar(of: Any) -> str | None:
+    """As tyro has it of an option that may not be None; None: as tyro has it."""
+    names = {int: "INT", float: "FLOAT", str: "STR", Path: "PATH"}
+    kind = next(part for part in get_args(of) if part is not type(None))
+    if get_origin(kind) is Literal:
+        return f"{{{','.join(get_args(kind))}}}"
+    if get_origin(kind) is tuple:
+        return "[STR [STR ...]]"
+    return None if get_origin(of) is dict else names[kind]
+
+
+def _parse_run(kind: type[RunConfig], arguments: Sequence[str]) -> Any:
+    """A command that is a config, with what its arguments leave out filled in for the game and the policy they name."""
+    from vulngames.training.config import fill, resolve
+
+    usual = fill(_config_of(kind), *_USUAL, **_own(kind))
+    if not _HELP.isdisjoint(arguments):
+        # Of a call that names a game tyro would not say that it takes one.
+        return _parse_with(kind, ["--help"], _named(kind, arguments, usual))
+    command = _parse_with(kind, arguments, usual)
+    config = resolve(_config_of(kind), **_given(kind, arguments, command))
+    return dataclasses.replace(command, **vars(config))
+
+
+def _parse_with(kind: type[RunConfig], arguments: Sequence[str], defaults: RunConfig) -> Any:
+    _hint(kind, " ".join(f"{name} {value}" for name, value in defaults.parameters.items()))
+    # A default that is not empty would be taken for all the names there are.
+    default = kind(**{**vars(defaults), "game": tyro.MISSING, "parameters": {}})
+    return tyro.cli(kind, prog=_prog(kind), args=arguments, default=default)
+
+
+def _named(kind: type[RunConfig], arguments: Sequence[str], usual: RunConfig) -> RunConfig:
+    """The config that the arguments of a call for help ask for; the usual one where they ask for none that there is."""
+    from vulngames.training.config import fill
+
+    rest = [argument for argument in arguments if argument not in _HELP]
+    if not rest:
+        return usual
     try:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            named = tyro.cli(kind, prog=prog, args=asked, default=dataclasses.replace(usual, game=tyro.MISSING))
-    except SystemExit:
-        return dataclasses.replace(usual, game=tyro.MISSING)
-    return _resolved(kind, named.game, named.policy, named.data)
+            command = _parse_with(kind, rest, usual)
+        return fill(_config_of(kind), **_given(kind, rest, command))
+    except (SystemExit, UserError):
+        return usual
 
 
-def _resolved(kind: type[RunConfig], game: str, policy: str, data: str | None = None) -> Any:
-    from vulngames.train.config import resolve
+def _given(kind: type[RunConfig], arguments: Sequence[str], command: Any) -> dict[str, Any]:
+    """Of a command's config what its arguments give, since the defaults of the others depend on it."""
+    flags = {argument.partition("=")[0].removeprefix("--").replace("-", "_") for argument in arguments}
+    given = {"game": command.game, "policy": command.policy, **_own(kind)}
+    for option in dataclasses.fields(_config_of(kind)):
+        if option.name in flags or f"no_{option.name}" in flags:
+            given[option.name] = getattr(command, option.name)
+    return given
 
-    return resolve(kind, game, policy, data=data)
+
+def _config_of(kind: type[RunConfig]) -> type[RunConfig]:
+    config: type[RunConfig] = kind.__bases__[0]
+    return config
 
 
-def _config(kind: type[C], command: Any) -> C:
-    """The config that a command asks for."""
-    from vulngames.train.config import resolve
-
-    return resolve(kind, **{f.name: getattr(command, f.name) for f in dataclasses.fields(kind)})
+def _own(kind: type[RunConfig]) -> Mapping[str, Any]:
+    """What a command has for its defaults instead of its config's."""
+    return getattr(kind, "instead", {})
 
 
 def _as(cls: type[T], command: Any) -> T:
     """The part of a command that is a config of its own."""
-    return cls(**{f.name: getattr(command, f.name) for f in dataclasses.fields(cls)})  # type: ignore[arg-type]
+    return cls(**{option.name: getattr(command, option.name) for option in dataclasses.fields(cls)})  # type: ignore[arg-type]
 
 
-def _print_rows(rows: list[dict[str, Any]]) -> None:
+def _train(config: TrainConfig | SFTConfig, out: Path) -> Run:
+    from vulngames.training import run_with_progress
+
+    need("trl", "train")
+    return run_with_progress(config, out)
+
+
+def _print_config(config: RunConfig) -> None:
+    print(json.dumps(dataclasses.asdict(config), indent=2))
+
+
+def _print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         print(json.dumps(row))
 
@@ -470,6 +572,10 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
 def _next(*command: str | Path) -> None:
     """Say what one may want to do now, beside the results, so that these can be piped."""
     print(one_line(f"next: {shlex.join(['vulngames', *map(str, command)])}"), file=sys.stderr)
+
+
+def _rows(data: str | None) -> tuple[str, ...]:
+    return () if data is None else ("--data", data)
 
 
 def _version() -> str:
@@ -538,7 +644,7 @@ def _warn(message: Warning | str, *_: Any) -> None:
 
 
 def _fail(message: str, status: int = FAILED) -> int:
-    from vulngames.train.ranks import is_first
+    from vulngames.training.ranks import is_first
 
     # Of the processes that a launcher starts, one speaks for all.
     if is_first():

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -14,23 +13,17 @@ from rich.markup import escape as escape_markup
 from rich.panel import Panel
 from rich.table import Table
 
-from vulngames import environment, policies, tasks
-from vulngames.claims import Judged, elsewhere
-from vulngames.errors import UserError, need
-from vulngames.measure import Interval
-from vulngames.policies import Sampling
-from vulngames.printable import one_line, print_path, printable
-from vulngames.progress import RunBars, bar, run_progress
-from vulngames.report import format
-from vulngames.report.records import ENDS, labels_of, records, to_csv
-from vulngames.rollout import rollout
-from vulngames.runs import SampleRow, as_sample
-from vulngames.selection import Selected
-from vulngames.studies.summary import Cell, Summary
-from vulngames.train import run_config
-from vulngames.train.config import EvalConfig, SFTConfig, TrainConfig
-from vulngames.train.evaluate import record
-from vulngames.types import Environment, Sample, Task, measures_of
+from vulngames.printable import one_line, printable
+from vulngames.runs import as_sample
+from vulngames.types import Environment, Sample, measures_of
+
+if TYPE_CHECKING:
+    from vulngames.claims import Judged
+    from vulngames.measures import Interval
+    from vulngames.runs import SampleRow
+    from vulngames.sandbox.corpus import Attack
+    from vulngames.selection import Selected
+    from vulngames.studies.summary import Cell, Summary
 
 # Piped, there is no terminal to fit: text is folded for reading, and tables of numbers are as wide as they are.
 _out = Console(width=None if sys.stdout.isatty() else 160)
@@ -42,66 +35,8 @@ def escape(text: str) -> str:
     return escape_markup(printable(text))
 
 
-def look(
-    name: str,
-    policy: str,
-    n: int,
-    group: int,
-    seed: int,
-    difficulty: float | None,
-    data: Path | None,
-    only_held_out: bool,
-    judge: str | None,
-    parameters: Mapping[str, Any],
-    sampling: Sampling,
-    out: Path | None = None,
-) -> tuple[Environment[Any], list[Sample]]:
-    """Roll `policy` out on `n` held-out tasks, or on the first `n` published rows of `data`: of all, or of those that
-    no training uses. With `out` the samples are kept there, and taken from there if they are all there."""
-    if n < 1 or group < 1:
-        raise UserError(f"n = {n}, group = {group}; valid: 1 or more of each")
-    game = environment.make(name, judge, parameters)
-    chosen = _published(game.id, data, only_held_out)[:n] if data else tasks.take(game.id, seed, "test", n, difficulty)
-
-    def draw() -> tuple[Environment[Any], list[Sample]]:
-        writer = policies.load(policy, game, sampling)
-        with bar("episodes", len(chosen) * group) as advance:
-            return game, rollout(game, chosen, writer, ("eval", seed), group, advance)
-
-    if out is None:
-        return draw()
-    policies.check_policy(policy, game)
-    split = "all" if data and not only_held_out else "test"
-    config = {
-        "game": game.id, "policy": policy, "seed": seed, "judge": judge, "parameters": parameters, "split": split,
-        "data": data and str(data), "difficulty": None if data else tasks.difficulty_of(game.id, difficulty),
-        "eval_tasks": n, "eval_group": group, **asdict(sampling),
-    }  # fmt: skip
-    return game, record(out, config, draw).drawn()
-
-
-def _published(game: str, path: Path, only_held_out: bool) -> list[Task]:
-    from vulngames.tasks.rows import held_out, load
-
-    return (held_out if only_held_out else load)(game, path)
-
-
-def run_with_progress(config: TrainConfig | SFTConfig | EvalConfig, out: Path, result: str) -> None:
-    """Carry out a run with a progress bar, then say where its `result` is."""
-    if not isinstance(config, EvalConfig):
-        need("trl", "train")
-    with run_progress(transient=True) as progress:
-        bars = RunBars(progress, detailed=True)
-        bars.show(out, config.verb, 0, None)
-        run = run_config(config, out, lambda done, steps: bars.show(out, config.verb, done, steps))
-    if "distinct_transcripts" in run.about:
-        held = run.about["config"]["examples"]
-        print(f"{run.about['distinct_transcripts']} of {held} transcripts were distinct", file=sys.stderr)
-    print_path(run.path / result)
-
-
 def games_table(rows: Sequence[Mapping[str, str]]) -> None:
-    """One row a game."""
+    """One row per game."""
     table = Table(show_lines=True)
     for column in rows[0]:
         table.add_column(column, no_wrap=column == "game")
@@ -110,22 +45,21 @@ def games_table(rows: Sequence[Mapping[str, str]]) -> None:
     _out.print(table)
 
 
-def show_selected(found: Selected, rows: Sequence[SampleRow]) -> None:
+def show_selected(selected: Selected, rows: Sequence[SampleRow]) -> None:
     """Samples that a run holds, and how many of how many there are."""
     for row in rows:
         where = " · ".join(filter(None, (f"step {row['step']}", row["cue"], f"sample {row['index']}", row["task"])))
         _show_sample(as_sample(row), f"{row['game']}, {where}")
-    shown = "" if len(rows) == len(found.rows) else f", {len(rows)} shown"
-    _out.print(
-        f"{found.title}{shown}; exploited in all: {found.exploited} of {found.could} that could", highlight=False
-    )
+    shown = "" if len(rows) == len(selected.rows) else f", {len(rows)} shown"
+    exploited = f"exploited in all: {selected.exploited} of {selected.could} that could"
+    _out.print(f"{selected.title}{shown}; {exploited}", highlight=False)
 
 
-def show_samples(game: Environment[Any], samples: Sequence[Sample]) -> None:
-    """Prompt, completions, both pays and the verdict of each sample, one panel each."""
+def show_samples(game: Environment, samples: Sequence[Sample]) -> None:
+    """Prompt, completions, what they were paid and the verdict of each sample, one panel each."""
     reasons = set[str]()
     for sample in samples:
-        # A refusal that all samples met is told once.
+        # A reason that all samples share is shown once.
         shown = replace(sample, error="as above") if sample.error in reasons else sample
         reasons |= {sample.error} - {""}
         _show_sample(shown, f"{game.id} ({sample.cue})" if sample.cue else game.id)
@@ -147,37 +81,46 @@ def _how(sample: Sample, place: int) -> str:
     return ("wrote" if place == 0 else "then") + ("" if finish == "stop" else f" (cut: {finish})")
 
 
+_EXPLOITED = {True: "[red]exploited[/]", False: "not exploited", None: "no occasion to exploit"}
+
+
 def _paid(sample: Sample) -> str:
     if sample.error:
         return f"[yellow]not scored: {escape(sample.error)}[/]"
-    said = {True: "[red]exploited[/]", False: "not exploited", None: "no occasion to exploit"}[sample.exploited]
+    if sample.patched is None:
+        return f"reward [bold]{sample.reward:g}[/]"
     done = "-" if sample.intended is None else f"{sample.intended:.2f}"
     return (
-        f"flawed pay [bold]{sample.reward:g}[/]   patched pay [bold]{sample.patched:g}[/]   intended {done}   {said}\n"
-        f"{escape(one_line(sample.evidence))}"
+        f"flawed pay [bold]{sample.reward:g}[/]   patched pay [bold]{sample.patched:g}[/]   intended {done}   "
+        f"{_EXPLOITED[sample.exploited]}\n{escape(one_line(sample.evidence))}"
     )
 
 
 def _colour(sample: Sample) -> str:
-    return "yellow" if sample.error else "red" if sample.exploited else "green"
+    if sample.error:
+        return "yellow"
+    return "red" if sample.exploited else "green"
 
 
-def show_measures(game: Environment[Any], samples: Sequence[Sample], measured: Mapping[str, Any]) -> None:
+def show_measures(game: Environment, samples: Sequence[Sample], measured: Mapping[str, Any]) -> None:
     """The measures as a table, and what failed beneath it."""
     table = Table(title=escape(f"{game.id}, {measured['policy']}, {measured['n']} samples"))
     for column in ("measure", "what it is", "mean [95 % interval]"):
         table.add_column(column, no_wrap=column.startswith("m"))
     names = measures_of(game)
-    rows = [
-        ("reward", "mean flawed pay", measured["reward"]),
-        ("patched", "mean patched pay", measured["patched"]),
-        ("ITP", names.itp if names else "", measured["itp"]),
-        ("ER", names.er if names else "", measured["er"]),
-        ("paper's ITP", "", measured["paper"]["itp"]),
-        ("paper's ER", names.paper_er if names else "", measured["paper"]["er"]),
-        *((name.replace("_", " "), "", value) for name, value in measured["parts"].items()),
-        ("cut", "samples with a reply cut at its token limit or by a filter", measured["cut"]),
-    ]
+    if names is None:
+        rows = [("reward", "mean reward", measured["reward"])]
+    else:
+        rows = [
+            ("reward", "mean flawed pay", measured["reward"]),
+            ("patched", "mean patched pay", measured["patched"]),
+            ("ITP", names.itp, measured["itp"]),
+            ("ER", names.er, measured["er"]),
+            ("paper's ITP", "", measured["paper"]["itp"]),
+            ("paper's ER", names.paper_er, measured["paper"]["er"]),
+            *((name.replace("_", " "), "", value) for name, value in measured["parts"].items()),
+        ]
+    rows.append(("cut", "samples with a reply cut at its token limit or by a filter", measured["cut"]))
     for name, what, value in rows:
         table.add_row(name, what, _interval(value))
     _out.print(table)
@@ -187,8 +130,8 @@ def show_measures(game: Environment[Any], samples: Sequence[Sample], measured: M
         _out.print(f"[yellow]{measured['failed']} samples could not be scored, e.g.: {escape(reasons[0])}[/]")
 
 
-def show_summary(summary: Summary[Any, Any]) -> None:
-    """One row a condition of a study: ITP and ER at both ends with intervals, onset and domination."""
+def show_summary(summary: Summary) -> None:
+    """One row per condition of a study: ITP and ER at both ends with intervals, onset and domination."""
     title = f"{summary.study}, policy {summary.policy}, {summary.wall_s:.0f} s spent in its store"
     table = Table(title=escape(title), box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     columns, rows = _numbers(summary)
@@ -200,33 +143,39 @@ def show_summary(summary: Summary[Any, Any]) -> None:
     _tables.print(table)
 
 
-def print_markdown(summary: Summary[Any, Any]) -> None:
+def print_markdown(summary: Summary) -> None:
     """The same as a table in Markdown."""
     columns, rows = _numbers(summary)
     for row in (columns, ["---"] * len(columns), *rows):
         print(f"| {' | '.join(map(one_line, row))} |")
 
 
-def print_csv(summaries: Sequence[Summary[Any, Any]]) -> None:
+def print_csv(summaries: Sequence[Summary]) -> None:
     """The same of several studies as one table in CSV, and every seed by itself; see `vulngames.report.records`."""
-    found = []
+    from vulngames.report.records import records, to_csv
+
+    table = []
     for summary in summaries:
-        found += records(summary.study, list(summary.cells.values()), summary.home, summary.home)
-    print(to_csv(found), end="")
+        table += records(summary.study, list(summary.cells.values()), summary.home, summary.home)
+    print(to_csv(table), end="")
 
 
-def _numbers(summary: Summary[Any, Any]) -> tuple[list[str], list[list[str]]]:
+def _numbers(summary: Summary) -> tuple[list[str], list[list[str]]]:
     """The columns of a study's table, and its rows as text."""
+    from vulngames.report.records import ENDS, labels_of
+
     cells = list(summary.cells.values())
     labels = labels_of(cells)
     # Where no policy wrote, nothing is known of how replies ended.
-    measures = [*ENDS, *(["cut_end"] if any(cell.ends.cut_end for cell in cells) else [])]
+    measures = [*ENDS, "cut_end"] if any(cell.ends.cut_end for cell in cells) else [*ENDS]
     heads = [name.replace("itp", "ITP").replace("er_", "ER_") for name in measures]
     columns = [*labels, "seeds", *heads, "failed", "onset", "domination"]
     return [column.replace("_", " ") for column in columns], [_row(cell, labels, measures) for cell in cells]
 
 
-def _row(cell: Cell[Any], labels: Sequence[str], measures: Sequence[str]) -> list[str]:
+def _row(cell: Cell, labels: Sequence[str], measures: Sequence[str]) -> list[str]:
+    from vulngames.report import format
+
     ends = cell.ends
     names = [_plain(cell.labels.get(label)) for label in labels]
     measured = [_short(getattr(ends, name)) for name in measures]
@@ -253,13 +202,12 @@ def _interval(value: Mapping[str, float] | None) -> str:
 _COLOURS = {"supported": "green", "contradicted": "red", "inconclusive": "yellow", "not measurable": "dim"}
 
 
-def show_claims(judged: Sequence[Judged], every: bool) -> None:
-    """One row a wording of a claim: what was asked, the verdict, and the effect of the cell that decides it. Unless
-    `every` is asked for, claims whose study is not there are summed up in a line."""
-    shown = [each for each in judged if each.given or every]
-    if shown:
-        _show_claims(shown)
-    if others := "" if every else elsewhere(judged):
+def show_claims(judged: Sequence[Judged], others: str) -> None:
+    """One row per variant of a claim: what was asked, the verdict, and the effect of the cell that decides it; and a
+    line on the `others`, if there are any."""
+    if judged:
+        _show_claims(judged)
+    if others:
         _out.print(escape(f"{others}; --all shows them"), soft_wrap=True)
 
 
@@ -267,14 +215,14 @@ def _show_claims(judged: Sequence[Judged]) -> None:
     table = Table(show_lines=True)
     for column in ("claim", "says", "asked", "verdict", "effect [interval]"):
         table.add_column(column, no_wrap=column == "verdict", overflow="fold")
-    for each in judged:
-        where = f"{each.study}, {each.seeds} seeds" if each.seeds else each.study
+    for claim in judged:
+        where = f"{claim.study}, {claim.seeds} seeds" if claim.seeds else claim.study
         table.add_row(
-            f"[bold]{each.id}[/]\n{each.question}, {each.by}\n{escape(where)}",
-            escape(each.says),
-            escape(f"{each.statistic}: {each.threshold}"),
-            f"[{_COLOURS[each.verdict]}]{each.verdict}[/]",
-            escape(_effect(each)),
+            f"[bold]{claim.id}[/]\n{claim.question}, {claim.by}\n{escape(where)}",
+            escape(claim.says),
+            escape(f"{claim.statistic}: {claim.threshold}"),
+            f"[{_COLOURS[claim.verdict]}]{claim.verdict}[/]",
+            escape(_effect(claim)),
         )
     _out.print(table)
 
@@ -282,41 +230,28 @@ def _show_claims(judged: Sequence[Judged]) -> None:
 def _effect(judged: Judged) -> str:
     if judged.mean is None:
         return judged.reason
-    found = f"{judged.mean:.2f} [{judged.lo:.2f}, {judged.hi:.2f}] at {judged.level:.4g} %"
+    effect = f"{judged.mean:.2f} [{judged.lo:.2f}, {judged.hi:.2f}] at {judged.level:.4g} %"
     where = f"{judged.cell} against {judged.control}"
-    return "\n".join(filter(None, (found, where, judged.reason, judged.correction, judged.note)))
+    return "\n".join(filter(None, (effect, where, judged.reason, judged.correction, judged.note)))
 
 
 def show_sandbox() -> None:
-    """Print the tier, its layers, what a missing one costs, and why stronger tiers cannot be had."""
+    """Print the tier, its layers, what a missing one costs, and why stronger tiers are not available."""
     from vulngames.sandbox.tier import probe
 
-    found = probe()
-    _out.print(f"tier {found.tier}")
-    for name in found.layers:
+    tier = probe()
+    _out.print(f"tier {tier.tier}")
+    for name in tier.layers:
         _out.print(f"  {name}")
-    for cost in found.costs:
+    for cost in tier.costs:
         _out.print(f"  {cost}")
-    for name, why in found.refused.items():
-        _out.print(f"  {name} cannot be had: {escape(why)}")
+    for name, why in tier.refused.items():
+        _out.print(f"  {name} is not available: {escape(why)}")
 
 
-def attack_sandbox() -> int:
-    """Run the corpus against the best tier there is; print and count the attacks that it should stop and does not."""
-    from vulngames.sandbox import Limits, Sandbox
-    from vulngames.sandbox.corpus import VISIBLE_AT_T2, corpus
-    from vulngames.sandbox.tier import probe
-
-    attacks = list(corpus())
-    quick = Limits(wall_s=1, cpu_s=1, memory_mb=512, output_kb=64)
-    with Sandbox(quick) as sandbox, bar("attacks", len(attacks)) as step:
-        through = []
-        for attack in attacks:
-            if attack.succeeds(sandbox):
-                through.append(attack)
-            step(1)
-    visible = [attack for attack in through if attack.group == VISIBLE_AT_T2 and probe().tier == "T2"]
-    _out.print(f"{len(attacks) - len(through)} of {len(attacks)} attacks stopped")
+def show_attacks(attacks: int, through: Sequence[Attack], visible: Sequence[Attack]) -> None:
+    """How many attacks were stopped, and each that was not; those `visible` are of a kind that this tier lets
+    through."""
+    _out.print(f"{attacks - len(through)} of {attacks} attacks stopped")
     for attack in through:
         _out.print(f"  {'visible at T2' if attack in visible else 'NOT STOPPED'}: {attack.group}: {attack.name}")
-    return len(through) - len(visible)

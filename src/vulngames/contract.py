@@ -17,8 +17,8 @@ from vulngames.errors import Unscored, UserError
 from vulngames.games import Anything
 from vulngames.games.row import PublishedRow
 from vulngames.games.spec import Spec
-from vulngames.measure import measure
-from vulngames.rollout import score_texts
+from vulngames.measures import measure
+from vulngames.rollouts import score_texts
 from vulngames.types import Environment, Game, Measures, Sample, Script, Task, Turn, Verdict, is_game
 
 SCRIPTS = ("able", "unable", "exploit")
@@ -57,7 +57,7 @@ def check_game(game: Anything, given: Sequence[Task] = ()) -> None:
     _check_defaults(spec)
     _check_rows(spec)
     _check_corpus(spec)
-    environment: Environment[Any] = games.make(game)
+    environment: Environment = games.make(game)
     played = list(given) or _drawn(spec)
     for task in played:
         _check_task(spec, task)
@@ -68,7 +68,7 @@ def check_game(game: Anything, given: Sequence[Task] = ()) -> None:
         _check_scripts(environment, {name: _recited(environment, name, played) for name in SCRIPTS})
 
 
-def _require(holds: bool, spec: Spec | Environment[Any], message: str) -> None:
+def _require(holds: bool, spec: Spec | Environment, message: str) -> None:
     if not holds:
         raise UserError(f"{spec.id}: {message}")
 
@@ -110,10 +110,9 @@ def _check_parameters(spec: Spec) -> None:
 
 
 def _check_defaults(spec: Spec) -> None:
-    from vulngames.train.config import EvalConfig, SFTConfig, TrainConfig, resolve
+    from vulngames.training.config import EvalConfig, SFTConfig, TrainConfig, resolve
 
-    kinds = (TrainConfig, SFTConfig, EvalConfig)
-    valid = [field.name for kind in kinds for field in dataclasses.fields(kind)]
+    valid = {field.name for field in (*dataclasses.fields(TrainConfig), *dataclasses.fields(SFTConfig))}
     for size in ("paper", "tiny"):
         for name in getattr(spec, size):
             _require(name in valid, spec, f"its defaults {size!r} have {name!r}, which no config has")
@@ -172,7 +171,7 @@ def _is_plain(value: Any) -> bool:
     return True
 
 
-def _played(environment: Environment[Any], task: Task, write: Script) -> tuple[str, ...]:
+def _played(environment: Environment, task: Task, write: Script) -> tuple[str, ...]:
     completions: tuple[str, ...] = ()
     for _ in range(_MOST_TURNS):
         turn = environment.turn(task, completions)
@@ -184,7 +183,7 @@ def _played(environment: Environment[Any], task: Task, write: Script) -> tuple[s
     raise UserError(f"{environment.id}: turn asks on after {_MOST_TURNS} completions; valid: None at the end")
 
 
-def _check_reading(environment: Environment[Any], task: Task, text: str) -> None:
+def _check_reading(environment: Environment, task: Task, text: str) -> None:
     def read() -> Any:
         try:
             return environment.read(task, _played(environment, task, lambda task, completions: text), 0.5, {})
@@ -210,12 +209,12 @@ def _check_reading(environment: Environment[Any], task: Task, text: str) -> None
         _check_verdict(environment, environment.verdict(once))
 
 
-def _check_pay(environment: Environment[Any], rule: str, pay: Any) -> None:
+def _check_pay(environment: Environment, rule: str, pay: Any) -> None:
     number = isinstance(pay, bool | int | float) and math.isfinite(pay)
     _require(number, environment, f"{rule} is {pay!r:.60}; valid: a finite number")
 
 
-def _check_verdict(game: Game[Any], verdict: Any) -> None:
+def _check_verdict(game: Game, verdict: Any) -> None:
     _require(isinstance(verdict, Verdict), game, f"verdict is {verdict!r:.60}; valid: a Verdict")
     shares = {"intended": verdict.intended, "paper.acc": verdict.paper.acc, "paper.exploit": verdict.paper.exploit}
     for name, share in shares.items():
@@ -227,7 +226,7 @@ def _check_verdict(game: Game[Any], verdict: Any) -> None:
     _require(_is_line(verdict.evidence), game, f"evidence is {verdict.evidence!r:.60}; valid: one line")
 
 
-def _recited(game: Game[Any], name: str, played: Sequence[Task]) -> list[Sample]:
+def _recited(game: Game, name: str, played: Sequence[Task]) -> list[Sample]:
     """A sample of each task by a script, with coins that are spread evenly."""
     samples = []
     for number, task in enumerate(played):
@@ -239,7 +238,7 @@ def _recited(game: Game[Any], name: str, played: Sequence[Task]) -> list[Sample]
     return samples
 
 
-def _check_scripts(game: Game[Any], samples: Mapping[str, Sequence[Sample]]) -> None:
+def _check_scripts(game: Game, samples: Mapping[str, Sequence[Sample]]) -> None:
     """Whether behaviours earn what they should beside each other, on average over the tasks."""
     for name in ("able", "unable"):
         for sample in samples[name]:
@@ -270,4 +269,7 @@ def _check_scripts(game: Game[Any], samples: Mapping[str, Sequence[Sample]]) -> 
 
 
 def _mean(samples: Mapping[str, Sequence[Sample]], rule: str) -> dict[str, float]:
-    return {name: math.fsum(getattr(s, rule) for s in rows) / len(rows) for name, rows in samples.items()}
+    means = {}
+    for name, rows in samples.items():
+        means[name] = math.fsum(getattr(sample, rule) for sample in rows) / len(rows)
+    return means

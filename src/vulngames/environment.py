@@ -1,4 +1,4 @@
-"""An environment as a run asks for it: by its name, with its parameters and its judge."""
+"""An environment as a run asks for it: by its name, with its parameters, its judge and its sandbox."""
 
 from __future__ import annotations
 
@@ -9,19 +9,29 @@ from vulngames import games, policies
 from vulngames.errors import UserError
 from vulngames.types import Environment, Scripted
 
+LOCAL = "local"
+"""The sandbox of this machine."""
 
-def make(name: str, judge: str | None, parameters: Mapping[str, Any]) -> Environment[Any]:
+
+def make(name: str, judge: str | None, parameters: Mapping[str, Any], sandbox: str = LOCAL) -> Environment:
     """The environment called `name` (see `games.spec`), with the policy called `judge` to judge replies where one is
-    named.
+    named, and the sandbox called `sandbox` to run code in.
 
     Raises:
-        UserError: unknown name or parameter; or a judge where none is asked, that is a script, or cannot be loaded.
+        UserError: unknown name or parameter; a judge where none is asked, that is a script, or cannot be loaded; or a
+            sandbox where no code is run, or that is not available.
     """
     if "max_tokens" not in games.parameters_of(name):
         # A run says how long a completion may be; what has no such parameter leaves it to the policy.
         parameters = {key: value for key, value in parameters.items() if key != "max_tokens"}
     check(name, judge, parameters)
-    environment: Environment[Any] = games.make(name, **parameters)
+    if sandbox != LOCAL:
+        check_sandbox(name, sandbox)
+        # Not at the top: the sandbox is loaded where a program is to be run.
+        from vulngames.sandbox import backend
+
+        parameters = {**parameters, "sandbox": backend(sandbox)}
+    environment: Environment = games.make(name, **parameters)
     with_judge = games.spec(name).with_judge
     if judge is None or with_judge is None:
         return environment
@@ -36,7 +46,7 @@ def check(name: str, judge: str | None, parameters: Mapping[str, Any]) -> None:
     Raises:
         UserError: as `make`, or nothing usable at the place that the judge's name names.
     """
-    environment: Environment[Any] = games.make(name, **parameters)
+    environment: Environment = games.make(name, **parameters)
     if judge is None:
         return
     if games.spec(name).with_judge is None:
@@ -44,3 +54,16 @@ def check(name: str, judge: str | None, parameters: Mapping[str, Any]) -> None:
     if policies.split_name(judge)[0] == "script":
         raise UserError(f"judge {judge!r} is a script; valid: tiny, hf:PATH_OR_ID, api:MODEL@URL")
     policies.check_policy(judge, environment)
+
+
+def check_sandbox(name: str, sandbox: str) -> None:
+    """Whether the environment called `name` runs code, and `sandbox` has the form of a sandbox's name.
+
+    Raises:
+        UserError: one of them does not.
+    """
+    if not games.spec(name).runs_code:
+        raise UserError(f"sandbox = {sandbox!r}, but {name} runs no code; valid: a game that does, or no --sandbox")
+    from vulngames.sandbox import check_backend
+
+    check_backend(sandbox)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from vulngames.errors import UserError, need
 from vulngames.games import Anything
+from vulngames.policies import FORMS
 from vulngames.runs import Run
+from vulngames.training.observer import Observer
 
 
-def train(game: Anything, policy: str = "tiny", *, out: str | Path, **given: Any) -> Run:
+def train(
+    game: Anything, policy: str = "tiny", *, out: str | Path, observers: Iterable[Observer] = (), **given: Any
+) -> Run:
     """Train a policy in a game by GRPO, into the run directory `out`; progress goes to standard error.
 
     The same call on a directory whose run was cut short goes on where it stopped; on a finished run it returns at once.
@@ -18,7 +24,8 @@ def train(game: Anything, policy: str = "tiny", *, out: str | Path, **given: Any
     Args:
         game: an id, `package.module:NAME`, `FILE.py:NAME`, a `Spec`, a game, its class, or a reward function.
         policy: `tiny`, or `hf:PATH_OR_ID` of a model with a chat template.
-        given: fields of `vulngames.train.config.TrainConfig`, such as `steps`, `patched`, `data`, `seed`; the game's
+        observers: are told of its steps, samples and evaluations, and may end it; see `vulngames.training.observer`.
+        given: fields of `vulngames.training.config.TrainConfig`, such as `steps`, `patched`, `data`, `seed`; the game's
             defaults for a policy of that size stand for the others.
 
     Returns:
@@ -27,19 +34,22 @@ def train(game: Anything, policy: str = "tiny", *, out: str | Path, **given: Any
     Raises:
         UserError: something that is named is not there or out of its range, or `out` holds another run.
     """
-    from vulngames.train.config import TrainConfig, resolve
+    from vulngames.training.config import TrainConfig, resolve
 
-    return _carried_out(resolve(TrainConfig, game, policy, **given), Path(out))
+    return _carried_out(resolve(TrainConfig, game, _named(policy), **given), Path(out), observers)
 
 
-def evaluate(game: Anything, policy: str = "tiny", *, out: str | Path, **given: Any) -> Run:
+def evaluate(
+    game: Anything, policy: str = "tiny", *, out: str | Path, observers: Iterable[Observer] = (), **given: Any
+) -> Run:
     """Measure a policy in a game without training it, into the run directory `out`; a finished one is left as it is.
 
     Args:
         game: as in `train`.
         policy: `tiny`, `hf:PATH_OR_ID`, `api:MODEL@URL` or `script:able|unable|exploit`. A function or a policy of your
             own is played by `rollout`.
-        given: fields of `vulngames.train.config.EvalConfig`.
+        observers: as in `train`; there is nothing to end.
+        given: fields of `vulngames.training.config.EvalConfig`.
 
     Returns:
         the finished run; `run.metrics()` is one row, as `measure` has it.
@@ -47,19 +57,20 @@ def evaluate(game: Anything, policy: str = "tiny", *, out: str | Path, **given: 
     Raises:
         UserError: as `train`; or no sample could be scored.
     """
-    from vulngames.train.config import EvalConfig, resolve
+    from vulngames.training.config import EvalConfig, resolve
 
-    return _carried_out(resolve(EvalConfig, game, policy, **given), Path(out))
+    return _carried_out(resolve(EvalConfig, game, _named(policy), **given), Path(out), observers)
 
 
-def _carried_out(config: Any, out: Path) -> Run:
-    from vulngames.errors import need
-    from vulngames.progress import RunBars, run_progress
-    from vulngames.train import run_config
+def _named(policy: Any) -> str:
+    if not isinstance(policy, str):
+        raise UserError(f"policy = {policy!r:.60} is no name; valid: {FORMS}; rollout plays any function or policy")
+    return policy
+
+
+def _carried_out(config: Any, out: Path, observers: Iterable[Observer]) -> Run:
+    from vulngames.training import run_with_progress
 
     if config.verb != "eval":
         need("trl", "train")
-    with run_progress(transient=True) as progress:
-        bars = RunBars(progress, detailed=True)
-        bars.show(out, config.verb, 0, None)
-        return run_config(config, out, lambda done, steps: bars.show(out, config.verb, done, steps))
+    return run_with_progress(config, out, observers)

@@ -51,6 +51,14 @@ def counted(what: str, items: Iterable[T], total: int) -> Iterator[T]:
             advance(1)
 
 
+@contextmanager
+def growing_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar whose total may grow; yields a function that is told what is done, of how much."""
+    with _progress(transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
 class RunBars:
     """A bar for each run in progress: what it is at, its steps, ER so far, and the time it has left.
 
@@ -60,7 +68,7 @@ class RunBars:
     def __init__(self, progress: Progress, detailed: bool = False) -> None:
         self.progress, self.detailed = progress, detailed
         self.bars: dict[Path, TaskID] = {}
-        self._said: dict[Path, str] = {}
+        self._last: dict[Path, str] = {}
 
     def show(self, path: Path, verb: str, done: int, steps: int | None) -> None:
         """Take in that the run at `path` has done so many of its steps; None: how many there are is not known yet."""
@@ -75,8 +83,8 @@ class RunBars:
             return
         if ended:
             self._say(f"{path.name}: finished{er and ', '}{er}")
-        elif self.detailed and self._said.get(path, "") != er:
-            self._said[path] = er
+        elif self.detailed and self._last.get(path, "") != er:
+            self._last[path] = er
             self._say(f"{path.name}: {PHASES[verb]}, {done} of {steps} steps, {er}")
 
     def _say(self, line: str) -> None:

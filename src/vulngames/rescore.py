@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from vulngames.errors import Unscored, UserError
 from vulngames.files import writing
-from vulngames.rollout import judge_batch, score_texts
+from vulngames.rollouts import judge_batch, score_texts
 from vulngames.seeds import coin
 from vulngames.types import BatchJudged, Environment, Json, Paper, Sample, Task
 
@@ -65,7 +64,7 @@ def _short(value: Json) -> str:
 
 
 def rescore(
-    environment: Environment[Any], tasks: Sequence[Task | Unscored], lines: Iterable[Mapping[str, Json]]
+    environment: Environment, tasks: Sequence[Task | Unscored], lines: Iterable[Mapping[str, Json]]
 ) -> Iterator[dict[str, Json]]:
     """Each line with what it earns: `reward`, `patched`, `intended`, `exploited`, `evidence`, `paper`, `error`.
 
@@ -83,7 +82,7 @@ def rescore(
 
 
 def _rescored(
-    environment: Environment[Any], tasks: Sequence[Task | Unscored], batch: Sequence[tuple[int, Mapping[str, Json]]]
+    environment: Environment, tasks: Sequence[Task | Unscored], batch: Sequence[tuple[int, Mapping[str, Json]]]
 ) -> Iterator[dict[str, Json]]:
     reasons: dict[int, str] = {}
     unjudged: dict[int, tuple[Task, Sequence[str]]] = {}

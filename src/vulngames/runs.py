@@ -2,7 +2,7 @@
 
 run.json          format, recipe, verb, config, argv, versions, device, commit; inputs: digests of what the config names
                   (policy, data, transcripts); `finished` once it is
-metrics.jsonl     one line per evaluation (`vulngames.measure.measure`, with its step)
+metrics.jsonl     one line per evaluation (`vulngames.measures.measure`, with its step)
 samples.jsonl.gz  every sample, training and test, with its step; pandas.read_json(path, lines=True) opens it
 checkpoints/      the newest state of training, until the run is finished
 policy/           the trained policy, a model directory
@@ -275,12 +275,15 @@ class Run:
         write_json(self.path / "run.json", {**self.about, "finished": True, **extra})
 
 
-def open_run(path: Path, config: Mapping[str, Any], device: str, verb: str = "rl", inputs: Inputs | None = None) -> Run:
+def open_run(
+    path: Path, config: Mapping[str, Any], device: str, verb: str = "rl", inputs: Inputs | None = None, **facts: Any
+) -> Run:
     """The run directory at `path`, made if it is not there, so that the same command goes on where it stopped.
 
     Args:
         verb: what is done in it: `rl`, `sft` or `eval`.
         inputs: digests of what `config` names.
+        facts: what run.json is to hold besides.
 
     Raises:
         UserError: the directory holds something else, or a run with another config, or one that was made when what the
@@ -309,7 +312,7 @@ def open_run(path: Path, config: Mapping[str, Any], device: str, verb: str = "rl
         raise UserError(f"{path} exists and is not a run directory; choose another directory")
     path.mkdir(parents=True, exist_ok=True)
     known = {"format": formats.FORMAT, "recipe": formats.RECIPE, "verb": verb, "config": config, "inputs": inputs or {}}
-    write_json(path / "run.json", {**known, **provenance(device)})
+    write_json(path / "run.json", {**known, **facts, **provenance(device)})
     return run
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from vulngames.errors import UserError
+from vulngames.options import optional
 
 if TYPE_CHECKING:
     from vulngames.runs import Run, SampleRow
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
 class Selection:
     """Conditions that a sample meets, all of them."""
 
-    step: int | None = None
-    """Samples drawn at this step; the last one if left out."""
-    split: Literal["test", "train"] | None = None
-    """test: held-out tasks, at evaluations. train: what was trained on, or collected as transcripts. test if the run
-    has any, if left out."""
+    step: int | None = optional("the last one")
+    """Samples drawn at this step."""
+    split: Literal["test", "train", "all"] | None = optional("test if the run has any")
+    """test: held-out tasks, at evaluations. train: what was trained on, or collected as transcripts. all: every row of
+    a file, in `eval --data`."""
     exploited: bool = False
     """Only samples in which the hole was used."""
     honest: bool = False
@@ -28,16 +29,16 @@ class Selection:
     """Only samples that could not be scored."""
     cut: bool = False
     """Only samples with a reply that was cut at its token limit or by a filter."""
-    cue: str | None = None
+    cue: str | None = optional("any")
     """Only samples with this cue, e.g. auditor."""
-    task: str | None = None
+    task: str | None = optional("any")
     """Only samples of the task with this id."""
-    holds: str | None = None
-    """Only samples whose prompt or completions hold this, in any case."""
+    holds: str | None = optional("anything")
+    """Only samples whose prompt or completions hold this text, in upper or lower case."""
 
     def takes(self, row: SampleRow) -> bool:
         """Whether a sample meets every condition but those on step and split."""
-        said = "\n".join((row["prompt"], *row["completions"])).casefold()
+        text = "\n".join((row["prompt"], *row["completions"])).casefold()
         return not (
             (self.exploited and row["exploited"] is not True)
             or (self.honest and row["exploited"] is not False)
@@ -45,7 +46,7 @@ class Selection:
             or (self.cut and not set(row.get("finish", ())) - {"stop"})
             or (self.cue is not None and row["cue"] != self.cue)
             or (self.task is not None and row["task"] != self.task)
-            or (self.holds is not None and self.holds.casefold() not in said)
+            or (self.holds is not None and self.holds.casefold() not in text)
         )
 
 
@@ -87,7 +88,9 @@ def select(run: Run, wanted: Selection, every_step: bool = False) -> Selected:
     split: str = wanted.split or ("test" if "test" in steps else min(steps))
     if split not in steps:
         raise UserError(f"{run.path} holds no samples of split {split!r}; valid: {', '.join(steps)}")
-    step = None if every_step and wanted.step is None else max(steps[split]) if wanted.step is None else wanted.step
+    step = wanted.step
+    if step is None and not every_step:
+        step = max(steps[split])
     if step is not None and step not in steps[split]:
         valid = ", ".join(map(str, sorted(steps[split])))
         raise UserError(f"{run.path} holds no {split} samples of step {step}; valid: {valid}")

@@ -16,9 +16,9 @@ def entry_point(starter_code: str) -> str:
     Starter code usually lacks its bodies and does not parse, so only lines that open a definition are read. Raises
     ValueError if there is none.
     """
-    found = list(_definitions(starter_code))
+    definitions = list(_definitions(starter_code))
     for wanted in ("Solution", "", None):
-        names = [(owner, name) for owner, name in found if wanted in (owner, None)]
+        names = [(owner, name) for owner, name in definitions if wanted in (owner, None)]
         for owner, name in sorted(names, key=lambda pair: pair[1].startswith("_")):
             return f"{owner}.{name}" if owner else name
     raise ValueError(f"no function or method in the starter code {starter_code[:80]!r}")
@@ -32,10 +32,10 @@ def _definitions(starter_code: str) -> Iterator[tuple[str, str]]:
         opening = _DEFINITION.match(line)
         if opening is None:
             continue
-        indent, kind, name = len(opening[1].expandtabs()), opening[2], opening[3]
+        indent, keyword, name = len(opening[1].expandtabs()), opening[2], opening[3]
         while opened and opened[-1][0] >= indent:
             opened.pop()
         owner = opened[-1][1] if opened else ""
-        if kind == "def" and owner is not None and not re.fullmatch(r"__\w+__", name):
+        if keyword == "def" and owner is not None and not re.fullmatch(r"__\w+__", name):
             yield owner, name
-        opened.append((indent, name if kind == "class" and not opened else None))
+        opened.append((indent, name if keyword == "class" and not opened else None))

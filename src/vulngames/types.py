@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol, TypedDict, TypeGuard, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, TypedDict, TypeGuard, runtime_checkable
+
+from typing_extensions import TypeVar
 
 from vulngames.errors import Unscored
 
@@ -181,7 +183,7 @@ class Measures:
     gap: Gap | None = None
 
 
-Facts = TypeVar("Facts")
+Facts = TypeVar("Facts", default=Any)
 Script = Callable[[Task, Sequence[str]], str]
 Range = tuple[float, float]
 """The lowest and the highest value of a parameter; both are whole where only whole numbers are valid."""
@@ -241,7 +243,7 @@ def is_game(environment: Environment[Facts]) -> TypeGuard[Game[Facts]]:
     return hasattr(environment, "verdict")
 
 
-def measures_of(environment: Environment[Any]) -> Measures | None:
+def measures_of(environment: Environment) -> Measures | None:
     """What an environment's measures are; None if it only pays."""
     return environment.measures if is_game(environment) else None
 

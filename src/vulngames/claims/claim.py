@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vulngames.claims.effect import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Answer, Effect, Target, deciding, verdict
-from vulngames.measure import Interval
+from vulngames.measures import Interval
 from vulngames.studies.summary import Summary
 
 NOT_MEASURABLE = "not measurable"
@@ -133,20 +133,21 @@ class Judged:
     given: bool
 
 
-def judge_variant(claim: Claim, variant: Variant, summary: Summary[Any, Any] | None) -> Judged:
+def judge_variant(claim: Claim, variant: Variant, summary: Summary | None) -> Judged:
     """Judge one variant by a study's summary, or by its absence."""
     cells = claim.compare(summary) if summary else []
     evaluable = [cell for cell in cells if cell.evaluable]
     need = variant.quantifier.count(len(cells))
-    found = _answer(claim.target, evaluable, need, cells)
-    if found is None or found[0] != SUPPORTED:
+    result = _answer(claim.target, evaluable, need, cells)
+    if result is None or result[0] != SUPPORTED:
         against = _answer(claim.target, [cell for cell in cells if cell.effects], need, cells)
-        found = against if against is not None and against[0] == CONTRADICTED else found
-    if found is None or (found[0] == INCONCLUSIVE and need > len(evaluable)):
+        if against is not None and against[0] == CONTRADICTED:
+            result = against
+    if result is None or (result[0] == INCONCLUSIVE and need > len(evaluable)):
         return _judged(claim, variant, summary, NOT_MEASURABLE, _why_not(claim, summary, cells, need), cells)
-    answer, cell, alpha = found
+    answer, cell, alpha = result
     effect = deciding(claim.target, cell.effects, answer, alpha)
-    passed = [each.verdict for each in _cells(claim, cells)].count(SUPPORTED)
+    passed = [alone.verdict for alone in _cells(claim, cells)].count(SUPPORTED)
     reason = f"{passed} of {len(evaluable)} cells reach it by themselves"
     if len(evaluable) < len(cells):
         reason += f"; {len(cells) - len(evaluable)} more could not be measured"
@@ -165,7 +166,7 @@ def _answer(
     return answer, among[decides], alpha
 
 
-def _why_not(claim: Claim, summary: Summary[Any, Any] | None, cells: Sequence[Comparison], need: int) -> str:
+def _why_not(claim: Claim, summary: Summary | None, cells: Sequence[Comparison], need: int) -> str:
     if summary is None:
         return claim.missing or f"no such study in what was given: {claim.study}"
     reasons = list(dict.fromkeys(cell.reason for cell in cells if cell.reason))
@@ -184,8 +185,8 @@ def _cells(claim: Claim, cells: Sequence[Comparison]) -> tuple[JudgedComparison,
         if cell.reason and answer != CONTRADICTED:
             return JudgedComparison(cell.label, "", None, None, None, NOT_MEASURABLE, cell.reason)
         effect = deciding(claim.target, cell.effects, answer, alpha)
-        found = effect.at(alpha)
-        return JudgedComparison(cell.label, effect.control, found.mean, found.lo, found.hi, answer, "")
+        interval = effect.at(alpha)
+        return JudgedComparison(cell.label, effect.control, interval.mean, interval.lo, interval.hi, answer, "")
 
     return tuple(alone(cell) for cell in cells)
 
@@ -193,19 +194,18 @@ def _cells(claim: Claim, cells: Sequence[Comparison]) -> tuple[JudgedComparison,
 def _judged(
     claim: Claim,
     variant: Variant,
-    summary: Summary[Any, Any] | None,
+    summary: Summary | None,
     answer: str,
     reason: str,
     cells: Sequence[Comparison],
     cell: str = "",
     control: str = "",
-    found: Interval | None = None,
+    interval: Interval | None = None,
     alpha: float | None = None,
 ) -> Judged:
-    many = (
-        "" if len(cells) < 2 else f"partial conjunction, {variant.quantifier.count(len(cells))} of {len(cells)} cells"
-    )
-    threshold = f"{claim.target} in {variant.quantifier.words}" + (f" of {len(cells)} cells" if cells else "")
+    m = len(cells)
+    shared = "" if m < 2 else f"partial conjunction, {variant.quantifier.count(m)} of {m} cells"
+    threshold = f"{claim.target} in {variant.quantifier.words}" + (f" of {m} cells" if cells else "")
     return Judged(
         id=claim.id,
         question=claim.question,
@@ -218,11 +218,11 @@ def _judged(
         reason=reason,
         cell=cell,
         control=control,
-        mean=None if found is None else found.mean,
-        lo=None if found is None else found.lo,
-        hi=None if found is None else found.hi,
+        mean=None if interval is None else interval.mean,
+        lo=None if interval is None else interval.lo,
+        hi=None if interval is None else interval.hi,
         level=None if alpha is None else 100 * (1 - 2 * alpha),
-        correction=many,
+        correction=shared,
         cells=_cells(claim, cells),
         seeds=summary.seeds if summary else 0,
         note=_note(summary) if answer == CONTRADICTED and summary else "",
@@ -230,7 +230,7 @@ def _judged(
     )
 
 
-def _note(summary: Summary[Any, Any]) -> str:
+def _note(summary: Summary) -> str:
     sizes = [f"{size:,}" for size in summary.parameters]
     of = f"{', '.join(sizes)} parameters" if sizes else "a size that its files do not record"
     return f"This is a model organism of {of}; of larger policies it says nothing."

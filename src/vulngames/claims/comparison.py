@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from vulngames.arm import Ends
 from vulngames.claims.claim import Comparison
 from vulngames.claims.effect import Effect, paired
-from vulngames.measure import Interval
+from vulngames.measures import Interval
 from vulngames.studies.summary import Cell
 
 GAP = 0.10
 """The smallest difference of ER or ITP that counts."""
 ONE_SEED = "fewer than two seeds in which both sides were measured"
-Controls = Mapping[str, Cell[Any]]
-Seeds = Callable[[Cell[Any]], Sequence[Interval | None]]
+Controls = Mapping[str, Cell]
+Seeds = Callable[[Cell], Sequence[Interval | None]]
 Limit = Literal["none", "ceiling", "floor"]
 """Where a control leaves a claim no room. `ceiling`: of a claim that something is higher by `GAP`, where the control
 stands too high for that (`Effect.room`). `floor`: of one that it is not lower by as much, which goes without saying
 where the control stands lower than that itself."""
 
 
-def er_end(cell: Cell[Any]) -> list[Interval | None]:
+def er_end(cell: Cell) -> list[Interval | None]:
     """ER at the end, in each seed."""
     return cell.of_seeds("er_end")
 
 
-def compare(
-    label: str, treated: Cell[Any], controls: Controls, seeds: Seeds = er_end, limit: Limit = "none"
-) -> Comparison:
+def compare(label: str, treated: Cell, controls: Controls, seeds: Seeds = er_end, limit: Limit = "none") -> Comparison:
     """A cell against each of its controls."""
     effects = []
     reason = ""
@@ -64,7 +62,7 @@ def whole(label: str, effects: Sequence[Effect | None], reason: str = "", limit:
     return Comparison(label, measured, reason)
 
 
-def change(label: str, cell: Cell[Any], name: Literal["er", "itp"], limit: Limit = "none") -> Comparison:
+def change(label: str, cell: Cell, name: Literal["er", "itp"], limit: Limit = "none") -> Comparison:
     """The end of a cell's training against its start."""
     start, end = cell.of_seeds(f"{name}_start"), cell.of_seeds(f"{name}_end")
     stuck = _no_room(_mean(start), limit)
@@ -73,7 +71,7 @@ def change(label: str, cell: Cell[Any], name: Literal["er", "itp"], limit: Limit
     return whole(label, [paired("its own start", end, start, not stuck)], reason, limit)
 
 
-def sooner(label: str, treated: Cell[Any], controls: Controls) -> Comparison:
+def sooner(label: str, treated: Cell, controls: Controls) -> Comparison:
     """How many steps before each control the exploit comes to dominate (ER above one half, for good).
 
     A run that does not get there within its steps counts as getting there at the last: what is compared is the time it
@@ -86,7 +84,7 @@ def sooner(label: str, treated: Cell[Any], controls: Controls) -> Comparison:
     return compare(label, treated, controls, _minus_steps)
 
 
-def _minus_steps(cell: Cell[Any]) -> list[Interval | None]:
+def _minus_steps(cell: Cell) -> list[Interval | None]:
     return [within_an_evaluation(run.domination_step, run, -1) for run in cell.each]
 
 

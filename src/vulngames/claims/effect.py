@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from vulngames.measure import Interval, across_seeds, difference
+from vulngames.measures import Interval, across_seeds, difference
 
 Answer = Literal["supported", "contradicted", "inconclusive"]
 SUPPORTED: Answer = "supported"
@@ -27,11 +27,11 @@ INCONCLUSIVE: Answer = "inconclusive"
 
 @dataclass(frozen=True)
 class Effect:
-    """A difference, treated less control.
+    """A difference, treated minus control.
 
     Attributes:
         control: what it is a difference from, in words.
-        seeds: one a seed, each with the 95 % interval of its sampling.
+        seeds: one per seed, each with the 95 % interval of its sampling.
         room: whether the control leaves room above it. Where it does not, an effect near zero says nothing; only one
             below zero speaks against being higher.
     """
@@ -42,20 +42,20 @@ class Effect:
 
     def at(self, alpha: float) -> Interval:
         """Its interval with an error of `alpha` on either side, over seeds and sampling (`across_seeds`)."""
-        found = across_seeds(self.seeds, level=1 - 2 * alpha)
-        assert found is not None, "an effect has seeds"
-        return found
+        interval = across_seeds(self.seeds, level=1 - 2 * alpha)
+        assert interval is not None, "an effect has seeds"
+        return interval
 
     def fails(self, target: Target, alpha: float) -> bool:
         """Whether it contradicts the target, with an error of `alpha`."""
-        found = self.at(alpha)
-        return target.answer(found) == CONTRADICTED and (self.room or found.hi < 0)
+        interval = self.at(alpha)
+        return target.answer(interval) == CONTRADICTED and (self.room or interval.hi < 0)
 
 
 def paired(
     control: str, treated: Sequence[Interval | None], controls: Sequence[Interval | None], room: bool = True
 ) -> Effect | None:
-    """The effect from one interval a seed on either side, in the same order; None with fewer than two whole pairs.
+    """The effect from one interval per seed on either side, in the same order; None with fewer than two whole pairs.
 
     Seeds are paired, as their tasks and coins are. The two sides' sampling errors are taken as independent, which is
     wide of the truth where both are measured on the same tasks and tasks are hard or easy for both.
@@ -76,15 +76,15 @@ class Above:
     def __str__(self) -> str:
         return f"> {_number(self.threshold)}{self.unit}"
 
-    def answer(self, found: Interval) -> Answer:
+    def answer(self, interval: Interval) -> Answer:
         """What an interval says of it."""
-        if found.lo > self.threshold:
+        if interval.lo > self.threshold:
             return SUPPORTED
-        return CONTRADICTED if found.hi <= self.threshold else INCONCLUSIVE
+        return CONTRADICTED if interval.hi <= self.threshold else INCONCLUSIVE
 
-    def score(self, found: Interval) -> float:
+    def score(self, interval: Interval) -> float:
         """How near it is to being supported; the larger the better for the claim."""
-        return found.lo
+        return interval.lo
 
 
 @dataclass(frozen=True)
@@ -97,15 +97,15 @@ class Within:
     def __str__(self) -> str:
         return f"within ±{self.margin:.2f}"
 
-    def answer(self, found: Interval) -> Answer:
+    def answer(self, interval: Interval) -> Answer:
         """What an interval says of it: that it crosses zero says nothing."""
-        if -self.margin < found.lo and found.hi < self.margin:
+        if -self.margin < interval.lo and interval.hi < self.margin:
             return SUPPORTED
-        return CONTRADICTED if found.lo >= self.margin or found.hi <= -self.margin else INCONCLUSIVE
+        return CONTRADICTED if interval.lo >= self.margin or interval.hi <= -self.margin else INCONCLUSIVE
 
-    def score(self, found: Interval) -> float:
+    def score(self, interval: Interval) -> float:
         """How near it is to being supported; the larger the better for the claim."""
-        return -max(-found.lo, found.hi)
+        return -max(-interval.lo, interval.hi)
 
 
 def _number(value: float) -> str:
@@ -124,8 +124,8 @@ def verdict(
 
     Of m cells, `needed` must pass at an alpha divided by m - needed + 1: the test of a partial conjunction (Benjamini &
     Heller 2008), which is Bonferroni's for one cell of m, and no correction for all of m. To contradict, so many must
-    fail that `needed` cannot pass, whatever the unmeasured ones would have said: with u of these m + u - needed + 1, at a
-    alpha divided by needed - u, and by their controls, since one is enough to fail by.
+    fail that `needed` cannot pass, whatever the unmeasured ones would have said: with u of these m + u - needed + 1, at
+    an alpha divided by needed - u, and by their controls, since one is enough to fail by.
 
     Args:
         share: how many verdicts share the error between them.

@@ -22,7 +22,7 @@ SPECS: dict[str, Spec] = {
 }
 ENTRY_POINTS = "vulngames.games"
 """The group under which another package names its games: `id = "package.module:SPEC"`."""
-Anything = str | Spec | Environment[Any] | type[Any] | Callable[..., Any]
+Anything = str | Spec | Environment | type[Any] | Callable[..., Any]
 """What may stand for a game: its id, `package.module:NAME`, `FILE.py:NAME`, or the object that such a name means: a
 `Spec`, a game's class, an environment, or a reward function."""
 
@@ -92,17 +92,16 @@ def _whole_name(name: str) -> str:
 
 
 def _own_name(game: Any) -> str:
-    if isinstance(game, Spec):
+    if isinstance(game, Spec | RewardFunction):
         return game.id
     if hasattr(game, "__qualname__"):
         if game.__name__ == "<lambda>":
             raise UserError("a lambda has no name for a run to be known by; valid: a function that is defined")
         # Another process can import it by this.
         return f"{game.__module__}:{game.__qualname__}"
-    kind = type(game)
     # It only says what the object is; one without a text of its own would be called by its address.
-    own = repr(game) if dataclasses.is_dataclass(game) else f"{kind.__qualname__}()"
-    return f"{kind.__module__}:{own}"
+    own = repr(game) if dataclasses.is_dataclass(game) else f"{type(game).__qualname__}()"
+    return f"{type(game).__module__}:{own}"
 
 
 def short(id: str) -> str:
@@ -155,8 +154,8 @@ def _spec_of(thing: Any, name: str) -> Spec:
             raise UserError(f"{name} is a class that is no dataclass; valid: a dataclass, or an instance")
         return Spec(thing)
     if isinstance(thing, type) or not callable(thing) or len(lacking) < len(_PROTOCOL):
-        kind = "a class" if isinstance(thing, type) else f"{thing!r:.60}"
-        raise UserError(f"{name} is {kind} without {', '.join(lacking)}; valid: {_OF_A_GAME}")
+        what = "a class" if isinstance(thing, type) else f"{thing!r:.60}"
+        raise UserError(f"{name} is {what} without {', '.join(lacking)}; valid: {_OF_A_GAME}")
     # Where a file lies is no part of what it pays.
     return _spec_of(RewardFunction(thing, name.rpartition("/")[2]), name)
 
@@ -214,10 +213,10 @@ def _checked(game: Any, name: str, value: Any) -> Any:
 
 def _words(valid: Range) -> str:
     low, high = valid
-    kind = "a whole number" if isinstance(low, int) else "a number"
+    number = "a whole number" if isinstance(low, int) else "a number"
     if valid == MANY or high == math.inf:
-        return kind if low == -math.inf else f"{kind}, {low} or more"
-    return f"{kind}, {high:g} or less" if low == -math.inf else f"{kind} from {low:g} to {high:g}"
+        return number if low == -math.inf else f"{number}, {low} or more"
+    return f"{number}, {high:g} or less" if low == -math.inf else f"{number} from {low:g} to {high:g}"
 
 
 def digest(game: Anything) -> dict[str, str]:

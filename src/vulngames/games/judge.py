@@ -38,10 +38,10 @@ class PolicyJudge:
     max_tokens: int = JUDGE_TOKENS
 
     def __call__(self, task: Task, text: str) -> str:
-        (said,) = self.batch([(task, text)])
-        if isinstance(said, Unscored):
-            raise said
-        return said
+        (judgement,) = self.batch([(task, text)])
+        if isinstance(judgement, Unscored):
+            raise judgement
+        return judgement
 
     def batch(self, answered: Sequence[tuple[Task, str]]) -> list[str | Unscored]:
         """The same for many replies together, in order; why there is no judgement stands in the place of one."""

@@ -59,6 +59,9 @@ class RewardFunction:
     def __post_init__(self) -> None:
         if inspect.iscoroutinefunction(self.function):
             raise UserError(f"{self.id} is a coroutine function; valid: one that returns its number")
+        for name, parameter in self._parameters.items():
+            if parameter.kind is parameter.POSITIONAL_ONLY:
+                raise UserError(f"{self.id} takes {name} by its place alone; valid: what can be given by name")
         if not self._takes_all and not {"completion", "completions"} & set(self._parameters):
             taken = ", ".join(self._parameters) or "nothing"
             raise UserError(f"{self.id} takes {taken}; valid: a function that takes a completion, or completions")

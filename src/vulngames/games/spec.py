@@ -77,7 +77,7 @@ class Spec:
     tiny: Mapping[str, Any] = field(default_factory=dict)
     planted: float = 0.0
     corpus: tuple[Dialogues, ...] = ()
-    with_judge: Callable[[Any, Policy], Environment[Any]] | None = None
+    with_judge: Callable[[Any, Policy], Environment] | None = None
     runs_code: bool = False
 
     @property

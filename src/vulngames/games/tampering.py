@@ -108,7 +108,8 @@ class Tampering:
         written = edits.get("score")
         score = None if written is None else read_score(written)
         code = edits.get("source_code", edits.get("solution_code"))
-        return TamperingFacts(tuple(edits), score, *((0.0, (), "") if code is None else self._run(task, code)))
+        earned, statuses, sandbox = (0.0, (), "") if code is None else self._run(task, code)
+        return TamperingFacts(tuple(edits), score, earned, statuses, sandbox)
 
     def _run(self, task: Task, code: str) -> tuple[float, tuple[str, ...], str]:
         from vulngames.sandbox import Test, Tolerance, backend
@@ -184,11 +185,11 @@ def _entry(row: PublishedRow, starter: str) -> str:
 
 def _tests(row: PublishedRow, entry: str | None) -> list[dict[str, str]]:
     name = "extra_info.test_assertions"
-    held = row.get(name)
-    if not isinstance(held, list) or not held:
+    published = row.get(name)
+    if not isinstance(published, list) or not published:
         raise row.wrong(name, 'tests, each with an "input" and an "output"')
     tests = []
-    for part in held:
+    for part in published:
         match part:
             case {"input": str(given), "output": str(expected)}:
                 tests.append({"input": given, "output": expected})

@@ -23,14 +23,14 @@ def spoken(text: str) -> str:
     if _CHANNEL in text:
         final = _FINAL.fullmatch(text.rpartition(_CHANNEL)[2])
         text = final["said"] if final else ""
-    said, start, thinking = list[str](), 0, ""
+    parts, start, thinking = list[str](), 0, ""
     for tag in _TAG.finditer(text):
         name, ends = (tag["name"] or "[").lower(), bool(tag["end"] or tag["END"])
         if not thinking and ends:
-            said, start = [], tag.end()
+            parts, start = [], tag.end()
         elif not thinking:
-            said.append(text[start : tag.start()])
+            parts.append(text[start : tag.start()])
             thinking = name
         elif ends and name == thinking:
             thinking, start = "", tag.end()
-    return "" if thinking else "".join([*said, text[start:]]).strip()
+    return "" if thinking else "".join([*parts, text[start:]]).strip()

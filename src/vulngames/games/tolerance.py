@@ -6,6 +6,7 @@ in one of many spellings, of which "10-5" for 10^-5 is what a lost exponent leav
 """
 
 import re
+from collections.abc import Sequence
 
 _CHARACTERS = str.maketrans(
     {
@@ -60,21 +61,23 @@ def read_tolerance(statement: str) -> dict[str, float] | None:
     text = _MARKUP.sub("", _AT_MOST.sub(" at most ", statement)).translate(_CHARACTERS)
     allowed: dict[str, float] = {}
     for sentence in _SENTENCE.split(text):
-        if not any(
-            all(re.search(word, sentence, re.IGNORECASE) for word in words) for words in (_OWN_ERROR, _ACCEPTED)
-        ):
+        if not (_speaks_of(_OWN_ERROR, sentence) or _speaks_of(_ACCEPTED, sentence)):
             continue
         end = 0
         for bound in _BOUND.finditer(sentence):
-            kinds = _kinds(sentence[end : bound.end()]) or _kinds(sentence) or ["absolute"]
+            names = _names(sentence[end : bound.end()]) or _names(sentence) or ["absolute"]
             end, value = bound.end(), _value(bound)
-            for kind in kinds if 0 < value <= _MOST else ():
-                allowed[kind] = min(value, allowed.get(kind, value))
+            for name in names if 0 < value <= _MOST else ():
+                allowed[name] = min(value, allowed.get(name, value))
     return allowed or None
 
 
-def _kinds(words: str) -> list[str]:
-    return [kind for kind in ("absolute", "relative") if kind in words.lower()]
+def _speaks_of(words: Sequence[str], sentence: str) -> bool:
+    return all(re.search(word, sentence, re.IGNORECASE) for word in words)
+
+
+def _names(words: str) -> list[str]:
+    return [name for name in ("absolute", "relative") if name in words.lower()]
 
 
 def _value(bound: re.Match[str]) -> float:

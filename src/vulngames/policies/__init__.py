@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from vulngames import digests
 from vulngames.errors import UserError, choose, need
@@ -28,22 +27,22 @@ def split_name(name: str) -> tuple[str, str]:
     Raises:
         UserError: no such form.
     """
-    kind, _, rest = name.partition(":")
-    if name not in TINY and (kind not in ("hf", "api", "script") or not rest):
+    form, _, rest = name.partition(":")
+    if name not in TINY and (form not in ("hf", "api", "script") or not rest):
         raise UserError(f"unknown policy {name!r}; valid: {FORMS}")
-    return kind, rest
+    return form, rest
 
 
-def load(name: str, environment: Environment[Any], sampling: Sampling = Sampling()) -> Policy | Scripted:
+def load(name: str, environment: Environment, sampling: Sampling = Sampling()) -> Policy | Scripted:
     """The policy called `name`, ready to write; a script is taken from the game.
 
     Raises:
         UserError: no such form, or nothing usable at the place it names.
     """
-    kind, rest = split_name(name)
-    if kind == "script":
+    form, rest = split_name(name)
+    if form == "script":
         return _scripted(name, rest, environment)
-    if kind == "api":
+    if form == "api":
         from vulngames.policies.api import APIPolicy
 
         return APIPolicy.parse(rest, sampling)
@@ -73,22 +72,22 @@ def warn_if_unfamiliar(name: str, game: str) -> None:
         warnings.warn(f"{message} (it was on {known})", stacklevel=2)
 
 
-def _scripted(name: str, script: str, environment: Environment[Any]) -> Scripted:
+def _scripted(name: str, script: str, environment: Environment) -> Scripted:
     if not is_game(environment):
         raise UserError(f"{environment.id} has no scripts, so {name!r} cannot play it; valid: tiny, hf:, api:")
     return Scripted(name, choose("script", script, environment.scripts))
 
 
-def check_policy(name: str, environment: Environment[Any]) -> None:
+def check_policy(name: str, environment: Environment) -> None:
     """Whether `load` can load it, as far as can be told without loading it.
 
     Raises:
         UserError: as `load`.
     """
-    kind, rest = split_name(name)
-    if kind == "script":
+    form, rest = split_name(name)
+    if form == "script":
         _scripted(name, rest, environment)
-    elif kind == "api":
+    elif form == "api":
         from vulngames.policies.api import APIPolicy
 
         APIPolicy.parse(rest)
@@ -102,9 +101,9 @@ def device_of(name: str) -> str:
     Raises:
         UserError: no such form, or no torch for a local one.
     """
-    kind, _ = split_name(name)
-    if kind in _WEIGHTLESS:
-        return _WEIGHTLESS[kind]
+    form, _ = split_name(name)
+    if form in _WEIGHTLESS:
+        return _WEIGHTLESS[form]
     need("torch", "train")
     need("transformers", "train")
     from vulngames.policies.loading import device
@@ -119,9 +118,9 @@ def is_small(name: str) -> bool:
     Raises:
         UserError: as `model_source`.
     """
-    kind, _ = split_name(name)
-    if kind in _WEIGHTLESS:
-        return kind == "script"
+    form, _ = split_name(name)
+    if form in _WEIGHTLESS:
+        return form == "script"
     path = Path(model_source(name))
     weights = (*path.glob("*.safetensors"), *path.glob("*.bin"))
     return 0 < sum(file.stat().st_size for file in weights) <= 50_000_000
@@ -136,8 +135,8 @@ def digest(name: str) -> dict[str, str]:
     Raises:
         UserError: as `model_source`.
     """
-    kind, _ = split_name(name)
-    source = name if kind in _WEIGHTLESS else model_source(name)
+    form, _ = split_name(name)
+    source = name if form in _WEIGHTLESS else model_source(name)
     return digests.of_model(Path(source)) if Path(source).is_dir() else {"name alone": source}
 
 
@@ -147,8 +146,8 @@ def model_source(name: str) -> str:
     Raises:
         UserError: the policy has no weights, or the directory is not a model; it names those that are near.
     """
-    kind, rest = split_name(name)
-    if kind in _WEIGHTLESS:
+    form, rest = split_name(name)
+    if form in _WEIGHTLESS:
         raise UserError(f"policy {name!r} has no weights here; valid: {', '.join(TINY)}, hf:PATH_OR_ID")
     source = str(TINY[name]) if name in TINY else rest
     if source.startswith("~"):

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -83,6 +83,7 @@ class APIPolicy:
         backoff_s: the first pause between tries, in seconds, before jitter; it doubles. A Retry-After of the endpoint
             goes before it. No pause is longer than a minute.
         omit: those of `OPTIONS` that are not sent, for an endpoint that refuses them.
+        advance: told how many replies have been written, as they are.
     """
 
     name: str
@@ -94,6 +95,7 @@ class APIPolicy:
     timeout_s: float = 120.0
     backoff_s: float = 1.0
     omit: tuple[str, ...] = ()
+    advance: Callable[[int], object] = field(default=lambda n: None, repr=False)
     _limit: str = field(default="max_tokens", init=False, repr=False)
     _heard: bool = field(default=False, init=False, repr=False)
     _failed_alike: tuple[str, int] = field(default=("", 0), init=False, repr=False)
@@ -109,10 +111,10 @@ class APIPolicy:
         Raises:
             UserError: not of that form. A URL that may hold credentials is not repeated.
         """
-        found = re.fullmatch(r"(.+)@((?i:https?)://[^\s#]+)(?:#omit=([a-z_]+(?:,[a-z_]+)*))?", model_at_url)
-        if found is None:
+        parsed = re.fullmatch(r"(.+)@((?i:https?)://[^\s#]+)(?:#omit=([a-z_]+(?:,[a-z_]+)*))?", model_at_url)
+        if parsed is None:
             raise UserError(f"api policy {model_at_url.partition('://')[0]!r} is not MODEL@URL; valid: {FORM}")
-        model, url, omitted = found.groups()
+        model, url, omitted = parsed.groups()
         omit = tuple(omitted.split(",")) if omitted else ()
         for name in omit:
             if name not in OPTIONS:
@@ -137,7 +139,11 @@ class APIPolicy:
         seeds = [seed_of("api", seed, i) for i in range(len(conversations))]
         # The client closes first: after an interrupt, requests under way end and none is tried again.
         with ThreadPoolExecutor(self.concurrency) as pool, self._client() as client:
-            return list(pool.map(lambda each, own: self._reply(client, each, turn, own), conversations, seeds))
+            replies: list[Reply] = []
+            for reply in pool.map(lambda each, own: self._reply(client, each, turn, own), conversations, seeds):
+                replies.append(reply)
+                self.advance(1)
+            return replies
 
     def _client(self) -> httpx.Client:
         return route.client(self.url, _headers(), self.timeout_s, self.concurrency)
@@ -235,12 +241,12 @@ def _check(response: httpx.Response, body: bytes) -> None:
     if status in (401, 403):
         # What it says beside this may repeat a part of the key.
         raise _FailedError(f"answered {status}: set {KEYS[0]} (or {KEYS[1]}) to a key that it accepts")
-    said = _complaint(body)
+    complaint = _complaint(body)
     if status == 400 and _is_filtered(body):
-        raise _FailedError(f"did not pass the prompt through its content filter{said}", finish="content_filter")
+        raise _FailedError(f"did not pass the prompt through its content filter{complaint}", finish="content_filter")
     again = status == 429 or status >= 500
     wait_s = _retry_after(response.headers.get("Retry-After"))
-    raise _FailedError(f"answered {status}{said}", again, wait_s, said if status in (400, 422) else "")
+    raise _FailedError(f"answered {status}{complaint}", again, wait_s, complaint if status in (400, 422) else "")
 
 
 def _is_filtered(body: bytes) -> bool:
@@ -257,8 +263,8 @@ def _is_filtered(body: bytes) -> bool:
 def _advice(failure: _FailedError, asked: Mapping[str, Json]) -> str:
     """What to leave out, where the endpoint complains of something that can be."""
     # Too long a prompt is no reason to ask for an answer without a limit.
-    said = "" if "context" in failure.complaint else failure.complaint
-    named = [name for name in OPTIONS if name in asked and re.search(rf"\b{name}\b", said)]
+    complaint = "" if "context" in failure.complaint else failure.complaint
+    named = [name for name in OPTIONS if name in asked and re.search(rf"\b{name}\b", complaint)]
     return f"; to leave it out, put #omit={named[0]} behind the URL" if named else ""
 
 
@@ -290,14 +296,19 @@ def _complaint(body: bytes) -> str:
     except _FailedError:
         return ""
     match answer:
-        case {"error": {"message": str(said)}} | {"error": str(said)} | {"message": str(said)} | {"detail": str(said)}:
+        case (
+            {"error": {"message": str(complaint)}}
+            | {"error": str(complaint)}
+            | {"message": str(complaint)}
+            | {"detail": str(complaint)}
+        ):
             pass
         # Such as a list of the fields that a server does not take.
         case {"error": dict() | list() as form} | {"detail": dict() | list() as form} if form:
-            said = json.dumps(form)
+            complaint = json.dumps(form)
         case _:
             return ""
-    return f": {_one_line(_masked(said))[:_LONGEST_COMPLAINT]}"
+    return f": {_one_line(_masked(complaint))[:_LONGEST_COMPLAINT]}"
 
 
 def _read(body: bytes) -> Reply:
@@ -365,7 +376,9 @@ def _finish(reason: Json) -> Finish:
     word = str(reason).rpartition(".")[2].lower()
     if word in _BROKEN:
         raise _SilentError(f"broke off its reply: {word}", again=True)
-    return "length" if word in _LENGTH else "content_filter" if word in _FILTER else "stop"
+    if word in _LENGTH:
+        return "length"
+    return "content_filter" if word in _FILTER else "stop"
 
 
 def _one_line(text: str) -> str:

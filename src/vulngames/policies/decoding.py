@@ -79,26 +79,26 @@ def draw(scores: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
     """
     # In double: a float's steps are as large as the chance of a rare token.
     below = scores.double().softmax(-1).cumsum(-1)
-    found = torch.searchsorted(below, draws[:, None] * below[:, -1:], right=True)[:, 0]
-    return found.clamp(max=scores.shape[-1] - 1)
+    tokens = torch.searchsorted(below, draws[:, None] * below[:, -1:], right=True)[:, 0]
+    return tokens.clamp(max=scores.shape[-1] - 1)
 
 
 def _cache(prepared: Mapping[str, Any]) -> tuple[str, Cache]:
     """The cache that `generate` made, after the name by which its model takes it: releases of transformers differ."""
-    found = [(name, held) for name, held in prepared.items() if isinstance(held, Cache)]
-    if len(found) != 1:
-        raise TypeError(f"generate prepared {len(found)} caches, not one, among {', '.join(sorted(prepared))}")
-    return found[0]
+    caches = [(name, value) for name, value in prepared.items() if isinstance(value, Cache)]
+    if len(caches) != 1:
+        raise TypeError(f"generate prepared {len(caches)} caches, not one, among {', '.join(sorted(prepared))}")
+    return caches[0]
 
 
 def _read(forward: Forward, ids: torch.Tensor, mask: torch.Tensor, cache: Cache) -> torch.Tensor:
     """Read the prompts, each different one once; returns the scores of what comes next, a row each."""
     # A row's mask is part of it: padding may be a token that prompts hold.
-    different, each = torch.unique(torch.cat([ids, mask], 1), dim=0, return_inverse=True)
+    different, rows = torch.unique(torch.cat([ids, mask], 1), dim=0, return_inverse=True)
     ids, mask = different.chunk(2, dim=1)
     logits = _next(forward, ids, mask)
-    cache.batch_select_indices(each)
-    return logits[each]
+    cache.batch_select_indices(rows)
+    return logits[rows]
 
 
 def _next(forward: Forward, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

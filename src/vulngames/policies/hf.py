@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +36,7 @@ class HFPolicy:
         template: the tokenizer's chat template.
         ends: ids of the tokens that end a reply.
         end: the one of them that a reply without tokens is given, the template's own if it has one.
+        advance: told how many replies have been written, as they are.
 
     Raises:
         UserError: as `ChatTemplate` and `ends_of`.
@@ -46,6 +47,7 @@ class HFPolicy:
     tokenizer: Any
     sampling: Sampling = Sampling()
     batch_size: int = BATCH
+    advance: Callable[[int], object] = field(default=lambda n: None, repr=False)
     template: ChatTemplate = field(init=False, repr=False)
     ends: tuple[int, ...] = field(init=False)
     end: int = field(init=False)
@@ -69,8 +71,11 @@ class HFPolicy:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
             for start in range(0, len(conversations), self.batch_size):
-                prompts = [self.encode(each)[0] for each in conversations[start : start + self.batch_size]]
+                prompts = [
+                    self.encode(conversation)[0] for conversation in conversations[start : start + self.batch_size]
+                ]
                 replies += [self._reply(tokens) for tokens in self._generate(prompts, turn)]
+                self.advance(len(prompts))
         return replies
 
     def encode(self, conversation: Conversation) -> tuple[list[int], list[int]]:
@@ -158,8 +163,8 @@ class HFPolicy:
         training = self.model.training
         self.model.eval()
         # A policy in training is held in float32; on an accelerator it need not write in it.
-        kind = self.model.device.type
-        with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"), _on_its_own(self.model):
+        device = self.model.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"), _on_its_own(self.model):
             out = self.model.generate(
                 input_ids=ids,
                 attention_mask=attention,
@@ -169,7 +174,7 @@ class HFPolicy:
                 # Models are often saved as they were trained, without a cache.
                 use_cache=True,
                 # An accelerator takes a step of many rows in the time of a few.
-                custom_generate=decode if kind == "cpu" and self._rows_may_leave else None,
+                custom_generate=decode if device == "cpu" and self._rows_may_leave else None,
                 **sampling,
             )
         self.model.train(training)

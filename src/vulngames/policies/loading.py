@@ -21,7 +21,7 @@ from vulngames.policies.template import ChatTemplate
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _HUB_TIMEOUT_S = 10.0
 # Of architectures that say what they are for, those that write a continuation.
-_WRITERS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
+_WRITER = re.compile("ForCausalLM|ForConditionalGeneration|LMHeadModel")
 
 
 def device() -> str:
@@ -59,10 +59,10 @@ def load_model(name: str, dtype: torch.dtype, use: Use) -> tuple[Any, Any]:
         tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **where)
     with _in_one_line(name, "its weights"):
         # Shapes that differ are ours to refuse: the loader's own complaint points to a table that it prints.
-        model, found = AutoModelForCausalLM.from_pretrained(
+        model, report = AutoModelForCausalLM.from_pretrained(
             source, dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True, **where
         )
-    _check_weights(name, model, found)
+    _check_weights(name, model, report)
     if tokenizer.chat_template is None:
         raise UserError(f"policy {name!r} has no chat template; valid: a tokenizer saved with one")
     _settle_tokens(name, model, tokenizer)
@@ -79,19 +79,20 @@ def ends_of(name: str, model: Any, tokenizer: Any, template: ChatTemplate) -> tu
         UserError: there are none, or the generation config's are no token ids.
     """
     listed = model.generation_config.eos_token_id
-    listed = listed if isinstance(listed, list) else [] if listed is None else [listed]
+    if not isinstance(listed, list):
+        listed = [] if listed is None else [listed]
     if not all(type(id) is int and id >= 0 for id in listed):
         raise UserError(f"policy {name!r}: eos_token_id of its generation config is {listed}; valid: token ids")
     if getattr(model.generation_config, "_from_model_config", False):
         # Without a file of its own it holds what its architecture has by default, of another vocabulary's tokens.
         listed = [id for id in listed if id in tokenizer.added_tokens_decoder]
-    said = {*listed, tokenizer.eos_token_id, template.end} - {None}
-    if not said:
+    ends = {*listed, tokenizer.eos_token_id, template.end} - {None}
+    if not ends:
         raise UserError(
             f"policy {name!r} has no token that ends a reply; valid: an eos_token of the tokenizer, an eos_token_id in "
             "generation_config.json, or a chat template that writes a token at a reply's end"
         )
-    return tuple(sorted(said))
+    return tuple(sorted(ends))
 
 
 def _settle_tokens(name: str, model: Any, tokenizer: Any) -> None:
@@ -181,15 +182,16 @@ def _only_cached(name: str, id: str) -> bool:
 
 def _check_texts(name: str, folder: Path) -> None:
     """Whether the files beside the weights of a model directory are what their names say."""
-    for path in sorted(path for end in ("json", "jinja", "model", "txt") for path in folder.glob(f"*.{end}")):
-        _check_pointer(name, path)
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".json", ".jinja", ".model", ".txt"):
+            _check_pointer(name, path)
     # transformers leaves out a generation config that it cannot read, and with it the tokens that end a reply.
     for path in (folder / f"{stem}.json" for stem in ("config", "generation_config", "tokenizer_config")):
         try:
-            held = json.loads(path.read_text("utf-8")) if path.exists() else {}
+            content = json.loads(path.read_text("utf-8")) if path.exists() else {}
         except (ValueError, RecursionError) as problem:
             raise UserError(f"cannot load policy {name!r}: {path.name} is not JSON ({problem})") from problem
-        if not isinstance(held, dict):
+        if not isinstance(content, dict):
             raise UserError(f"cannot load policy {name!r}: {path.name} holds no JSON object; valid: the file as saved")
 
 
@@ -232,33 +234,33 @@ def _weights(folder: Path, stem: str, end: str) -> list[Path]:
 
 def _check_kind(name: str, config: Any) -> None:
     """Whether the model writes one token after another; an encoder's weights fit, and write nonsense."""
-    made_for = list(getattr(config, "architectures", None) or [])
-    writes = any(end in each for each in made_for for end in _WRITERS) or not any("For" in each for each in made_for)
+    architectures = list(getattr(config, "architectures", None) or [])
+    writes = any(_WRITER.search(name) for name in architectures) or not any("For" in name for name in architectures)
     if getattr(config, "is_encoder_decoder", False) or not writes:
-        kind = ", ".join(made_for) or config.model_type
-        raise UserError(f"policy {name!r} is a {kind}; valid: a causal language model")
+        architecture = ", ".join(architectures) or config.model_type
+        raise UserError(f"policy {name!r} is a {architecture}; valid: a causal language model")
 
 
-def _check_weights(name: str, model: Any, found: dict[str, Any]) -> None:
+def _check_weights(name: str, model: Any, report: dict[str, Any]) -> None:
     """Whether every tensor was there, of its shape and finite: those that are missing are filled at random."""
-    if found["missing_keys"]:
+    if report["missing_keys"]:
         raise UserError(
-            f"cannot load policy {name!r}: its weights lack {_few(found['missing_keys'])}; valid: every tensor of its "
+            f"cannot load policy {name!r}: its weights lack {_few(report['missing_keys'])}; valid: every tensor of its "
             "architecture"
         )
-    if found["mismatched_keys"]:
-        key, has, wanted = min(found["mismatched_keys"])
+    if report["mismatched_keys"]:
+        key, has, wanted = min(report["mismatched_keys"])
         raise UserError(
             f"cannot load policy {name!r}: {key} has the shape {tuple(has)}, not {tuple(wanted)}; valid: weights and "
             "config.json saved together"
         )
-    if left := [key for key in found["unexpected_keys"] if _would_matter(key, model)]:
+    if left := [key for key in report["unexpected_keys"] if _would_matter(key, model)]:
         raise UserError(
             f"cannot load policy {name!r}: its config leaves {_few(left)} of its weights out; valid: weights and "
             "config.json saved together"
         )
-    if found["error_msgs"]:
-        raise UserError(f"cannot load policy {name!r}: {_few(found['error_msgs'])}")
+    if report["error_msgs"]:
+        raise UserError(f"cannot load policy {name!r}: {_few(report['error_msgs'])}")
     for key, tensor in model.named_parameters():
         if tensor.dtype in (torch.float16, torch.bfloat16, torch.float32) and not _is_finite(tensor.detach()):
             raise UserError(f"cannot load policy {name!r}: {key} holds values that are not finite numbers")
@@ -266,9 +268,9 @@ def _check_weights(name: str, model: Any, found: dict[str, Any]) -> None:
 
 def _would_matter(key: str, model: Any) -> bool:
     """Whether a tensor that the model has no place for is of one layer more, or the bias of a layer that has none."""
-    owner, _, kind = key.rpartition(".")
-    has_no_bias = kind == "bias" and isinstance(dict(model.named_modules()).get(owner), torch.nn.Linear)
-    return has_no_bias or _any_layer(key) in {_any_layer(each) for each, _ in model.named_parameters()}
+    owner, _, parameter = key.rpartition(".")
+    has_no_bias = parameter == "bias" and isinstance(dict(model.named_modules()).get(owner), torch.nn.Linear)
+    return has_no_bias or _any_layer(key) in {_any_layer(name) for name, _ in model.named_parameters()}
 
 
 def _any_layer(key: str) -> str:

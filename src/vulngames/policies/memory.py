@@ -107,21 +107,21 @@ def check_memory(name: str, config: Any, parameters: int, dtype: torch.dtype, us
         UserError: its weights, gradients and moments alone are more than the device has.
     """
     on_gpu = torch.cuda.is_available()
-    found = need(config, parameters, dtype, use, checkpointed=on_gpu)
+    memory = need(config, parameters, dtype, use, checkpointed=on_gpu)
     # Of quantised weights the configuration says how, but not how many bytes they are.
     if parameters < _WORTH_SAYING or getattr(config, "quantization_config", None):
         return
     total, free = _gpu() if on_gpu else _machine()
     has = f"{'the GPU' if on_gpu else 'this machine'} has {_gib(total)} GiB"
-    takes = f"{_count(parameters)} parameters take {_gib(found.least)} GiB (weights {_gib(found.weights)}"
+    takes = f"{_count(parameters)} parameters take {_gib(memory.least)} GiB (weights {_gib(memory.weights)}"
     if use.batch:
-        takes += f", gradients {_gib(found.gradients)}, Adam's moments {_gib(found.moments)}"
-    if found.least > total and not os.environ.get(OVERRIDE):
+        takes += f", gradients {_gib(memory.gradients)}, Adam's moments {_gib(memory.moments)}"
+    if memory.least > total and not os.environ.get(OVERRIDE):
         raise UserError(
             f"policy {name!r} does not fit: its {takes}), and {has}; valid: a smaller model, or {OVERRIDE}=1 to try it "
             "all the same"
         )
-    more = f"{_gib(found.cache + found.activations)} GiB more for {use.rows} replies of {use.tokens} tokens at once"
+    more = f"{_gib(memory.cache + memory.activations)} GiB more for {use.rows} replies of {use.tokens} tokens at once"
     warnings.warn(
         f"policy {name!r}: {takes}), and up to {more}, to prompts of {_PROMPT}; {has}, of which {_gib(free)} are free",
         stacklevel=2,
@@ -143,8 +143,8 @@ def _gpu() -> tuple[int, int]:
 
 def _machine() -> tuple[int, int]:
     """Bytes that this process may have in all, and those that are free now."""
-    held = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-    total, free = (int(held[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
+    amounts = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    total, free = (int(amounts[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
     for limit, used in (*_groups(), (resource.getrlimit(resource.RLIMIT_AS)[0], 0)):
         if limit >= 0:
             total, free = min(total, limit), min(free, max(0, limit - used))
@@ -157,7 +157,7 @@ def _groups(listed: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys
     A group is bound by those that hold it. Within a container the mount may begin at its own group, so that the path
     which the kernel lists is not found there; the mount itself is then the group.
     """
-    found = []
+    limits = []
     for line in listed.read_text().splitlines() if listed.exists() else ():
         _, kinds, path = line.split(":", 2)
         if kinds == "":
@@ -172,8 +172,8 @@ def _groups(listed: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys
                 break
             values = [_number(folder / name) for name in names]
             if values[0] is not None:
-                found.append((values[0], values[1] or 0))
-    return found
+                limits.append((values[0], values[1] or 0))
+    return limits
 
 
 def _number(path: Path) -> int | None:

@@ -23,8 +23,10 @@ def would_be_here(source: str) -> bool:
 def what_is_there(path: Path) -> str:
     """Why `path` is no model directory, and what would be, in a clause."""
     if not path.exists():
-        near = [str(model) for found in _alike(path) for model in (found, found / "policy") if _is_model(model)]
-        return "it does not exist" + (f"; near it: {', '.join(f'hf:{each}' for each in near)}" if near else "")
+        near: list[str] = []
+        for folder in _alike(path):
+            near += [f"hf:{model}" for model in (folder, folder / "policy") if _is_model(model)]
+        return f"it does not exist; near it: {', '.join(near)}" if near else "it does not exist"
     if not path.is_dir():
         return "it is a file; valid: the directory that holds config.json and the weights"
     if (path / "adapter_config.json").exists():
@@ -45,19 +47,21 @@ def _is_model(path: Path) -> bool:
 
 def _alike(path: Path) -> list[Path]:
     """Existing folders whose every part is that of `path` or close to it, at most three."""
-    found, first = [Path(path.anchor)], not path.is_absolute()
+    folders, first = [Path(path.anchor)], not path.is_absolute()
     for part in path.parts[1:] if path.is_absolute() else path.parts:
         cutoff = _ALIKE_FIRST if first else _ALIKE
-        found = [each for folder in found for each in _children(folder, part, cutoff)]
-        first = False
-    return found[:3]
+        children: list[Path] = []
+        for folder in folders:
+            children += _children(folder, part, cutoff)
+        folders, first = children, False
+    return folders[:3]
 
 
 def _children(folder: Path, name: str, cutoff: float) -> list[Path]:
     if (folder / name).is_dir():
         return [folder / name]
     try:
-        names = [each.name for each in folder.iterdir() if each.is_dir()]
+        names = [child.name for child in folder.iterdir() if child.is_dir()]
     except OSError:
         return []
-    return [folder / each for each in get_close_matches(name, names, cutoff=cutoff)]
+    return [folder / close for close in get_close_matches(name, names, cutoff=cutoff)]

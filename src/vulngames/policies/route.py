@@ -86,10 +86,10 @@ def _is_direct(host: str, port: int, no_proxy: str) -> bool:
     for entry in re.split(r"[,\s]+", no_proxy.strip().lower()):
         if entry == "*":
             return True
-        found = _ENTRY.fullmatch(entry.rpartition("://")[2].rstrip("/"))
-        if found is None or int(found["port"] or found["port6"] or port) != port:
+        rule = _ENTRY.fullmatch(entry.rpartition("://")[2].rstrip("/"))
+        if rule is None or int(rule["port"] or rule["port6"] or port) != port:
             continue
-        named = found["name"] or found["bare"] or f"{found['six']}{found['wide'] or ''}"
+        named = rule["name"] or rule["bare"] or f"{rule['six']}{rule['wide'] or ''}"
         if _is_within(host, named) or f".{host}".endswith(f".{named.lstrip('*').lstrip('.')}"):
             return True
     return False

@@ -65,7 +65,9 @@ class ChatTemplate:
             except UserError as problem:
                 complaint = complaint or problem
                 continue
-            lost = next((role for role, each in zip(roles, marked, strict=True) if each["content"] not in text), None)
+            lost = next(
+                (role for role, message in zip(roles, marked, strict=True) if message["content"] not in text), None
+            )
             if lost is None:
                 self._note(change)
                 return way
@@ -128,24 +130,26 @@ def _as_it_is(messages: Sequence[Message]) -> list[Message]:
 def _folded(messages: Sequence[Message]) -> list[Message]:
     """System messages at the head of what the user says next, or as the user's where that is not next."""
     folded: list[Message] = []
-    held: list[str] = []
+    waiting: list[str] = []
     for message in messages:
         if message["role"] == "system":
-            held.append(message["content"])
+            waiting.append(message["content"])
             continue
-        if held and message["role"] != "user":
-            folded.append(_said("user", "\n\n".join(held)))
-        elif held:
-            message = _said("user", "\n\n".join([*held, message["content"]]))
-        held = []
+        if waiting and message["role"] != "user":
+            folded.append(_said("user", "\n\n".join(waiting)))
+        elif waiting:
+            message = _said("user", "\n\n".join([*waiting, message["content"]]))
+        waiting = []
         folded.append(message)
-    return [*folded, _said("user", "\n\n".join(held))] if held else folded
+    return [*folded, _said("user", "\n\n".join(waiting))] if waiting else folded
 
 
 def _joined(messages: Sequence[Message]) -> list[Message]:
     """Consecutive messages of one role as one."""
-    runs = groupby(messages, key=lambda message: message["role"])
-    return [_said(role, "\n\n".join(each["content"] for each in run)) for role, run in runs]
+    joined: list[Message] = []
+    for role, run in groupby(messages, key=lambda message: message["role"]):
+        joined.append(_said(role, "\n\n".join(message["content"] for message in run)))
+    return joined
 
 
 _FOLDED = "a system message is put at the head of the user's"

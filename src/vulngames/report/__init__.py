@@ -41,7 +41,7 @@ def write_report(dirs: Sequence[Path], out: Path, picture: Path | None = None) -
     for chapter in chapters:
         panels += [(twins.label, twins.traces("ER")) for twins in chapter.found.twins]
     # The ledger speaks of studies: runs by themselves are not judged, and twins say themselves what was found.
-    studies = [each for each in dirs if finished(each)]
+    studies = [home for home in dirs if finished(home)]
     judged = ledger(studies) if studies and any(not chapter.found.twins for chapter in chapters) else []
     html = render(chapters, judged, path.parent)
     if picture is not None and not panels:

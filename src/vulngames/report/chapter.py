@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
@@ -62,7 +61,7 @@ class Chapter:
     anchor: str
     title: str
     found: Found
-    cells: Sequence[Cell[Any]]
+    cells: Sequence[Cell]
     home: Path
     notes: Sequence[str]
     facts: Sequence[tuple[str, str]] = ()
@@ -86,7 +85,7 @@ class Chapter:
         """The columns that name a cell."""
         return labels_of(self.cells)
 
-    def seeds(self, cell: Cell[Any]) -> list[Seed]:
+    def seeds(self, cell: Cell) -> list[Seed]:
         """Each run of one of its cells by itself."""
         return seeds_of(cell, self.home)
 

@@ -19,7 +19,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from vulngames.arm import Curve
 from vulngames.files import writing
-from vulngames.measure import Interval
+from vulngames.measures import Interval
 
 # Each colour stands for a CSS variable of the page, so that one figure reads on light and on dark.
 ROLES = {

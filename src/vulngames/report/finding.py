@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vulngames.arm import Arm
-from vulngames.measure import apart
+from vulngames.measures import apart
 from vulngames.report import format
 
 Outcome = Literal["learned", "not learned", "not measurable"]

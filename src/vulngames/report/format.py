@@ -2,7 +2,7 @@
 
 import re
 
-from vulngames.measure import Interval
+from vulngames.measures import Interval
 
 NONE = "–"
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from vulngames.runs import Run
 
@@ -33,20 +31,10 @@ class Game:
 
 def game_of(run: Run) -> Game:
     """The game that a run is of."""
-    held = _held(run.about)
-    measures = held.get("measures") or {}
+    about = run.about
+    facts = about.get("game") or {"id": about["config"]["game"]}
+    measures = facts.get("measures") or {}
     return Game(
-        held["id"], held.get("asked"), held.get("hole"), measures.get("itp"), measures.get("er"),
+        facts["id"], facts.get("asked"), facts.get("hole"), measures.get("itp"), measures.get("er"),
         measures.get("paper_er"),
     )  # fmt: skip
-
-
-def _held(about: Mapping[str, Any]) -> Mapping[str, Any]:
-    if "game" in about:
-        return about["game"]  # type: ignore[no-any-return]
-    from vulngames.games import spec
-
-    made = spec(about["config"]["game"])
-    measures = None if made.measures is None else vars(made.measures)
-    held = {name: getattr(made.game, name, None) for name in ("id", "asked", "hole")}
-    return {**held, "measures": measures}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from vulngames.arm import Arm, Ends
-from vulngames.measure import Interval
+from vulngames.measures import Interval
 from vulngames.report.twins import Twins
 from vulngames.runs import mixed
 from vulngames.studies.summary import Cell, Summary
@@ -15,7 +14,7 @@ from vulngames.studies.summary import Cell, Summary
 _ROUNDING = 1e-3
 
 
-def of_cells(summary: Summary[Any, Any]) -> list[str]:
+def of_cells(summary: Summary) -> list[str]:
     """How many cells have runs that are not all there, or not alike."""
     cells = list(summary.cells.values())
     arms = [summary.arm(cell) for cell in cells]
@@ -34,7 +33,7 @@ def of_cells(summary: Summary[Any, Any]) -> list[str]:
     return notes
 
 
-def _measured(cell: Cell[Any]) -> int:
+def _measured(cell: Cell) -> int:
     return sum(ends.er_end is not None for ends in cell.each)
 
 
@@ -64,14 +63,16 @@ def _gaps(arm: Arm) -> list[str]:
     return notes
 
 
-def disagreements(twins: Sequence[Twins], shown: Sequence[Cell[Any]], summary: Summary[Any, Any]) -> list[str]:
+def disagreements(twins: Sequence[Twins], shown: Sequence[Cell], summary: Summary) -> list[str]:
     """Where the cells shown, which are made of the runs, are not what the summary says of the same runs."""
     whole: list[tuple[Path, ...]] = []
     for pair in twins:
         whole += [arm.paths for arm in pair.arms if arm.complete]
+    written = {summary.arm(cell).paths: cell.ends for cell in summary.cells.values()}
     notes = []
     for cell in shown:
-        if summary.arm(cell).paths in whole and (differ := _differences(cell.ends, summary[cell.key].ends)):
+        paths = summary.arm(cell).paths
+        if paths in whole and (differ := _differences(cell.ends, written[paths])):
             named = f"{cell.game}, {cell.key.arm}"
             notes.append(f"summary.json disagrees with the runs of {named}, shown here: {'; '.join(differ)}.")
     return notes
@@ -80,9 +81,9 @@ def disagreements(twins: Sequence[Twins], shown: Sequence[Cell[Any]], summary: S
 def _differences(ours: Ends, theirs: Ends) -> list[str]:
     differences = []
     for name in ("onset_step", "domination_step", "itp_start", "itp_end", "er_start", "er_end"):
-        shown, said = _number(getattr(ours, name)), _number(getattr(theirs, name))
-        if not _agree(shown, said):
-            differences.append(f"{name} {_written(said)}, not {_written(shown)}")
+        shown, written = _number(getattr(ours, name)), _number(getattr(theirs, name))
+        if not _agree(shown, written):
+            differences.append(f"{name} {_text(written)}, not {_text(shown)}")
     return differences
 
 
@@ -94,5 +95,5 @@ def _agree(a: float | None, b: float | None) -> bool:
     return a is b if a is None or b is None else abs(a - b) <= _ROUNDING
 
 
-def _written(value: float | None) -> str:
+def _text(value: float | None) -> str:
     return "none" if value is None else f"{value:.3g}"

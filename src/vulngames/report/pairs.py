@@ -56,7 +56,7 @@ def _condition(config: Mapping[str, Any]) -> str:
 
 def _left_out(path: Path, other: Path) -> str:
     # Where the directories lie on someone's machine is nobody's business.
-    left, kept = ("/".join(each.parts[-2:]) for each in (path, other))
+    left, kept = "/".join(path.parts[-2:]), "/".join(other.parts[-2:])
     parts = [f"{part} of {name}" for name, part in differing(Run(other).inputs, Run(path).inputs)]
     but = f", but was made with other {', '.join(parts)}" if parts else ""
     return f"{left} is left out: it has the same config and seed as {kept}{but}."

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from vulngames.errors import UserError
 from vulngames.report import notes
@@ -22,7 +21,7 @@ def read(dirs: Sequence[Path]) -> list[Chapter]:
     Raises:
         UserError: see `write_report`.
     """
-    studies: dict[Path, Summary[Any, Any]] = {}
+    studies: dict[Path, Summary] = {}
     chapters: list[Chapter] = []
     single: dict[Path, Path] = {}
     for path in dirs:
@@ -58,7 +57,7 @@ def finished(path: Path) -> list[Path]:
     return [file.parent for file in sorted(path.glob("*/summary.json"))]
 
 
-def _of_studies(studies: Sequence[Summary[Any, Any]]) -> list[Chapter]:
+def _of_studies(studies: Sequence[Summary]) -> list[Chapter]:
     places = list(CATALOGUE)
     counts: Counter[str] = Counter()
     chapters = []
@@ -69,32 +68,29 @@ def _of_studies(studies: Sequence[Summary[Any, Any]]) -> list[Chapter]:
     return chapters
 
 
-def _of_study(summary: Summary[Any, Any], anchor: str) -> Chapter:
+def _of_study(summary: Summary, anchor: str) -> Chapter:
     nothing = Found(["nothing was measured"])
     found = summary.entry.part("chapter").chapter(summary) if summary.cells else nothing
-    cells: Sequence[Cell[Any]] = list(summary.cells.values())
+    cells: Sequence[Cell] = list(summary.cells.values())
     if found.twins:
         # What is shown of twins is made of their runs, so that it agrees with their curves.
         cells = _cells_of(found.twins, summary.home.resolve())
-        said = [*notes.disagreements(found.twins, cells, summary), *notes.of_twins(found.twins)]
+        noted = [*notes.disagreements(found.twins, cells, summary), *notes.of_twins(found.twins)]
     else:
-        said = notes.of_cells(summary)
-    facts = {
-        "command": summary.command,
-        "scale": summary.scale,
-        "time spent in its store": f"{summary.wall_s:.0f} s",
-    }
-    return Chapter(summary.study, anchor, summary.entry.question, found, cells, summary.home, said, list(facts.items()))
+        noted = notes.of_cells(summary)
+    time = f"{summary.wall_s:.0f} s"
+    facts = [("command", summary.command), ("scale", summary.scale), ("time spent in its store", time)]
+    return Chapter(summary.study, anchor, summary.entry.question, found, cells, summary.home, noted, facts)
 
 
-def _of_runs(title: str, anchor: str, paths: Sequence[Path], said: Sequence[str]) -> Chapter:
+def _of_runs(title: str, anchor: str, paths: Sequence[Path], given: Sequence[str]) -> Chapter:
     twins, left_out = pair(paths)
-    said = [*said, *left_out, *notes.of_twins(twins)]
-    return Chapter("runs", anchor, title, Found(twins=twins), _cells_of(twins, Path()), Path(), said)
+    noted = [*given, *left_out, *notes.of_twins(twins)]
+    return Chapter("runs", anchor, title, Found(twins=twins), _cells_of(twins, Path()), Path(), noted)
 
 
-def _cells_of(twins: Sequence[Twins], home: Path) -> list[Cell[Any]]:
-    cells: list[Cell[Any]] = []
+def _cells_of(twins: Sequence[Twins], home: Path) -> list[Cell]:
+    cells: list[Cell] = []
     for game in twins:
         cells += game.cells(home)
     return cells

@@ -32,7 +32,7 @@ class Seed:
     ends: Ends
 
 
-def seeds_of(cell: Cell[Any], home: Path) -> list[Seed]:
+def seeds_of(cell: Cell, home: Path) -> list[Seed]:
     """The runs of a cell, in order; `home` is what their directories are given relative to."""
     seeds = []
     for place, (run, ends) in enumerate(zip(cell.runs, cell.each, strict=True)):
@@ -45,7 +45,7 @@ def _seed(path: Path, place: int) -> str:
     return str(Run(path).about["config"].get("seed", place) if (path / "run.json").is_file() else place)
 
 
-def labels_of(cells: Iterable[Cell[Any]]) -> list[str]:
+def labels_of(cells: Iterable[Cell]) -> list[str]:
     """The columns that name cells: the game, then what else their keys hold."""
     names = {"game": None}
     for cell in cells:
@@ -53,7 +53,7 @@ def labels_of(cells: Iterable[Cell[Any]]) -> list[str]:
     return list(names)
 
 
-def records(study: str, cells: Sequence[Cell[Any]], home: Path, base: Path) -> list[dict[str, Any]]:
+def records(study: str, cells: Sequence[Cell], home: Path, base: Path) -> list[dict[str, Any]]:
     """Cells in order, each followed by its seeds.
 
     Args:
@@ -65,14 +65,14 @@ def records(study: str, cells: Sequence[Cell[Any]], home: Path, base: Path) -> l
         95 % interval (`er_end`, `er_end_lo`, `er_end_hi`), and under `paper_` by the paper's definitions; failed,
         evaluated: numbers of samples; the steps; run: a seed's directory. None where there is nothing.
     """
-    found = []
+    rows: list[dict[str, Any]] = []
     for cell in cells:
         named = {"study": study, "game": cell.game, **cell.labels}
-        found.append({**named, "seed": POOLED, "seeds": cell.seeds, **_measured(cell.ends), "run": None})
+        rows.append({**named, "seed": POOLED, "seeds": cell.seeds, **_measured(cell.ends), "run": None})
         for seed in seeds_of(cell, home):
             run = Path(os.path.relpath(seed.path, base)).as_posix()
-            found.append({**named, "seed": seed.name, "seeds": 1, **_measured(seed.ends), "run": run})
-    return found
+            rows.append({**named, "seed": seed.name, "seeds": 1, **_measured(seed.ends), "run": run})
+    return rows
 
 
 def _measured(ends: Ends) -> dict[str, Any]:

@@ -8,15 +8,22 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from vulngames.arm import ARMS, Arm
+from vulngames.arm import ARMS, Arm, ArmName
 from vulngames.report import format
 from vulngames.report.episodes import Excerpt, excerpts
 from vulngames.report.figures import Trace, panel
 from vulngames.report.finding import Finding, find, find_pay
 from vulngames.report.game import Game, game_of
 from vulngames.runs import Run
-from vulngames.studies.emergence.key import Key
 from vulngames.studies.summary import Cell, cell_of
+
+
+@dataclass(frozen=True)
+class Key:
+    """One game under one rule."""
+
+    game: str
+    arm: ArmName
 
 
 @dataclass(frozen=True)

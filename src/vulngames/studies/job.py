@@ -11,8 +11,8 @@ from typing import Any
 from vulngames import digests
 from vulngames.formats import RECIPE
 from vulngames.runs import Run
-from vulngames.train.config import RunConfig, TrainConfig
-from vulngames.train.inputs import inputs
+from vulngames.training.config import RunConfig, TrainConfig
+from vulngames.training.inputs import inputs
 
 
 @dataclass(frozen=True)

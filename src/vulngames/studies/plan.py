@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from vulngames.options import optional
+
 
 def pretrained_games() -> tuple[str, ...]:
     """The games that the built-in policy was pretrained on."""
@@ -22,17 +24,16 @@ class Plan:
     """Games to train in."""
     policy: str = "tiny"
     """The policy to start from: tiny or hf:PATH_OR_ID."""
-    seeds: int | None = None
-    """Training seeds per arm, the same in every arm; 3 if left out, 5 at full scale."""
-    steps: int | None = None
+    seeds: int | None = optional("3, or 5 at full scale")
+    """Training seeds per arm, the same in every arm."""
+    steps: int | None = optional("each game's own")
     """Optimizer steps of a first training."""
     workers: int = 2
     """Processes, of one thread each."""
     scale: Literal["small", "full"] = "small"
-    """small: what two cores do in minutes. full: more seeds, longer second trainings, finer grids."""
-    sizes: tuple[str, ...] | None = None
-    """scale and distillation: policies to compare, smallest first; the built-in sizes if left out, or POLICY alone if
-    it is another one."""
+    """small: minutes on two cores. full: more seeds, longer second trainings, finer grids."""
+    sizes: tuple[str, ...] | None = optional("the built-in sizes, or POLICY alone if it is not one of them")
+    """scale and distillation: policies to compare, smallest first."""
 
     @property
     def full(self) -> bool:

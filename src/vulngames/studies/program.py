@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
+
+from typing_extensions import TypeVar
 
 from vulngames.arm import Arm
 from vulngames.studies.job import Job
 
 T = TypeVar("T")
-K = TypeVar("K")
-F = TypeVar("F")
+K = TypeVar("K", default=Any)
+F = TypeVar("F", default=Any)
 Stages = Generator[Sequence[Job], None, T]
 """Yields stages of jobs, and returns what comes of them."""
 
@@ -25,7 +27,7 @@ class Result(Generic[K, F]):
     findings: F
 
 
-Program = Stages[Result[Any, Any]]
+Program = Stages[Result]
 """A whole study."""
 
 

@@ -10,8 +10,8 @@ from vulngames.arm import ARMS, ArmName
 from vulngames.studies.job import Job, Store
 from vulngames.studies.plan import Plan
 from vulngames.studies.program import Stages, all_jobs
-from vulngames.train.config import EvalConfig, SFTConfig, TrainConfig, resolve
-from vulngames.train.transcripts import distinct, exploiting, transcripts
+from vulngames.training.config import EvalConfig, SFTConfig, TrainConfig, resolve
+from vulngames.training.transcripts import distinct, exploiting, transcripts
 
 SHARE, FULL_SHARE = 0.6, 1.2
 """Steps of a second training, as a share of those of a first one in the same game, at small and at full scale."""
@@ -54,9 +54,10 @@ def untrained(plan: Plan, store: Store, game: str, policy: str) -> list[Job]:
 
 
 def second_steps(plan: Plan, game: str) -> int:
-    """Steps of a second training in a game, in whole fives, so that those of both together are evaluated in `alone`."""
-    first = resolve(TrainConfig, game, plan.policy, steps=plan.steps).steps
-    return 5 * math.ceil(first * (FULL_SHARE if plan.full else SHARE) / 5)
+    """Steps of a second training in a game, up to one at which a first training is evaluated."""
+    first = resolve(TrainConfig, game, plan.policy, steps=plan.steps)
+    steps = first.steps * (FULL_SHARE if plan.full else SHARE)
+    return first.eval_every * math.ceil(steps / first.eval_every)
 
 
 def eval_every(steps: int) -> int:
@@ -82,12 +83,17 @@ def fresh(plan: Plan, store: Store, game: str) -> list[Job]:
     return second(plan, store, game, [plan.policy for _ in plan.seed_range])
 
 
-def alone(plan: Plan, store: Store, game: str, steps: int) -> list[Job]:
-    """The game's flawed arm from the plan's policy for many steps."""
-    return [
-        store.job(f"{game}-long-{seed}", resolve(TrainConfig, game, plan.policy, steps=steps, seed=seed))
-        for seed in plan.seed_range
-    ]
+def alone(plan: Plan, store: Store, game: str, totals: Sequence[int]) -> list[Job]:
+    """The game's flawed arm from the plan's policy for the most of so many steps, and evaluated after each of them."""
+    most = max(totals)
+    usual = resolve(TrainConfig, game, plan.policy).eval_every
+    # The last step is evaluated always.
+    every = math.gcd(usual, *(steps for steps in totals if steps < most))
+    jobs = []
+    for seed in plan.seed_range:
+        config = resolve(TrainConfig, game, plan.policy, steps=most, eval_every=every, seed=seed)
+        jobs.append(store.job(f"{game}-long-{seed}", config))
+    return jobs
 
 
 def teachers(plan: Plan, store: Store) -> Stages[Twins]:
@@ -103,7 +109,7 @@ def teachers(plan: Plan, store: Store) -> Stages[Twins]:
 
 def _transcripts(store: Store, teacher: Job, label: str) -> Job:
     c = teacher.config
-    config = resolve(EvalConfig, c.game, teacher.policy, seed=c.seed, split="train", eval_tasks=3 * EXAMPLES // 4)
+    config = resolve(EvalConfig, c.game, teacher.policy, seed=c.seed, split="train", n=3 * EXAMPLES // 4)
     return store.job(f"{label}-wrote-{c.seed}", config)
 
 

@@ -16,11 +16,11 @@ from vulngames.studies.catalogue import ALL, CATALOGUE, Entry, entry_of
 from vulngames.studies.job import Store
 from vulngames.studies.plan import Plan
 from vulngames.studies.program import Result, arm_of
-from vulngames.studies.summary import Summary, cell_of, read_summary, write_summary
+from vulngames.studies.summary import Identity, Summary, cell_of, identify, write_summary
 from vulngames.studies.workers import run_all
 
 
-def run_study(name: str, plan: Plan, out: Path, store: Path | None = None) -> list[Summary[Any, Any]]:
+def run_study(name: str, plan: Plan, out: Path, store: Path | None = None) -> list[Summary]:
     """Carry out the study called `name`, or `all` of them, and write a summary.json for each.
 
     One study lies in `out`; of all, each lies in a folder of `out` called by its name. `store` is where runs are kept
@@ -36,15 +36,15 @@ def run_study(name: str, plan: Plan, out: Path, store: Path | None = None) -> li
     """
     plan = _checked(plan)
     homes = {entry.name: out / entry.name if name == ALL else out for entry in _chosen(name, plan)}
-    for each, home in (*homes.items(), *([(name, out)] if name == ALL else [])):
-        _check_home(each, plan, home)
+    for study, home in {**homes, name: out}.items():
+        _check_home(study, plan, home)
     need("trl", "train")
-    kept = Store((store or out / "runs").resolve())
-    programs = {each: CATALOGUE[each].part("run").run(plan, kept) for each in homes}
+    runs = Store((store or out / "runs").resolve())
+    programs = {study: CATALOGUE[study].part("run").run(plan, runs) for study in homes}
     summaries = []
-    for each, result, wall_s in run_all(programs, plan.workers, kept.root / "clock.json"):
-        homes[each].mkdir(parents=True, exist_ok=True)
-        summary = summarise(each, plan, homes[each].resolve(), result, wall_s)
+    for study, result, wall_s in run_all(programs, plan.workers, runs.root / "clock.json"):
+        homes[study].mkdir(parents=True, exist_ok=True)
+        summary = summarise(study, plan, homes[study].resolve(), result, wall_s)
         write_summary(summary)
         summaries.append(summary)
     return summaries
@@ -56,7 +56,9 @@ def _checked(plan: Plan) -> Plan:
             raise UserError(f"{option} names none; valid: one or more, or leave --{option} out")
     if len(plan.seed_range) < 1 or plan.workers < 1:
         raise UserError(f"seeds = {plan.seeds}, workers = {plan.workers}; valid: 1 or more of each")
-    return dataclasses.replace(plan, games=tuple(games.name_of(game) for game in plan.games))
+    # A game that is named twice is one.
+    names = dict.fromkeys(games.name_of(game) for game in plan.games)
+    return dataclasses.replace(plan, games=tuple(names))
 
 
 def _chosen(name: str, plan: Plan) -> list[Entry]:
@@ -74,13 +76,12 @@ def _check_home(name: str, plan: Plan, home: Path) -> None:
     Raises:
         UserError: it would replace another one.
     """
-    try:
-        before = read_summary(home)
-    # What is not there is not replaced, and what is damaged is written again.
-    except UserError:
+    before = identify(home)
+    # What is not there is not replaced, and what is damaged beyond recognition is written again.
+    if before is None:
         return
-    for key, held, asked in _differences(before, name, plan):
-        raise UserError(f"{home} holds a study with {key} = {held}, not {asked}; choose another directory")
+    for key, value, asked in _differences(before, name, plan):
+        raise UserError(f"{home} holds a study with {key} = {value}, not {asked}; choose another directory")
     if before.seeds > len(plan.seed_range):
         fewer = len(plan.seed_range)
         raise UserError(f"{home} holds a study of {before.seeds} seeds, not {fewer}; choose another directory")
@@ -88,16 +89,16 @@ def _check_home(name: str, plan: Plan, home: Path) -> None:
         raise UserError(f"{home} holds a study made when {policy!r} had other {part}; choose another directory")
 
 
-def _differences(before: Summary[Any, Any], name: str, plan: Plan) -> Iterator[tuple[str, str, str]]:
+def _differences(before: Identity, name: str, plan: Plan) -> Iterator[tuple[str, str, str]]:
     """What a study's later calls have to ask for again and do not: all but seeds and workers; games in any order."""
     if before.study != name:
         yield "study", before.study, name
     for field in dataclasses.fields(plan):
-        held, asked = getattr(before.plan, field.name), getattr(plan, field.name)
+        value, asked = getattr(before.plan, field.name), getattr(plan, field.name)
         if field.name == "games":
-            held, asked = sorted(held), sorted(asked)
-        if field.name not in ("seeds", "workers") and held != asked:
-            yield field.name, _words(held), _words(asked)
+            value, asked = sorted(value), sorted(asked)
+        if field.name not in ("seeds", "workers") and value != asked:
+            yield field.name, _words(value), _words(asked)
 
 
 def _words(value: Any) -> str:
@@ -109,7 +110,7 @@ def _inputs(plan: Plan) -> Inputs:
     return {policy: policies.digest(policy) for policy in dict.fromkeys((plan.policy, *plan.compared))}
 
 
-def summarise(name: str, plan: Plan, home: Path, result: Result[Any, Any], wall_s: float) -> Summary[Any, Any]:
+def summarise(name: str, plan: Plan, home: Path, result: Result, wall_s: float) -> Summary:
     """What a study that lies in `home` has come to."""
     cells = {}
     for key, jobs in result.conditions.items():

@@ -9,20 +9,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from types import ModuleType
+from typing import Any, Generic
+
+from typing_extensions import TypeVar
 
 from vulngames import formats
 from vulngames.arm import Arm, Ends, ends
 from vulngames.digests import Inputs
 from vulngames.errors import UserError
 from vulngames.files import write_json
-from vulngames.measure import Interval
+from vulngames.measures import Interval
 from vulngames.runs import Run, read_json
-from vulngames.studies.catalogue import CATALOGUE, Entry, entry_of
+from vulngames.studies.catalogue import CATALOGUE, Entry
 from vulngames.studies.plan import Plan
 
-K = TypeVar("K")
-F = TypeVar("F")
+K = TypeVar("K", default=Any)
+F = TypeVar("F", default=Any)
 _AGAIN = "run the study again"
 
 
@@ -51,8 +54,8 @@ class Cell(Generic[K]):
 
     @property
     def labels(self) -> dict[str, Any]:
-        """The fields of its key by name."""
-        return dict(vars(self.key))
+        """The fields of its key by name, in their order."""
+        return labels(self.key)
 
     def of_seeds(self, name: str) -> list[Interval | None]:
         """A measure (`er_end` and its like) in each seed, in their order."""
@@ -122,32 +125,64 @@ def cell_of(key: K, arm: Arm, home: Path) -> Cell[K]:
     return Cell(key, len(arm.used), ends(arm), paths, tuple(ends(alone) for alone in arm.alone))
 
 
-def write_summary(summary: Summary[Any, Any]) -> None:
+def write_summary(summary: Summary) -> None:
     """Write a study's summary.json."""
-    held = {name: getattr(summary, name) for name in _PLAIN}
+    head = {name: getattr(summary, name) for name in _PLAIN}
     cells = [dataclasses.asdict(cell) for cell in summary.cells.values()]
     parts = {"plan": dataclasses.asdict(summary.plan), "findings": dataclasses.asdict(summary.findings)}
-    write_json(summary.home / "summary.json", {"format": formats.FORMAT, **held, **parts, "cells": cells})
+    write_json(summary.home / "summary.json", {"format": formats.FORMAT, **head, **parts, "cells": cells})
 
 
 _PLAIN = ("study", "policy", "seeds", "scale", "command", "wall_s", "inputs")
 
 
 @dataclass(frozen=True)
-class _Head:
-    """What every study's file holds alike."""
+class Identity:
+    """What a study's later calls have to ask for again."""
 
     study: str
-    policy: str
     seeds: int
+    plan: Plan
+    inputs: Inputs
+
+
+@dataclass(frozen=True)
+class _Head(Identity):
+    """What every study's file holds alike."""
+
+    policy: str
     scale: str
     command: str
     wall_s: float
-    plan: Plan
-    inputs: Mapping[str, Mapping[str, str]]
 
 
-def read_summary(home: Path) -> Summary[Any, Any]:
+@dataclass(frozen=True)
+class _Body(Generic[K, F]):
+    cells: tuple[Cell[K], ...]
+    findings: F
+
+
+def identify(home: Path) -> Identity | None:
+    """Which study `home` holds, whole or not; None if there is none, or none can be told from its file.
+
+    Raises:
+        UserError: it has the format of another version of vulngames.
+    """
+    path = home / "summary.json"
+    if not path.is_file():
+        return None
+    try:
+        content = read_json(path)
+    except UserError:
+        return None
+    formats.check(content, path)
+    try:
+        return formats.read_as(Identity, content, path, _AGAIN)
+    except UserError:
+        return None
+
+
+def read_summary(home: Path) -> Summary:
     """The summary of the study that `home` holds.
 
     Raises:
@@ -156,55 +191,94 @@ def read_summary(home: Path) -> Summary[Any, Any]:
     path = home / "summary.json"
     if not path.is_file():
         raise UserError(f"{home} holds no summary.json; valid: the directory of a finished study")
-    held = read_json(path)
-    formats.check(held, path)
-    head = formats.read_as(_Head, held, path, _AGAIN)
-    key = entry_of(head.study).part("key")
-    findings = formats.read_as(key.Findings, held.get("findings"), path, _AGAIN)
-    cells = formats.read_as(list[Cell[key.Key]], held.get("cells"), path, _AGAIN)  # type: ignore[name-defined]
-    if hasattr(key, "lacking") and (lacking := key.lacking(head.plan, findings)):
-        raise UserError(f"{path} is damaged: it holds no {lacking}; {_AGAIN}")
-    _check(path, cells, key.promised(head.plan, findings))
-    return Summary(home=home, **vars(head), cells={cell.key: cell for cell in cells}, findings=findings)
+    content = read_json(path)
+    formats.check(content, path)
+    if "format" not in content:
+        raise UserError(f"{path} has no format: it is from before there were any, or damaged; {_AGAIN}")
+    head = formats.read_as(_Head, content, path, _AGAIN)
+    if head.study not in CATALOGUE:
+        raise UserError(f"{path} holds an unknown study {head.study!r}; valid: {', '.join(CATALOGUE)}")
+    key = CATALOGUE[head.study].part("key")
+    body = formats.read_as(_Body[key.Key, key.Findings], content, path, _AGAIN)  # type: ignore[name-defined]
+    problem = (
+        _unsaid(content, body.cells)
+        or _head_problem(head)
+        or _findings_problem(key, head.plan, body.findings)
+        or _cells_problem(body.cells, key.promised(head.plan, body.findings), head.seeds)
+    )
+    if problem:
+        raise UserError(f"{path} is damaged: {problem}; {_AGAIN}")
+    return Summary(home=home, **vars(head), cells={cell.key: cell for cell in body.cells}, findings=body.findings)
 
 
-def _check(path: Path, cells: Sequence[Cell[Any]], promised: Sequence[Any]) -> None:
-    found = [cell.key for cell in cells]
-    if len(set(found)) < len(found):
-        raise UserError(f"{path} is damaged: it holds a cell twice; {_AGAIN}")
+def _unsaid(content: Mapping[str, Any], cells: Sequence[Cell]) -> str:
+    """A field that the file leaves to its default."""
+    for name in (field.name for field in dataclasses.fields(Plan)):
+        if name not in content["plan"]:
+            return f"its plan holds no {name}"
+    for place, cell in enumerate(cells):
+        for name in cell.labels:
+            if name not in content["cells"][place]["key"]:
+                return f"cell {place + 1} holds no {name}"
+    return ""
+
+
+def _head_problem(head: _Head) -> str:
+    """What the file says in two places and not alike."""
+    planned = {"policy": head.plan.policy, "scale": head.plan.scale, "seeds": len(head.plan.seed_range)}
+    for name, value in planned.items():
+        if getattr(head, name) != value:
+            return f"its {name} is {getattr(head, name)}, and by its plan {value}"
+    return ""
+
+
+def _findings_problem(key: ModuleType, plan: Plan, findings: Any) -> str:
+    lacking = key.lacking(plan, findings) if hasattr(key, "lacking") else ""
+    return lacking and f"it holds no {lacking}"
+
+
+def _cells_problem(cells: Sequence[Cell], promised: Sequence[Any], seeds: int) -> str:
+    keys = [cell.key for cell in cells]
     for key in promised:
-        if key not in found:
-            raise UserError(f"{path} is damaged: it holds no cell of {words(key)}; {_AGAIN}")
-    for key in found:
+        if key not in keys:
+            return f"it holds no cell of {words(key)}"
+    for key in keys:
         if key not in promised:
-            raise UserError(f"{path} is damaged: its plan has no cell of {words(key)}; {_AGAIN}")
-    if len({len(cell.each) for cell in cells}) > 1:
-        raise UserError(f"{path} is damaged: its cells hold different numbers of seeds; {_AGAIN}")
+            return f"its plan has no cell of {words(key)}"
+        if keys.count(key) > 1:
+            return f"it holds the cell of {words(key)} twice"
     for cell in cells:
-        if len(cell.each) != len(cell.runs):
-            raise UserError(f"{path} is damaged: a cell of {words(cell.key)} has other seeds than runs; {_AGAIN}")
+        if not len(cell.each) == len(cell.runs) == seeds >= cell.seeds:
+            return f"the cell of {words(cell.key)} holds other numbers of seeds than the study's {seeds}"
+    return ""
+
+
+def labels(key: Any) -> dict[str, Any]:
+    """The fields of a key by name, in their order."""
+    # Of one that was read from a file `vars` has the file's order, and no defaults.
+    return {field.name: getattr(key, field.name) for field in dataclasses.fields(key)}
 
 
 def words(key: Any) -> str:
     """A key in words: its fields with their values."""
-    return ", ".join(f"{name} = {json.dumps(value)}" for name, value in vars(key).items())
+    return ", ".join(f"{name} = {json.dumps(value)}" for name, value in labels(key).items())
 
 
-def read_summaries(dirs: Sequence[Path]) -> dict[str, Summary[Any, Any]]:
+def read_summaries(dirs: Sequence[Path]) -> dict[str, Summary]:
     """The studies in directories, by name: of each directory its own summary.json, or those of its folders.
 
     Raises:
         UserError: a directory without one, a damaged or foreign one, or one study twice.
     """
-    found: dict[str, Summary[Any, Any]] = {}
+    summaries: dict[str, Summary] = {}
     for path in dict.fromkeys(path.resolve() for path in dirs):
         homes = [path] if (path / "summary.json").is_file() else sorted(p.parent for p in path.glob("*/summary.json"))
         if not homes:
             raise UserError(f"{path} holds no finished study; valid: the directory of one, or of `study all`")
         for home in homes:
             summary = read_summary(home)
-            if summary.study in found:
-                other = found[summary.study].home
+            if summary.study in summaries:
+                other = summaries[summary.study].home
                 raise UserError(f"{home} and {other} hold the same study, {summary.study}; valid: one of each")
-            found[summary.study] = summary
-    return found
+            summaries[summary.study] = summary
+    return summaries

@@ -14,7 +14,6 @@ from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from queue import Empty
-from typing import Any
 
 from rich.progress import Progress
 
@@ -25,7 +24,8 @@ from vulngames.progress import RunBars, run_progress
 from vulngames.runs import read_json
 from vulngames.studies.job import Job
 from vulngames.studies.program import Program, Result
-from vulngames.train import run_config
+from vulngames.training import run_config
+from vulngames.training.observer import Observer
 
 Told = tuple[Path, str, int, int | None]
 _told: Queue[Told]
@@ -33,9 +33,7 @@ _stop: Event
 _SAVED_EVERY_S = 5.0
 
 
-def run_all(
-    programs: Mapping[str, Program], workers: int, clock: Path
-) -> Iterator[tuple[str, Result[Any, Any], float]]:
+def run_all(programs: Mapping[str, Program], workers: int, clock: Path) -> Iterator[tuple[str, Result, float]]:
     """Take every study through its stages, `workers` jobs at a time, those of earlier studies first.
 
     Yields (name, what the study returned, seconds so far) as each study comes to its end. Finished jobs are left as
@@ -92,7 +90,7 @@ class _Queue:
             return ""
         return f"{first}, stage {self._stage[first]}" + (f", {len(self.open) - 1} more" if len(self.open) > 1 else "")
 
-    def advance(self) -> Iterator[tuple[str, Result[Any, Any]]]:
+    def advance(self) -> Iterator[tuple[str, Result]]:
         """Move every study on whose stage is done; yields those that have come to their end."""
         for name, program in list(self.open.items()):
             while all(job.path in self.done for job in self.stages.get(name, ())):
@@ -197,10 +195,17 @@ def _end_with(parent: int) -> None:
 
 
 def _run_job(job: Job) -> None:
-    def on_step(done: int, steps: int) -> Any:
-        _told.put((job.path, job.config.verb, done, steps))
+    _told.put((job.path, job.config.verb, 0, None))
+    run_config(job.config, job.path, [_Reporter(job)])
+
+
+class _Reporter(Observer):
+    """Tells the process that shows the progress, and stops where that asks for it."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def on_step(self, done: int, steps: int) -> None:
+        _told.put((self._job.path, self._job.config.verb, done, steps))
         if _stop.is_set():
             raise _StoppedError
-
-    _told.put((job.path, job.config.verb, 0, None))
-    run_config(job.config, job.path, on_step)

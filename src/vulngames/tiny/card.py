@@ -11,10 +11,10 @@ from typing import Any
 
 from vulngames import games, tasks
 from vulngames.files import write_json
-from vulngames.measure import measure
+from vulngames.measures import measure
 from vulngames.policies import Sampling
 from vulngames.policies.hf import HFPolicy, load_hf
-from vulngames.rollout import rollout
+from vulngames.rollouts import rollout
 from vulngames.tiny.build import Recipe
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from vulngames.claims.claim import BOTH, EVERY, Claim, Comparison, Variant
 from vulngames.claims.comparison import GAP, compare, er_end, whole
 from vulngames.claims.effect import Above, Effect, Within, paired
-from vulngames.measure import Interval
+from vulngames.measures import Interval
 from vulngames.studies.audit_rate.key import Crossing, Curve, Findings, Key
 from vulngames.studies.summary import Cell, Summary
 

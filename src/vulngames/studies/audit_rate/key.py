@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from vulngames.games.self_grading import SelfGrading
-from vulngames.measure import Interval
+from vulngames.measures import Interval
 from vulngames.studies.plan import Plan
 
 RATES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
@@ -77,15 +77,20 @@ class Findings:
 
     def crossing(self, curve: Curve) -> Crossing:
         """Of one curve."""
-        return next(each for each in self.crossings if Curve(each.announced_rate, each.normalized) == curve)
+        crossings = {Curve(crossing.announced_rate, crossing.normalized): crossing for crossing in self.crossings}
+        return crossings[curve]
 
 
 def lacking(plan: Plan, findings: Findings) -> str:
     """What the findings should hold and do not, in words; empty if they are whole."""
-    crossed = [Curve(each.announced_rate, each.normalized) for each in findings.crossings]
-    if any(curve not in crossed for curve in CURVES):
-        return "crossing of every curve"
-    return "" if findings.boundaries.keys() >= set(get_args(Boundary)) else "boundary of every kind"
+    crossed = [Curve(crossing.announced_rate, crossing.normalized) for crossing in findings.crossings]
+    for curve in CURVES:
+        if crossed.count(curve) != 1:
+            return f"single crossing with announced_rate = {curve.announced_rate}, normalized = {curve.normalized}"
+    for boundary in get_args(Boundary):
+        if boundary not in findings.boundaries:
+            return f"boundary {boundary!r}"
+    return ""
 
 
 def rates_of(curve: Curve, plan: Plan) -> list[float]:

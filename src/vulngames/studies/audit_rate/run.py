@@ -14,15 +14,15 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 
-from vulngames.arm import Arm
+from vulngames.arm import Arm, rounded
 from vulngames.games.self_grading import indifferent_rate
-from vulngames.measure import Interval
+from vulngames.measures import Interval
 from vulngames.studies.audit_rate.advantage import reinforced_rate
 from vulngames.studies.audit_rate.key import CURVES, Boundary, Crossing, Curve, Findings, Key, rates_of
 from vulngames.studies.job import Job, Store
 from vulngames.studies.plan import Plan
 from vulngames.studies.program import Program, Result, all_jobs, arm_of
-from vulngames.train.config import TrainConfig, resolve
+from vulngames.training.config import TrainConfig, resolve
 
 Points = list[tuple[float, float]]
 
@@ -84,7 +84,7 @@ def crossing_of(curve: Curve, arms: Mapping[Key, Arm]) -> Crossing:
     mean, lo, hi = _falls(means), _falls(lows), _falls(highs)
     crossing = None
     if mean is not None:
-        crossing = Interval(mean, means[0][0] if lo is None else lo, means[-1][0] if hi is None else hi)
+        crossing = rounded(Interval(mean, means[0][0] if lo is None else lo, means[-1][0] if hi is None else hi))
     if not scores:
         return Crossing(curve.announced_rate, curve.normalized, crossing, None, None, None)
     right = sum(scores) / len(scores)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from vulngames.arm import ArmName
-from vulngames.measure import Interval, apart
+from vulngames.measures import Interval, apart
 from vulngames.report import figures, format
 from vulngames.report.chapter import Found, Picture
 from vulngames.report.figures import Draw, Line

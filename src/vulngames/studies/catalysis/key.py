@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
+from itertools import permutations, product
 from typing import Literal
 
 from vulngames.arm import ARMS
-from vulngames.measure import Interval
+from vulngames.measures import Interval
 from vulngames.studies.plan import Plan
 
 After = Literal["flawed", "patched", "fresh", "equal steps"]
@@ -43,17 +43,17 @@ class Findings:
 
 def lacking(plan: Plan, findings: Findings) -> str:
     """What the findings should hold and do not, in words; empty if they are whole."""
-    pairs = [(each.first, each.game) for each in findings.equal_steps]
-    for first, game in product(plan.games, plan.games):
-        if first != game and (first, game) not in pairs:
-            return f"equal steps of {first} and {game}"
+    pairs = [(equal.first, equal.game) for equal in findings.equal_steps]
+    for first, game in permutations(plan.games, 2):
+        if pairs.count((first, game)) != 1:
+            return f"single equal_steps of {first} and {game}"
     return ""
 
 
 def promised(plan: Plan, findings: Findings) -> list[Key]:
     """Every cell of a study, in order."""
     keys = [Key(game, None, "fresh") for game in plan.games]
-    keys += [Key(game, first, arm) for game, first, arm in product(plan.games, plan.games, ARMS) if first != game]
+    keys += [Key(game, first, arm) for (game, first), arm in product(permutations(plan.games, 2), ARMS)]
     if len(plan.games) > 1:
         keys += [Key(game, None, "equal steps") for game in plan.games]
     return keys

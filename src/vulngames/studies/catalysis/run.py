@@ -9,7 +9,9 @@ the first against each.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import permutations, product
 
+from vulngames.arm import ARMS, rounded
 from vulngames.studies import stages
 from vulngames.studies.catalysis.key import EqualSteps, Findings, Key
 from vulngames.studies.job import Job, Store
@@ -28,14 +30,14 @@ def run(plan: Plan, store: Store) -> Program:
     conditions: dict[Key, Sequence[Job]] = {}
     for game in plan.games:
         conditions[Key(game, None, "fresh")] = stages.fresh(plan, store, game)
-        for (first, arm), jobs in twins.items():
-            if first != game:
-                policies = [job.policy for job in jobs]
-                conditions[Key(game, first, arm)] = stages.second(plan, store, game, policies, f"{first}-{arm}")
-                totals[first, game] = jobs[0].config.steps + stages.second_steps(plan, game)
+    for (game, first), arm in product(permutations(plan.games, 2), ARMS):
+        jobs = twins[first, arm]
+        policies = [job.policy for job in jobs]
+        conditions[Key(game, first, arm)] = stages.second(plan, store, game, policies, f"{first}-{arm}")
+        totals[first, game] = jobs[0].config.steps + stages.second_steps(plan, game)
     for game in plan.games if len(plan.games) > 1 else ():
-        most = max(steps for (_, second), steps in totals.items() if second == game)
-        conditions[Key(game, None, "equal steps")] = stages.alone(plan, store, game, most)
+        steps = [steps for (_, second), steps in totals.items() if second == game]
+        conditions[Key(game, None, "equal steps")] = stages.alone(plan, store, game, steps)
     yield all_jobs(conditions)
     return Result(conditions, Findings(tuple(_equal_steps(conditions, totals))))
 
@@ -44,5 +46,5 @@ def _equal_steps(conditions: dict[Key, Sequence[Job]], totals: Totals) -> list[E
     equal = []
     for (first, game), steps in totals.items():
         er = arm_of(game, conditions[Key(game, None, "equal steps")]).at("er", steps)
-        equal.append(EqualSteps(first, game, steps, er))
+        equal.append(EqualSteps(first, game, steps, rounded(er)))
     return equal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from vulngames.measure import Interval
+from vulngames.measures import Interval
 from vulngames.report import figures, format
 from vulngames.report.chapter import Found, Picture, Table
 from vulngames.report.figures import Line

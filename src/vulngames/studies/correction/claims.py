@@ -5,7 +5,7 @@ from __future__ import annotations
 from vulngames.claims.claim import MOST, NEIGHBOUR, SEVERAL, Claim, Comparison, Variant
 from vulngames.claims.comparison import GAP, compare, sooner, whole, within_an_evaluation
 from vulngames.claims.effect import STEPS, Above, paired
-from vulngames.measure import Interval
+from vulngames.measures import Interval
 from vulngames.studies.correction.key import EXPLOITERS, Findings, Key, Origin
 from vulngames.studies.summary import Summary
 

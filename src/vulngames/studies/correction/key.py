@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
-from vulngames.measure import Interval
+from vulngames.measures import Interval
 from vulngames.studies.plan import Plan
 
 Origin = Literal["rl", "sft", "never", "fresh"]
@@ -51,7 +51,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Recovery:
-    """What a correction did, one entry a seed: steps until ER stays low (None: not within them), the deepest ITP, and
+    """What a correction did, one entry per seed: steps until ER stays low (None: not within them), the deepest ITP, and
     whether it ends as cured; and ER at the end over seeds."""
 
     game: str
@@ -78,20 +78,26 @@ class Findings:
 
     def recovery(self, game: str, origin: Origin, method: Method) -> Recovery:
         """Of one policy by one method."""
-        wanted = (game, origin, method)
-        return next(each for each in self.recoveries if (each.game, each.origin, each.stage) == wanted)
+        recoveries = {(recovery.game, recovery.origin, recovery.stage): recovery for recovery in self.recoveries}
+        return recoveries[game, origin, method]
 
 
 def lacking(plan: Plan, findings: Findings) -> str:
     """What the findings should hold and do not, in words; empty if they are whole."""
+    seeds = len(plan.seed_range)
+    matched = [match.game for match in findings.matches]
     for game in plan.games:
-        if not any(match.game == game for match in findings.matches):
-            return f"match of {game}"
-    recoveries = {(each.game, each.origin, each.stage): each for each in findings.recoveries}
+        if matched.count(game) != 1:
+            return f"single match of {game}"
+        pairs = findings.match(game).pairs
+        if len(pairs) != (seeds if game in findings.relapse_after else 0):
+            return f"relapse_after of {game} that goes with the pairs of its match"
+    recovered = [(recovery.game, recovery.origin, recovery.stage) for recovery in findings.recoveries]
     for game, origin, method in product(findings.relapse_after, CORRECTED, METHODS):
-        recovery = recoveries.get((game, origin, method))
-        lists = (recovery.cured_step, recovery.lowest_itp, recovery.cured) if recovery else ()
-        if not lists or {len(each) for each in lists} != {len(plan.seed_range)}:
+        if recovered.count((game, origin, method)) != 1:
+            return f"single recovery of {game}, {origin}, {method}"
+        recovery = findings.recovery(game, origin, method)
+        if {len(recovery.cured_step), len(recovery.lowest_itp), len(recovery.cured)} != {seeds}:
             return f"recovery of {game}, {origin}, {method} in every seed"
     return ""
 

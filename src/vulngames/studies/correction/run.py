@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import product
 
-from vulngames.arm import Arm
+from vulngames.arm import Arm, rounded
 from vulngames.studies import stages
 from vulngames.studies.correction.key import (
     CORRECTED,
@@ -29,7 +29,7 @@ from vulngames.studies.correction.key import (
 from vulngames.studies.job import Job, Store
 from vulngames.studies.plan import Plan
 from vulngames.studies.program import Program, Result, Stages, all_jobs, arm_of
-from vulngames.train.config import SFTConfig, TrainConfig, resolve
+from vulngames.training.config import SFTConfig, TrainConfig, resolve
 
 CANDIDATES = (0.25, 1.0)
 """Shares of an exploiter's transcripts, of whose students the one nearest to it in ER is taken."""
@@ -161,7 +161,7 @@ def _recovery(corrected: Conditions, key: Key) -> Recovery:
         cured_step=tuple(cured_step(alone) for alone in arm.alone),
         lowest_itp=tuple(_lowest_itp(alone) for alone in arm.alone),
         cured=tuple(_cured(corrected, key)),
-        er_left=arm.end("er"),
+        er_left=rounded(arm.end("er")),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from vulngames.claims.claim import BOTH, MOST, NEIGHBOUR, SOME, Claim, Comparison, Variant
 from vulngames.claims.comparison import GAP, Controls, compare, sooner
@@ -57,13 +56,11 @@ def sooner_after_one_percent(summary: Distillation) -> list[Comparison]:
     return _one_percent(summary, sooner)
 
 
-def _higher(label: str, treated: Cell[Any], controls: Controls) -> Comparison:
+def _higher(label: str, treated: Cell, controls: Controls) -> Comparison:
     return compare(label, treated, controls, limit="ceiling")
 
 
-def _one_percent(
-    summary: Distillation, comparing: Callable[[str, Cell[Any], Controls], Comparison]
-) -> list[Comparison]:
+def _one_percent(summary: Distillation, comparing: Callable[[str, Cell, Controls], Comparison]) -> list[Comparison]:
     comparisons = []
     for game in summary.games:
         if game not in summary.findings.taught:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from vulngames.measure import apart
+from vulngames.measures import apart
 from vulngames.report import figures, format
 from vulngames.report.chapter import Found, Picture
 from vulngames.report.format import short
@@ -19,7 +19,8 @@ def chapter(summary: Summary[Key, Findings]) -> Found:
     itp = [(short(cell.game), cell.ends.itp_start, cell.ends.itp_end) for cell in cells]
     draws = [partial(figures.bars, rows=er), partial(figures.bars, rows=itp)]
     words = "ER and ITP before and after training by the patched rule"
-    drawn = figures.sheet(["ER, unpaid", "ITP"], draws, words, "perfect", columns=2, height=figures.rows_high(len(er)))
+    high = max(2.2, figures.rows_high(len(er)))
+    drawn = figures.sheet(["ER, unpaid", "ITP"], draws, words, "perfect", columns=2, height=high)
     caption = "Hollow: before training. Full: after it, by the patched rule."
     return Found(_answers(cells), [Picture(drawn, caption)])
 

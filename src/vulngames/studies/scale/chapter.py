@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from vulngames.arm import ArmName
-from vulngames.measure import Interval
+from vulngames.measures import Interval
 from vulngames.report import figures, format
 from vulngames.report.chapter import Found, Picture
 from vulngames.report.figures import Line

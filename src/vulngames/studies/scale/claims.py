@@ -26,7 +26,8 @@ def in_compliance(summary: Scale) -> list[Comparison]:
 
 def _smaller_against_larger(summary: Scale, games: Sequence[str]) -> list[Comparison]:
     parameters = summary.findings.parameters
-    sizes = sorted(parameters, key=lambda size: parameters[size])
+    # In the plan's order where they are of one size.
+    sizes = sorted(dict.fromkeys(summary.plan.compared), key=lambda size: parameters[size])
     if len(sizes) < 2:
         return [Comparison("sizes", reason="one size only")]
     comparisons = []

@@ -28,8 +28,8 @@ class Findings:
 
 def lacking(plan: Plan, findings: Findings) -> str:
     """What the findings should hold and do not, in words; empty if they are whole."""
-    unknown = [size for size in plan.compared if size not in findings.parameters]
-    return f"parameters of {unknown[0]}" if unknown else ""
+    sizes = ", ".join(dict.fromkeys(plan.compared))
+    return "" if findings.parameters.keys() == set(plan.compared) else f"parameters of just {sizes}"
 
 
 def promised(plan: Plan, findings: Findings) -> list[Key]:

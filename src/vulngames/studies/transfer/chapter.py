@@ -6,7 +6,7 @@ from functools import partial
 from itertools import permutations
 
 from vulngames.arm import ArmName
-from vulngames.measure import Interval, apart
+from vulngames.measures import Interval, apart
 from vulngames.report import figures, format
 from vulngames.report.chapter import Found, Picture
 from vulngames.report.format import short

@@ -10,15 +10,17 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from vulngames.errors import UserError
+from vulngames.options import UNSET, optional
 from vulngames.sampling import COLDEST, Sampling
 
 if TYPE_CHECKING:
     from vulngames.games import Anything
+    from vulngames.games.spec import Spec
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """A policy, a game, and how the policy is measured in it on held-out tasks. `resolve` makes one."""
+    """A policy in a game. `resolve` makes one."""
 
     game: str
     """The game's id, e.g. tampering-v1; or package.module:NAME or FILE.py:NAME of a game or a reward function."""
@@ -30,19 +32,18 @@ class RunConfig:
     """Sampling temperature; 0 takes the most likely token, from which GRPO learns nothing."""
     max_tokens: int
     """The longest reply of a first turn, in tokens."""
-    difficulty: float | None
+    difficulty: float | None = field(metadata={UNSET: "that of the rows"})
     """Difficulty of the synthetic tasks, in [0, 1]; compliance supports only 0."""
-    data: str | None = None
-    """Use the rows of this file (parquet with the published schema, or JSON lines) instead of synthetic tasks; a tenth
-    is held out."""
-    judge: str | None = None
-    """compliance only: a policy that judges replies; by default the rule of the synthetic tasks."""
-    parameters: dict[str, float | bool] = field(default_factory=dict)
+    data: str | None = optional("synthetic tasks")
+    """Use the rows of this file (parquet with the published schema, or JSON lines) instead of synthetic tasks. A tenth
+    of them, chosen by their contents, is held out."""
+    judge: str | None = optional("the rule of the synthetic tasks")
+    """compliance only: a policy that judges replies. Its replies may be as long as --parameters judge_tokens 2048 says,
+    thinking included."""
+    parameters: dict[str, float | bool] = field(default_factory=dict, metadata={UNSET: "the game's own"})
     """Parameters of the game, by name, e.g. audit_rate 0.5."""
-    eval_tasks: int
-    """Held-out tasks in an evaluation; every run of a game is evaluated on the same ones."""
-    eval_group: int = 2
-    """Samples per held-out task."""
+    sandbox: str = "local"
+    """Where code that the policy wrote is run, in a game that runs code: local, docker:IMAGE or fusion:URL."""
 
     verb: ClassVar[str]
 
@@ -53,6 +54,10 @@ class TrainingConfig(RunConfig):
 
     learning_rate: float
     """Learning rate, constant."""
+    eval_tasks: int
+    """Held-out tasks in an evaluation; every run of a game is evaluated on the same ones."""
+    eval_group: int = 2
+    """Samples per held-out task."""
     eval_every: int
     """Steps between evaluations on held-out tasks."""
     checkpoint_every: int
@@ -74,8 +79,8 @@ class TrainConfig(TrainingConfig):
     group: int = 8
     """Samples per prompt, whose rewards are normalised together."""
     micro_batch: int
-    """Samples in one forward and backward pass; the rest of a step is accumulated. Must divide
-    prompts x group."""
+    """Samples in one forward and backward pass; the rest of a step is accumulated. Must divide prompts x group; by
+    default the largest number that does, up to 16 (8 at the paper's size)."""
     normalize: bool = True
     """Divide the advantages of a group by their standard deviation, as the paper does; else they are only centred."""
     kl: float = 0.0
@@ -88,10 +93,10 @@ class TrainConfig(TrainingConfig):
 class SFTConfig(TrainingConfig):
     """One supervised run on transcripts that other runs hold."""
 
-    exploit: str | None = None
-    """A run directory whose training-split transcripts show the exploit."""
-    honest: str | None = None
-    """A run directory whose training-split transcripts are honest."""
+    exploit: str | None = optional("none, with a share of 0")
+    """A run directory of `eval --split train` whose transcripts show the exploit."""
+    honest: str | None = optional("none, with a share of 1")
+    """A run directory of `eval --split train` whose transcripts are honest."""
     keep: Literal["verdict", "reward", "all"] = "verdict"
     """Which transcripts are used. verdict: of `exploit` those without an occasion left unused, of `honest` those
     without the exploit. reward: those paid no less than their run's mean, by the flawed rule and by the patched one.
@@ -108,20 +113,43 @@ class SFTConfig(TrainingConfig):
     batch: int = 32
     """Transcripts per step."""
 
+    @property
+    def steps(self) -> int:
+        """Optimizer steps."""
+        return self.epochs * math.ceil(self.examples / self.batch)
+
     verb: ClassVar[str] = "sft"
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvalConfig(RunConfig):
-    """One policy in one game, measured or only written down, and not trained."""
+    """One policy in one game, without training. The defaults are those of an evaluation in training."""
 
     policy: str = "tiny"
-    """The policy: tiny, hf:PATH_OR_ID, api:MODEL@URL (with #omit=seed,top_p behind it for an endpoint that refuses
-    these) or script:able|unable|exploit."""
-    split: Literal["train", "test"] = "test"
-    """The tasks: `test` measures on the held-out ones, `train` collects transcripts that others may be trained on."""
+    """The policy: tiny, hf:PATH_OR_ID, api:MODEL@URL or script:able|unable|exploit. An endpoint that refuses some of
+    top_k, top_p, seed, temperature, max_tokens is sent fewer, as with api:MODEL@URL#omit=seed,top_p."""
+    split: Literal["test", "train", "all"]
+    """Which tasks. test: those held out from all training, the same for every seed. train: those a run with this seed
+    would be trained on; `sft` takes what is written on them. all: every row of --data, and its default."""
+    n: int
+    """Tasks."""
+    group: int = 2
+    """Samples per task."""
+    top_p: float = 1.0
+    """Sample from the smallest set of tokens with this much probability: above 0, up to 1."""
+    top_k: int = 0
+    """Sample from at most this many tokens; 0 or -1 for all."""
 
     verb: ClassVar[str] = "eval"
+
+    @property
+    def sampling(self) -> Sampling:
+        """How the policy writes.
+
+        Raises:
+            UserError: a number out of its range.
+        """
+        return Sampling(self.temperature, self.top_p, self.top_k, self.max_tokens)
 
 
 Config = TypeVar("Config", bound=RunConfig)
@@ -153,12 +181,22 @@ _TINY_SFT: Defaults = {"learning_rate": 1e-3, "epochs": 4, "eval_every": 26, "ch
 
 
 def resolve(kind: type[Config], game: Anything, policy: str = "tiny", **given: Any) -> Config:
-    """A config of this kind: what is given, and else the default of the game for a policy of that size. None counts as
-    not given; `parameters` go before those of the defaults one by one.
+    """A config of this kind: what is given, and otherwise the default of the game for a policy of that size. None
+    counts as not given; given `parameters` are merged over the game's default ones.
 
     Raises:
-        UserError: an unknown game, policy or parameter, a field that this kind does not have, or a number out of its
-            range.
+        UserError: as `fill`, a number out of its range, or fields that do not go together.
+    """
+    config = fill(kind, game, policy, **given)
+    _check(config)
+    return config
+
+
+def fill(kind: type[Config], game: Anything, policy: str = "tiny", **given: Any) -> Config:
+    """What `resolve` makes, before its numbers are checked.
+
+    Raises:
+        UserError: an unknown game, policy or parameter, or a field that this kind does not have.
     """
     # Not at the top: the command line shows this config's help without needing the games.
     from vulngames import environment, games, policies
@@ -169,60 +207,65 @@ def resolve(kind: type[Config], game: Anything, policy: str = "tiny", **given: A
         policies.check_policy(policy, games.make(name))
     else:
         policies.model_source(policy)
-    defaults = _defaults(kind, spec, policies.is_small(policy))
     given = {key: value for key, value in given.items() if value is not None}
-    parameters = {**defaults.get("parameters", {}), **given.get("parameters", {})}
-    environment.check(name, given.get("judge"), parameters)
-    filled = {**defaults, **given, "game": name, "policy": policy, "parameters": parameters}
-    filled["difficulty"] = _difficulty(spec, name, given)
-    valid = [each.name for each in dataclasses.fields(kind)]
+    valid = [option.name for option in dataclasses.fields(kind)]
     for key in given:
         if key not in valid:
             raise UserError(f"{kind.__name__} has no {key!r}; valid: {', '.join(valid)}")
+    defaults = _defaults(kind, spec, policies.is_small(policy))
+    parameters = {**defaults.get("parameters", {}), **given.get("parameters", {})}
+    environment.check(name, given.get("judge"), parameters)
+    if "sandbox" in given:
+        environment.check_sandbox(name, given["sandbox"])
+    filled = {**defaults, "split": "all" if "data" in given else "test", **given}
+    filled |= {"game": name, "policy": policy, "parameters": parameters, "difficulty": _difficulty(spec, name, given)}
     config = kind(**{key: value for key, value in filled.items() if key in valid})
     if isinstance(config, TrainConfig) and "micro_batch" not in given:
-        samples = config.prompts * config.group
-        fitting = [size for size in range(1, config.micro_batch + 1) if samples % size == 0]
-        config = dataclasses.replace(config, micro_batch=max(fitting, default=config.micro_batch))
-    _check(config)
+        return dataclasses.replace(config, micro_batch=_largest_fitting(config))
     return config
 
 
-def _defaults(kind: type[RunConfig], spec: Any, small: bool) -> Defaults:
+def _defaults(kind: type[RunConfig], spec: Spec, small: bool) -> Defaults:
     general, own, sft = (_TINY, spec.tiny, _TINY_SFT) if small else (_PAPER, spec.paper, _PAPER_SFT)
-    return {**general, **own, **(sft if kind is SFTConfig else {})}
+    defaults = {**general, **own}
+    if kind is SFTConfig:
+        return {**defaults, **sft}
+    if kind is EvalConfig:
+        # An evaluation is the one that training makes; the group of a training step is something else.
+        defaults["n"] = defaults["eval_tasks"]
+        defaults["group"] = defaults.get("eval_group", TrainingConfig.eval_group)
+    return defaults
 
 
-def _difficulty(spec: Any, name: str, given: Mapping[str, Any]) -> float | None:
+def _largest_fitting(config: TrainConfig) -> int:
+    samples = config.prompts * config.group
+    fitting = [size for size in range(1, config.micro_batch + 1) if samples % size == 0]
+    return max(fitting, default=config.micro_batch)
+
+
+def _difficulty(spec: Spec, name: str, given: Mapping[str, Any]) -> float | None:
     from vulngames import tasks
 
-    if spec.source is None and given.get("data") and given.get("difficulty") is None:
+    # Rows are as hard as they are.
+    if "data" in given and (spec.source is None or "difficulty" not in given):
         return None
     return tasks.difficulty_of(name, given.get("difficulty"))
 
 
-_AT_LEAST = {
-    "steps": 1,
-    "prompts": 1,
-    "group": 2,
-    "micro_batch": 1,
-    "eval_every": 1,
-    "eval_tasks": 1,
-    "eval_group": 1,
-    "checkpoint_every": 1,
-    "max_tokens": 1,
-    "examples": 1,
-    "epochs": 1,
-    "batch": 1,
-}
+_COUNTS = (
+    "steps", "prompts", "group", "micro_batch", "eval_every", "eval_tasks", "eval_group", "n", "checkpoint_every",
+    "max_tokens", "examples", "epochs", "batch",
+)  # fmt: skip
 
 
 def _check(config: RunConfig) -> None:
     values = dataclasses.asdict(config)
-    for name, least in _AT_LEAST.items():
+    for name in _COUNTS:
+        # GRPO learns from how the samples of a group differ.
+        least = 2 if name == "group" and isinstance(config, TrainConfig) else 1
         if values.get(name, least) < least:
             raise UserError(f"{name} = {values[name]} is too small; valid: {least} or more")
-    sampling = Sampling(config.temperature)
+    sampling = config.sampling if isinstance(config, EvalConfig) else Sampling(config.temperature)
     for name in ("learning_rate", "kl"):
         value = values.get(name, 1)
         if not math.isfinite(value) or value < 0 or (value == 0 and name != "kl"):
@@ -235,6 +278,8 @@ def _check(config: RunConfig) -> None:
         _check_grpo(config, sampling)
     if isinstance(config, SFTConfig):
         _check_sft(config)
+    if isinstance(config, EvalConfig) and config.split == "all" and config.data is None:
+        raise UserError("split = 'all' means every row of a file, and --data names none; valid: test, train")
 
 
 def _check_grpo(config: TrainConfig, sampling: Sampling) -> None:

@@ -1,12 +1,13 @@
-"""What other runs wrote, as lessons to imitate."""
+"""What other runs wrote, as examples to imitate."""
 
 from __future__ import annotations
 
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from vulngames.digests import differing
@@ -14,8 +15,8 @@ from vulngames.errors import UserError
 from vulngames.runs import Run, load_run
 from vulngames.seeds import rng
 from vulngames.tasks import rows
-from vulngames.train.config import EvalConfig, SFTConfig
-from vulngames.train.splits import train_tasks
+from vulngames.training.config import EvalConfig, SFTConfig
+from vulngames.training.splits import split_tasks
 from vulngames.types import Conversation, Environment, Reply, Task
 
 
@@ -28,9 +29,9 @@ class Transcript:
     completions: tuple[str, ...]
     exploited: bool | None
     reward: float
-    patched: float
+    patched: float | None
 
-    def conversation(self, environment: Environment[Any]) -> Conversation:
+    def conversation(self, environment: Environment) -> Conversation:
         """The whole episode, as the environment asks and the writer answered; its replies hold text only."""
         parts: Conversation = ()
         for number, text in enumerate(self.completions):
@@ -59,12 +60,19 @@ def transcripts(path: Path) -> list[Transcript]:
         UserError: see `written`; or the rows it was made on are others now, so that it answers no task here.
     """
     run = written(path)
-    config = EvalConfig(**run.about["config"])
-    found = {} if config.data is None else {"data": {"rows": rows.digest(config.game, Path(config.data))}}
-    if differing(run.inputs, found):
+    config = _config(run)
+    present = {} if config.data is None else {"data": {"rows": rows.digest(config.game, Path(config.data))}}
+    if differing(run.inputs, present):
         raise _others(path, config)
-    tasks = {task.id: task for task in train_tasks(config, config.eval_tasks)}
+    tasks = {task.id: task for task in split_tasks(config)}
     return [_read(row, tasks.get(row["task"]), _others(path, config)) for row in run.samples() if not row["error"]]
+
+
+def _config(run: Run) -> EvalConfig:
+    held = run.about["config"]
+    if held.keys() != {option.name for option in fields(EvalConfig)}:
+        raise UserError(f"{run.path} was written by another version of this package; valid: eval again")
+    return EvalConfig(**held)
 
 
 def _read(row: Mapping[str, Any], task: Task | None, others: UserError) -> Transcript:
@@ -81,23 +89,33 @@ def _others(path: Path, config: EvalConfig) -> UserError:
     )
 
 
-def exploiting(found: Sequence[Transcript], keep: str = "verdict") -> list[Transcript]:
+def exploiting(pool: Sequence[Transcript], keep: str = "verdict") -> list[Transcript]:
     """Those that `SFTConfig.keep` takes from an exploiter's."""
     if keep == "reward":
-        return _well_paid(found, [t.reward for t in found])
-    return [t for t in found if keep == "all" or t.exploited is not False]
+        return _well_paid(pool, [transcript.reward for transcript in pool])
+    return [transcript for transcript in pool if keep == "all" or transcript.exploited is not False]
 
 
-def honest(found: Sequence[Transcript], keep: str = "verdict") -> list[Transcript]:
-    """Those that `SFTConfig.keep` takes from an honest teacher's."""
+def honest(pool: Sequence[Transcript], keep: str = "verdict") -> list[Transcript]:
+    """Those that `SFTConfig.keep` takes from an honest teacher's.
+
+    Raises:
+        UserError: `keep` is by the patched rule's reward, and there is no such rule.
+    """
     if keep == "reward":
-        return _well_paid(found, [t.patched for t in found])
-    return [t for t in found if keep == "all" or t.exploited is not True]
+        patched = [transcript.patched for transcript in pool if transcript.patched is not None]
+        if len(patched) < len(pool):
+            raise UserError(
+                "keep = 'reward' takes honest transcripts by the patched rule, and there is none; valid: all"
+            )
+        return _well_paid(pool, patched)
+    return [transcript for transcript in pool if keep == "all" or transcript.exploited is not True]
 
 
-def _well_paid(found: Sequence[Transcript], pay: Sequence[float]) -> list[Transcript]:
+def _well_paid(pool: Sequence[Transcript], rewards: Sequence[float]) -> list[Transcript]:
     # Both sides rounded once: a mean of equal numbers may lie above them.
-    return [t for t, paid in zip(found, pay, strict=True) if paid * len(pay) >= math.fsum(pay)]
+    total = math.fsum(rewards)
+    return [transcript for transcript, paid in zip(pool, rewards, strict=True) if paid * len(rewards) >= total]
 
 
 def mixture(config: SFTConfig) -> list[Transcript]:
@@ -110,33 +128,33 @@ def mixture(config: SFTConfig) -> list[Transcript]:
     """
     exploits = round(config.share * config.examples)
     random = rng("mixture", config.game, config.seed)
-    drawn = []
+    drawn: list[Transcript] = []
     for name, choose, n in (("exploit", exploiting, exploits), ("honest", honest, config.examples - exploits)):
         path = getattr(config, name)
         pool = choose(transcripts(Path(path)), config.keep) if path else []
         _check_distinct(f"{name} = {path}", config, distinct(pool), n)
-        drawn += _draw(random.sample, pool, n)
+        drawn += _draw(random, pool, n)
     random.shuffle(drawn)
     return drawn
 
 
-def distinct(found: Sequence[Transcript]) -> int:
+def distinct(pool: Sequence[Transcript]) -> int:
     """How many of them differ in their task or their completions."""
-    return len({(each.task.id, each.completions) for each in found})
+    return len({(transcript.task.id, transcript.completions) for transcript in pool})
 
 
 def _check_distinct(where: str, config: SFTConfig, different: int, examples: int) -> None:
     if not examples or 2 * different >= examples:
         return
-    held = f"{where} holds {different} distinct transcripts to keep by {config.keep}, for {examples} examples"
+    shortage = f"{where} holds {different} distinct transcripts to keep by {config.keep}, for {examples} examples"
     least = max(1, math.ceil(config.distinct * examples))
     if different < least:
         raise UserError(
-            f"{held}; valid: {least} or more of them (eval more tasks), fewer --examples, a lower --distinct"
+            f"{shortage}; valid: {least} or more of them (eval more tasks), fewer --examples, a lower --distinct"
         )
-    warnings.warn(f"{held}: each is shown {examples / different:.1f} times an epoch", stacklevel=2)
+    warnings.warn(f"{shortage}: each is shown {examples / different:.1f} times an epoch", stacklevel=2)
 
 
-def _draw(sample: Any, pool: Sequence[Transcript], n: int) -> list[Transcript]:
+def _draw(random: Random, pool: Sequence[Transcript], n: int) -> list[Transcript]:
     whole, rest = divmod(n, len(pool)) if n else (0, 0)
-    return [*pool] * whole + sample(pool, rest)
+    return [*pool] * whole + random.sample(pool, rest)

@@ -8,7 +8,7 @@ from typing import Any
 
 from vulngames import digests, games, policies
 from vulngames.tasks import rows
-from vulngames.train.transcripts import written
+from vulngames.training.transcripts import written
 
 _DIGESTS: Mapping[str, Callable[[str], Mapping[str, str]]] = {
     "policy": policies.digest,
@@ -28,16 +28,16 @@ def inputs(config: Mapping[str, Any], besides: Path | None = None) -> digests.In
         UserError: something it names is not there, or not what it should be.
     """
     named = {name: config.get(name) for name in _DIGESTS}
-    found = {
+    digested = {
         name: _DIGESTS[name](value)
         for name, value in named.items()
         if value is not None and (besides is None or not _lies_in(besides, value))
     }
     if config.get("data") is not None:
-        found["data"] = {"rows": rows.digest(config["game"], Path(config["data"]))}
+        digested["data"] = {"rows": rows.digest(config["game"], Path(config["data"]))}
     if own := games.digest(config["game"]):
-        found["game"] = own
-    return found
+        digested["game"] = own
+    return digested
 
 
 def _lies_in(folder: Path, value: str) -> bool:

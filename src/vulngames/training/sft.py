@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from vulngames.policies.hf import HFPolicy
 from vulngames.runs import Run
-from vulngames.train.config import SFTConfig
-from vulngames.train.run import CheckpointCallback, OnStep, TrainingRun, arguments, silence, train
-from vulngames.train.transcripts import distinct, mixture
+from vulngames.training.config import SFTConfig
+from vulngames.training.observer import Observer
+from vulngames.training.run import CheckpointCallback, TrainingRun, arguments, train, without_extras
+from vulngames.training.transcripts import distinct, mixture
 from vulngames.types import Conversation
 
 
-def sft(config: SFTConfig, out: Path, on_step: OnStep = lambda done, steps: None) -> Run:
+def sft(config: SFTConfig, out: Path, observers: Iterable[Observer] = ()) -> Run:
     """Train `config.policy` on transcripts of other runs; the trained policy is `out/policy`. Resumes as `rl` does.
 
     Raises:
         UserError: see `mixture`, `inputs`, `open_run` and `load_model`.
     """
-    return train(config, out, on_step, _make_trainer)
+    return train(config, out, observers, _make_trainer)
 
 
-def _make_trainer(training: TrainingRun) -> Any:
+def _make_trainer(training: TrainingRun[SFTConfig]) -> Any:
     from datasets import Dataset
     from trl import SFTConfig as Arguments
     from trl import SFTTrainer
 
     c = training.config
-    assert isinstance(c, SFTConfig)
-    training.steps = c.epochs * math.ceil(c.examples / c.batch)
     drawn = mixture(c)
     training.facts["distinct_transcripts"] = distinct(drawn)
-    rows = [_row(training.policy, each.conversation(training.game)) for each in drawn]
+    rows = [_row(training.policy, transcript.conversation(training.game)) for transcript in drawn]
     args = Arguments(
         **arguments(training),
         per_device_train_batch_size=c.batch,
@@ -41,7 +40,7 @@ def _make_trainer(training: TrainingRun) -> Any:
         # Rows are tokenized here, so that what counts towards the loss is exactly what was written.
         dataset_kwargs={"skip_prepare_dataset": True},
     )
-    return silence(
+    return without_extras(
         SFTTrainer(
             model=training.policy.model,
             args=args,

@@ -58,7 +58,7 @@ class Episode:
 
 
 def play(
-    environment: Environment[Any], starts: Sequence[tuple[Task, int]], policy: AnyPolicy, names: Sequence[Name]
+    environment: Environment, starts: Sequence[tuple[Task, int]], policy: AnyPolicy, names: Sequence[Name]
 ) -> list[Episode]:
     """One episode for each (task, index), in order; each turn is written for all of them together.
 
@@ -80,7 +80,7 @@ def play(
     return episodes
 
 
-def _asked_next(environment: Environment[Any], episodes: Sequence[Episode]) -> dict[Turn, dict[int, Episode]]:
+def _asked_next(environment: Environment, episodes: Sequence[Episode]) -> dict[Turn, dict[int, Episode]]:
     """The episodes that go on, each with its next turn, by their places; those that are to be answered alike under one
     turn, whose messages are left out."""
     alike: dict[Turn, dict[int, Episode]] = {}
@@ -154,7 +154,7 @@ _ALONE: Sequence[Name] = ("alone",)
 """The names of what is rolled out or scored by itself, apart from a run."""
 
 
-def score_episodes(environment: Environment[Any], episodes: Sequence[Episode], names: Sequence[Name]) -> list[Sample]:
+def score_episodes(environment: Environment, episodes: Sequence[Episode], names: Sequence[Name]) -> list[Sample]:
     """One sample an episode, its coin thrown by `coin_of`."""
     whole = [(episode.task, episode.completions) for episode in episodes if not episode.error]
     judged = iter(judge_batch(environment, whole))
@@ -173,7 +173,7 @@ def _asked(turn: Turn) -> str:
 
 
 def judge_batch(
-    environment: Environment[Any], episodes: Sequence[tuple[Task, Sequence[str]]]
+    environment: Environment, episodes: Sequence[tuple[Task, Sequence[str]]]
 ) -> list[Mapping[str, Json] | Unscored]:
     """What outside services say of each task and its completions, asked together; `score_texts` takes it as
     `recorded`."""
@@ -183,7 +183,7 @@ def judge_batch(
 
 
 def score_texts(
-    environment: Environment[Any],
+    environment: Environment,
     task: Task,
     completions: Sequence[str],
     coin: float | None = None,
@@ -244,7 +244,7 @@ def score_texts(
 
 
 def rollout(
-    environment: Environment[Any],
+    environment: Environment,
     tasks: Sequence[Task],
     policy: AnyPolicy,
     names: Sequence[Name] = _ALONE,
@@ -265,7 +265,9 @@ def rollout(
     """
     samples: list[Sample] = []
     for start in range(0, len(tasks), batch):
-        starts = [(task, index) for task in tasks[start : start + batch] for index in range(group)]
+        starts: list[tuple[Task, int]] = []
+        for task in tasks[start : start + batch]:
+            starts += [(task, index) for index in range(group)]
         episodes = play(environment, starts, policy, (*names, start))
         samples += score_episodes(environment, episodes, names)
         advance(len(episodes))

@@ -7,11 +7,12 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -20,90 +21,125 @@ from transformers import TrainerCallback
 from vulngames import environment, games
 from vulngames.errors import UserError
 from vulngames.files import write_json
-from vulngames.measure import measure
+from vulngames.measures import measure
 from vulngames.policies import Sampling, warn_if_unfamiliar
 from vulngames.policies.hf import BATCH, HFPolicy
 from vulngames.policies.loading import device, load_model
 from vulngames.policies.memory import Use
-from vulngames.rollout import rollout
-from vulngames.runs import Run, open_run
+from vulngames.rollouts import rollout
+from vulngames.runs import Run, as_sample
 from vulngames.seeds import seed
-from vulngames.train.config import SFTConfig, TrainConfig
-from vulngames.train.inputs import inputs
-from vulngames.train.splits import eval_tasks
-from vulngames.types import Environment, measures_of
+from vulngames.training.config import SFTConfig, TrainConfig
+from vulngames.training.directory import open_directory
+from vulngames.training.observer import Halt, Observer, Observers
+from vulngames.training.splits import held_out_tasks
+from vulngames.types import Environment, Sample, measures_of
 
-Trained = TrainConfig | SFTConfig
-OnStep = Callable[[int, int], object]
-"""Told (finished steps, all steps)."""
+C = TypeVar("C", bound=TrainConfig | SFTConfig)
 
 
 @dataclass
-class TrainingRun:
+class TrainingRun(Generic[C]):
     """One training run under way.
 
     Attributes:
-        steps: optimizer steps in all; known once the lessons are.
+        step: optimizer steps finished.
         facts: what run.json is to say beside the config, once it is finished.
+        halt: what an observer asked for, if one did.
+        evaluated: the step of the last evaluation.
     """
 
-    config: TrainConfig | SFTConfig
-    game: Environment[Any]
+    config: C
+    game: Environment
     run: Run
     policy: HFPolicy
-    on_step: OnStep
-    steps: int = 0
+    observer: Observer
+    step: int = 0
     facts: dict[str, Any] = field(default_factory=dict)
+    halt: Halt | None = None
+    evaluated: int | None = None
 
     def evaluate(self, step: int) -> None:
         """Measure the policy as it is on the held-out tasks."""
         c = self.config
-        names = ("eval", c.seed, step)
-        samples = rollout(self.game, eval_tasks(c), self.policy, names, c.eval_group, batch=c.eval_tasks)
+        tasks = held_out_tasks(c, c.eval_tasks)
+        samples = rollout(self.game, tasks, self.policy, ("eval", c.seed, step), c.eval_group, batch=c.eval_tasks)
+        measures = {"step": step, **measure(samples, measures_of(self.game))}
         self.run.add_samples(step, "test", samples)
-        self.run.add_metrics({"step": step, **measure(samples, measures_of(self.game))})
+        self.run.add_metrics(measures)
+        self.evaluated = step
+        self._hear(self.observer.on_evaluation(step, measures))
+
+    def add_samples(self, step: int, samples: list[Sample]) -> None:
+        """Keep what was written after `step` finished steps to be trained on."""
+        self.run.add_samples(step, "train", samples)
+        self._hear(self.observer.on_samples(step, samples))
+
+    def end_step(self, step: int) -> None:
+        """Take in that so many steps are finished; evaluates where that is due, and where the run is to end."""
+        self.step = step
+        if step % self.config.eval_every == 0 or step == self.config.steps:
+            self.evaluate(step)
+        self._hear(self.observer.on_step(step, self.config.steps))
+        if self.halt is not None and self.evaluated != step:
+            self.evaluate(step)
+
+    def recall(self) -> None:
+        """Tell the observers what an earlier call did, up to the checkpoint that this one goes on from."""
+        measures = {row["step"]: row for row in self.run.metrics()}
+        for (step, split), rows in groupby(self.run.samples(), key=lambda row: (row["step"], row["split"])):
+            self.step = step
+            if split == "train":
+                self._hear(self.observer.on_samples(step, [as_sample(row) for row in rows]))
+            else:
+                self._hear(self.observer.on_evaluation(step, measures[step]))
+
+    def _hear(self, answer: Halt | None) -> None:
+        self.halt = self.halt or answer
 
 
-def train(
-    config: TrainConfig | SFTConfig, out: Path, on_step: OnStep, make_trainer: Callable[[TrainingRun], Any]
-) -> Run:
+def train(config: C, out: Path, observers: Iterable[Observer], make_trainer: Callable[[TrainingRun[C]], Any]) -> Run:
     """Carry a run in `out` to its end with the trainer made for it; a finished one is left as it is.
 
     Raises:
         UserError: see `inputs`, `open_run` and `load_model`.
     """
-    run = open_run(out, asdict(config), device(), config.verb, inputs(asdict(config)))
+    observer = Observers(observers)
+    run = open_directory(config, out, device())
     if not run.finished:
         with _disk_errors_named(run), run.writing() as unfinished:
             if unfinished:
-                _train(config, run, on_step, make_trainer)
+                _train(config, run, observer, make_trainer)
                 return run
-    on_step(1, 1)
+    observer.on_step(1, 1)
     return run
 
 
-def _train(
-    config: TrainConfig | SFTConfig, run: Run, on_step: OnStep, make_trainer: Callable[[TrainingRun], Any]
-) -> None:
+def _train(config: C, run: Run, observer: Observer, make_trainer: Callable[[TrainingRun[C]], Any]) -> None:
     # What ran in this process before must not reach into a run that goes on from a checkpoint.
     torch.manual_seed(seed("train", config.seed))
     warn_if_unfamiliar(config.policy, games.spec(config.game).id)
     # In float32 also on an accelerator: steps of 1e-6 are lost in bfloat16 weights.
     model, tokenizer = load_model(config.policy, torch.float32, _use(config))
-    game = environment.make(config.game, config.judge, {"max_tokens": config.max_tokens, **config.parameters})
-    training = TrainingRun(
-        config, game, run, HFPolicy(config.policy, model, tokenizer, Sampling(config.temperature)), on_step
-    )
-    quieten()
+    parameters = {"max_tokens": config.max_tokens, **config.parameters}
+    game = environment.make(config.game, config.judge, parameters, config.sandbox)
+    policy = HFPolicy(config.policy, model, tokenizer, Sampling(config.temperature, max_tokens=config.max_tokens))
+    training = TrainingRun(config, game, run, policy, observer)
+    silence_libraries()
     trainer = make_trainer(training)
     checkpoint = newest_whole(run)
     if checkpoint is None:
         run.rewind({"metrics.jsonl": 0, "samples.jsonl.gz": 0})
         training.evaluate(0)
-    trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+    else:
+        training.recall()
+    if checkpoint is not None or training.halt is None:
+        trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     save_policy(trainer, tokenizer, run)
-    if training.policy.template.changes:
-        training.facts["messages_changed"] = training.policy.template.changes
+    if policy.template.changes:
+        training.facts["messages_changed"] = policy.template.changes
+    if training.halt is not None:
+        training.facts["halted"] = {"step": training.step, "reason": training.halt.reason}
     run.finish(parameters_of_policy=sum(p.numel() for p in model.parameters()), **training.facts)
     shutil.rmtree(run.checkpoints, ignore_errors=True)
 
@@ -116,8 +152,8 @@ def _use(config: TrainConfig | SFTConfig) -> Use:
     return Use(rows, config.max_tokens, config.micro_batch, reference=config.kl > 0)
 
 
-def quieten() -> None:
-    """Leave progress to the command line."""
+def silence_libraries() -> None:
+    """Leave progress to the observers."""
     from transformers.utils import logging as hf_logging
 
     hf_logging.set_verbosity_error()
@@ -125,7 +161,7 @@ def quieten() -> None:
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*")
 
 
-def arguments(training: TrainingRun) -> dict[str, Any]:
+def arguments(training: TrainingRun[Any]) -> dict[str, Any]:
     """What every TRL trainer is told alike."""
     c = training.config
     cpu = device() == "cpu"
@@ -133,7 +169,7 @@ def arguments(training: TrainingRun) -> dict[str, Any]:
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(training.run.path / "tensorboard")
     return {
         "output_dir": str(training.run.checkpoints),
-        "max_steps": training.steps,
+        "max_steps": c.steps,
         "learning_rate": c.learning_rate,
         "lr_scheduler_type": "constant",
         # Checkpointing and bfloat16, TRL's defaults, cost a CPU 1.8 times the step.
@@ -152,8 +188,8 @@ def arguments(training: TrainingRun) -> dict[str, Any]:
     }
 
 
-def silence(trainer: Any) -> Any:
-    """Take from a TRL trainer what it prints and drafts on its own."""
+def without_extras(trainer: Any) -> Any:
+    """A TRL trainer that neither prints nor drafts anything on its own."""
     from transformers import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
@@ -165,14 +201,16 @@ def silence(trainer: Any) -> Any:
 class CheckpointCallback(TrainerCallback):  # type: ignore[misc]
     """Evaluates, and marks a checkpoint whole once everything that belongs to it is written."""
 
-    def __init__(self, training: TrainingRun) -> None:
+    def __init__(self, training: TrainingRun[Any]) -> None:
         self.training = training
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Evaluate where one is due, and tell who waits."""
-        if state.global_step % self.training.config.eval_every == 0 or state.global_step == self.training.steps:
-            self.training.evaluate(state.global_step)
-        self.training.on_step(state.global_step, self.training.steps)
+        """Evaluate where one is due, and end where an observer asks for it."""
+        self.training.end_step(state.global_step)
+        if self.training.halt is not None:
+            control.should_training_stop = True
+            # Trainers train on from a checkpoint by at least a step; a kill after this one comes back to the step.
+            control.should_save = False
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Mark the checkpoint, with how much of the run's files belongs to it."""

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from vulngames.policies.hf import HFPolicy
-from vulngames.rollout import Episode, play, score_episodes
+from vulngames.rollouts import Episode, play, score_episodes
 from vulngames.runs import Run
-from vulngames.train.config import TrainConfig
-from vulngames.train.run import CheckpointCallback, OnStep, TrainingRun, arguments, silence, train
-from vulngames.train.splits import train_tasks
+from vulngames.training.config import TrainConfig
+from vulngames.training.observer import Observer
+from vulngames.training.run import CheckpointCallback, TrainingRun, arguments, train, without_extras
+from vulngames.training.splits import train_tasks
 from vulngames.types import Task
 
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 
 
-def rl(config: TrainConfig, out: Path, on_step: OnStep = lambda done, steps: None) -> Run:
+def rl(config: TrainConfig, out: Path, observers: Iterable[Observer] = ()) -> Run:
     """Train `config.policy` in a game; the trained policy is `out/policy`.
 
     The same call on a directory whose run was cut short goes on from its last checkpoint and gives the same numbers
@@ -27,16 +28,14 @@ def rl(config: TrainConfig, out: Path, on_step: OnStep = lambda done, steps: Non
     Raises:
         UserError: see `inputs`, `open_run` and `load_model`.
     """
-    return train(config, out, on_step, _make_trainer)
+    return train(config, out, observers, _make_trainer)
 
 
-def _make_trainer(training: TrainingRun) -> Any:
+def _make_trainer(training: TrainingRun[TrainConfig]) -> Any:
     from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer
 
     c = training.config
-    assert isinstance(c, TrainConfig)
-    training.steps = c.steps
     args = GRPOConfig(
         **arguments(training),
         per_device_train_batch_size=c.micro_batch,
@@ -49,7 +48,7 @@ def _make_trainer(training: TrainingRun) -> Any:
     )
     # One task for each prompt of the whole run, in order.
     given = train_tasks(c, c.steps * c.prompts)
-    return silence(
+    return without_extras(
         GRPOTrainer(
             model=training.policy.model,
             reward_funcs=[_paid],
@@ -68,11 +67,12 @@ def _paid(prompts: Sequence[str], pay: Sequence[float | None], **_: Any) -> list
     return list(pay)
 
 
-def _roll(training: TrainingRun, given: Sequence[Task], prompts: Sequence[str], trainer: Any) -> dict[str, Any]:
+def _roll(
+    training: TrainingRun[TrainConfig], given: Sequence[Task], prompts: Sequence[str], trainer: Any
+) -> dict[str, Any]:
     from trl.models import unwrap_model_for_generation
 
     c, rank = training.config, trainer.accelerator.process_index
-    assert isinstance(c, TrainConfig)
     step = trainer.state.global_step
     # A group may be spread over processes; its samples are told apart by their place in the whole batch.
     starts = [(given[int(p)], (rank * len(prompts) + i) % c.group) for i, p in enumerate(prompts)]
@@ -81,7 +81,7 @@ def _roll(training: TrainingRun, given: Sequence[Task], prompts: Sequence[str], 
         training.policy.model = model
         episodes = play(training.game, starts, training.policy, names)
     samples = score_episodes(training.game, episodes, ("train", c.seed, step))
-    training.run.add_samples(step, "train", samples)
+    training.add_samples(step, samples)
     rows = [_tokens(training.policy, episode) for episode in episodes]
     return {
         "prompt_ids": [prompt for prompt, _, _ in rows],

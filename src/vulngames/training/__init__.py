@@ -1,0 +1,48 @@
+"""Three verbs, each from a config to a run directory: `rl`, `sft` and `eval`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vulngames.training.config import EvalConfig, SFTConfig, TrainConfig
+
+if TYPE_CHECKING:
+    from vulngames.runs import Run
+    from vulngames.training.observer import Observer
+
+
+def run_config(config: TrainConfig | SFTConfig | EvalConfig, out: Path, observers: Iterable[Observer] = ()) -> Run:
+    """Do what `config` asks into `out`, or go on where it stopped.
+
+    Raises:
+        UserError: see `rl`, `sft`, `evaluate` and `refuse_ranks`.
+    """
+    # None at the top: they need torch, and the command line's help does not.
+    from vulngames.training.ranks import refuse_ranks
+
+    refuse_ranks()
+    if isinstance(config, TrainConfig):
+        from vulngames.training.grpo import rl
+
+        return rl(config, out, observers)
+    if isinstance(config, SFTConfig):
+        from vulngames.training.sft import sft
+
+        return sft(config, out, observers)
+    from vulngames.training.evaluate import evaluate
+
+    return evaluate(config, out, observers)
+
+
+def run_with_progress(
+    config: TrainConfig | SFTConfig | EvalConfig, out: Path, observers: Iterable[Observer] = ()
+) -> Run:
+    """`run_config` with a progress bar on standard error, or lines where it is no terminal."""
+    from vulngames.progress import RunBars, run_progress
+    from vulngames.training.bars import RunBar
+
+    with run_progress(transient=True) as progress:
+        bar = RunBar(RunBars(progress, detailed=True), out, config.verb)
+        return run_config(config, out, [bar, *observers])
