@@ -12,7 +12,7 @@ from vulngames import games
 from vulngames.errors import Unscored, UserError
 from vulngames.games.unit_tests import UnitTests, read_code
 from vulngames.policies import warn_if_unfamiliar
-from vulngames.sandbox import Limits, Sandbox
+from vulngames.sandbox import Limits, Sandbox, connect
 from vulngames.studies.plan import Plan
 from vulngames.tasks.rows import load
 from vulngames.types import Paper, Task
@@ -180,6 +180,9 @@ def test_a_sandbox_that_cannot_run_tests_apart_is_refused_at_once(vulngames: Any
     done = vulngames("eval", "unit-tests-v1", "--policy", "script:able", "--sandbox", place, check=False)
     said = f"vulngames: sandbox {place} cannot run tests apart from what they test; valid: local\n"
     assert (done.returncode, done.stderr, done.stdout) == (2, said, "")
+    # Before a policy has written anything for it to grade.
+    with pytest.raises(UserError):
+        UnitTests(connect(place))
 
 
 def test_it_is_no_game_of_the_papers_and_none_that_the_built_in_policy_knows() -> None:
