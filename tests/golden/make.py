@@ -1,4 +1,4 @@
-"""The golden runs: each game that the built-in policy was pretrained on, in each arm, trained ten steps from seed 0, and
+"""The golden runs: each game that the built-in policy was pretrained on, in each arm, ten steps from seed 0, and
 the platform they were trained on.
 
     python tests/golden/make.py FOLDER
