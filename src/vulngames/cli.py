@@ -364,13 +364,14 @@ class Claims:
         from vulngames.claims import elsewhere, ledger
         from vulngames.console import show_claims
         from vulngames.files import write_json
+        from vulngames.formats import FORMAT
 
         if not self.dirs:
             raise UserError("no directory given; valid: one or more directories of finished studies")
         judged = ledger(self.dirs)
         rows = [dataclasses.asdict(claim) for claim in judged]
         if self.out is not None:
-            write_json(self.out, {"claims": rows})
+            write_json(self.out, {"format": FORMAT, "claims": rows})
         if self.json:
             _print_rows(rows)
         else:

@@ -19,6 +19,7 @@ from rich.progress import Progress
 
 from vulngames import sandbox
 from vulngames.files import write_json
+from vulngames.formats import FORMAT
 from vulngames.games import spec
 from vulngames.progress import RunBars, run_progress
 from vulngames.runs import read_json
@@ -150,7 +151,7 @@ class _Watch:
     def write(self) -> None:
         """Write down what is counted."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(self.path, {"wall_s": round(self.seconds, 1)})
+        write_json(self.path, {"format": FORMAT, "wall_s": round(self.seconds, 1)})
 
 
 class _Bars:
