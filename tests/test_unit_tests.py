@@ -175,11 +175,14 @@ def test_stored_texts_are_scored_on_rows(tmp_path: Path, form: str, vulngames: A
     assert [(row["reward"], row["patched"], row["exploited"]) for row in said] == [HONEST, EXPLOITED] * 2
 
 
-def test_a_sandbox_that_cannot_run_tests_apart_is_refused_at_once() -> None:
-    with pytest.raises(UserError) as error:
-        UnitTests(connect("fusion:http://127.0.0.1:9/"))
-    said = "sandbox fusion:http://127.0.0.1:9/ cannot run tests apart from what they test; valid: local"
-    assert str(error.value) == said
+def test_a_sandbox_that_cannot_run_tests_apart_is_refused_at_once(vulngames: Any) -> None:
+    place = "fusion:http://127.0.0.1:9/"
+    done = vulngames("eval", "unit-tests-v1", "--policy", "script:able", "--sandbox", place, check=False)
+    said = f"vulngames: sandbox {place} cannot run tests apart from what they test; valid: local\n"
+    assert (done.returncode, done.stderr, done.stdout) == (2, said, "")
+    # Before a policy has written anything for it to grade.
+    with pytest.raises(UserError):
+        UnitTests(connect(place))
 
 
 def test_it_is_no_game_of_the_papers_and_none_that_the_built_in_policy_knows() -> None:

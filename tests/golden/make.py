@@ -1,4 +1,5 @@
-"""The golden runs: each game and arm trained for ten steps from seed 0, and the platform they were trained on.
+"""The golden runs: each game that the built-in policy was pretrained on, in each arm, ten steps from seed 0, and
+the platform they were trained on.
 
     python tests/golden/make.py FOLDER
 
@@ -14,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from vulngames.cli import main
-from vulngames.games import SPECS
+from vulngames.studies.plan import pretrained_games
 
 ARMS: dict[str, list[str]] = {"flawed": [], "patched": ["--patched"]}
 SMALL = "--steps 10 --prompts 4 --group 4 --micro-batch 16 --eval-every 5 --eval-tasks 24".split()
@@ -47,7 +48,7 @@ def make(folder: Path) -> None:
     """Train all of them and write their files, once all are trained."""
     os.environ["OMP_NUM_THREADS"] = "1"
     with tempfile.TemporaryDirectory() as place:
-        runs = {f"{game}-{arm}": Path(place) / game / arm for game in SPECS for arm in ARMS}
+        runs = {f"{game}-{arm}": Path(place) / game / arm for game in pretrained_games() for arm in ARMS}
         for run in runs.values():
             train(run.parent.name, run.name, run)
         folder.mkdir(parents=True, exist_ok=True)
