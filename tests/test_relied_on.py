@@ -1,7 +1,7 @@
 """What we rely on of libraries beyond what they promise. A test that fails here names what a release has changed.
 
 Two reliances have their tests elsewhere: TENSORBOARD_LOGGING_DIR in test_train.py, and the words of torch and
-safetensors for a full disk, which course.py looks for, in test_cli.py.
+safetensors for a full disk, which training/run.py looks for, in test_cli.py.
 """
 
 import subprocess
