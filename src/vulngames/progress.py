@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -53,10 +53,19 @@ def counted(what: str, items: Iterable[T], total: int) -> Iterator[T]:
 
 @contextmanager
 def growing_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar whose total may grow; yields a function that is told what is done, of how much."""
-    with _progress(transient=True) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    """A progress bar whose total may grow; yields a function that is told what is done, of how much, and shows the bar
+    from its first call on."""
+    with ExitStack() as shown:
+        bars: list[tuple[Progress, TaskID]] = []
+
+        def show(done: int, total: int) -> None:
+            if not bars:
+                progress = shown.enter_context(_progress(transient=True))
+                bars.append((progress, progress.add_task(what, total=None)))
+            [(progress, task)] = bars
+            progress.update(task, completed=done, total=total)
+
+        yield show
 
 
 class RunBars:
