@@ -97,6 +97,12 @@ def test_options_are_given_before_the_game_and_with_either_dash(vulngames: Any) 
     assert (config["micro_batch"], config["normalize"], config["game"]) == (8, False, "proxy-v1")
 
 
+def test_a_value_that_is_called_like_an_option_gives_none(vulngames: Any) -> None:
+    command = ("train", "proxy", "--out", "steps", "--parameters", "max_tokens", "20", "--print-config")
+    config = json.loads(vulngames(*command).stdout)
+    assert (config["steps"], config["max_tokens"], config["parameters"]) == (40, 64, {"max_tokens": 20})
+
+
 def test_a_shell_completes_commands_and_options(vulngames: Any, tmp_path: Path) -> None:
     assert "--tyro-write-completion bash FILE" in " ".join(vulngames("--help").stdout.replace("│", " ").split())
     vulngames("--tyro-write-completion", "bash", "completion.sh")

@@ -1,6 +1,6 @@
 """A model behind an OpenAI-compatible endpoint as a policy: `api:MODEL@URL`.
 
-A reply that cannot be had is a `Reply` with an error, never an exception: the sample is recorded, not rewarded.
+A failed request is a `Reply` with an error, never an exception: the sample is recorded, not rewarded.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ class APIPolicy:
         raise AssertionError("count() ends")
 
     def _failed(self, reason: str, finish: Finish) -> Reply:
-        """A reply that could not be had.
+        """The reply of a failed request.
 
         Raises:
             UserError: none could so far, and the last ones for the same reason.

@@ -69,10 +69,10 @@ def transcripts(path: Path) -> list[Transcript]:
 
 
 def _config(run: Run) -> EvalConfig:
-    held = run.about["config"]
-    if held.keys() != {option.name for option in fields(EvalConfig)}:
+    config = run.about["config"]
+    if config.keys() != {option.name for option in fields(EvalConfig)}:
         raise UserError(f"{run.path} was written by another version of this package; valid: eval again")
-    return EvalConfig(**held)
+    return EvalConfig(**config)
 
 
 def _read(row: Mapping[str, Any], task: Task | None, others: UserError) -> Transcript:

@@ -22,7 +22,7 @@ Chances = Mapping[float, float]
 
 
 def claiming_gain(audit_rate: float, chance: float, normalized: bool, claiming: float = 0.5, group: int = 8) -> float:
-    """The expected advantage of a report that claims to be right, less that of one that does not.
+    """The expected advantage of a report that claims to be right, minus that of one that does not.
 
     Args:
         audit_rate, chance: that a report is audited, and that an answer of the group is right.
