@@ -21,8 +21,8 @@ COMMANDS = (
 # command with options; and of ours what holds options.
 PARSER = {"tyro", "docstring_parser", "typing_extensions"}
 OPTIONS = {
-    "cli", "errors", "options", "printable", "sampling", "selection", "studies", "studies.catalogue", "studies.plan",
-    "training", "training.config",
+    "cli", "errors", "options", "parsing", "printable", "sampling", "selection", "studies", "studies.catalogue",
+    "studies.plan", "training", "training.config",
 }  # fmt: skip
 # A run's help shows the defaults of the game that it names.
 RUNS = ("play", "eval", "train", "sft", "study")

@@ -340,11 +340,9 @@ def mixed(runs: Sequence[Run]) -> list[str]:
         for name, parts in run.inputs.items():
             before = first.setdefault((name, str(config.get(name))), parts)
             differences += differing({name: before}, {name: parts})
+    names = list(dict.fromkeys(f"{part} of {name}" for name, part in differences))
     recipes = {run.about.get("recipe") for run in runs}
-    return [
-        *dict.fromkeys(f"{part} of {name}" for name, part in differences),
-        *(["recipe"] if len(recipes) > 1 else []),
-    ]
+    return [*names, "recipe"] if len(recipes) > 1 else names
 
 
 def load_run(path: Path) -> Run:
