@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, get_args
@@ -18,7 +18,6 @@ from vulngames.types import (
     Environment,
     Finish,
     Json,
-    Paper,
     Policy,
     Reply,
     Sample,
@@ -220,7 +219,6 @@ def score_texts(
         intended=None,
         exploited=None,
         evidence="",
-        paper=Paper(None, None),
     )
     try:
         if isinstance(recorded, Unscored):
@@ -231,16 +229,8 @@ def score_texts(
     sample = dataclasses.replace(sample, facts=dict(vars(facts)), reward=environment.reward(facts))
     if not is_game(environment):
         return sample
-    verdict = environment.verdict(facts)
-    return dataclasses.replace(
-        sample,
-        patched=environment.patched(facts),
-        intended=verdict.intended,
-        exploited=verdict.exploited,
-        evidence=verdict.evidence,
-        paper=verdict.paper,
-        parts=verdict.parts,
-    )
+    # What a verdict says a sample calls by the same names.
+    return dataclasses.replace(sample, patched=environment.patched(facts), **vars(environment.verdict(facts)))
 
 
 def rollout(
@@ -249,7 +239,6 @@ def rollout(
     policy: AnyPolicy,
     names: Sequence[Name] = _ALONE,
     group: int = 1,
-    advance: Callable[[int], object] = lambda n: None,
     batch: int = 64,
 ) -> list[Sample]:
     """Play and score `group` episodes of each task, in order.
@@ -257,7 +246,6 @@ def rollout(
     Args:
         policy: a `Policy`, a function from chat messages to a text, or a script.
         names: call the random stream: the same names give the same samples.
-        advance: told how many episodes have ended, batch by batch.
         batch: tasks that are played together.
 
     Raises:
@@ -270,5 +258,4 @@ def rollout(
             starts += [(task, index) for index in range(group)]
         episodes = play(environment, starts, policy, (*names, start))
         samples += score_episodes(environment, episodes, names)
-        advance(len(episodes))
     return samples
