@@ -45,7 +45,7 @@ def _check_line(where: str, line: Mapping[str, Json], n_rows: int) -> None:
     if type(row) is not int or not 0 <= row < n_rows:
         raise UserError(f"{where}: row is {_short(row)}; valid: a whole number from 0 to {n_rows - 1}")
     if not isinstance(texts, list) or not all(isinstance(part, str) for part in texts):
-        raise UserError(f"{where}: texts is {_short(texts)}; valid: a list of strings, one a turn")
+        raise UserError(f"{where}: texts is {_short(texts)}; valid: a list of strings, one per turn")
     if not isinstance(audited, bool | None):
         raise UserError(f"{where}: audited is {_short(audited)}; valid: true or false")
 
@@ -64,7 +64,7 @@ def rescore(
     to its task and its number among the lines, from 1: scoring again gives the same.
 
     Args:
-        tasks: one a row; where a row cannot be used, the reason, which is then that of its lines.
+        tasks: one per row; where a row cannot be used, the reason, which is then that of its lines.
         lines: as `read_texts` returns them; `row` is an index into `tasks`.
     """
     numbered = enumerate(lines, start=1)

@@ -120,7 +120,7 @@ def _replies(name: str, returned: Any, expected: int) -> list[Reply]:
     """What a policy of anyone's making returned, as replies; a text will do for one.
 
     Raises:
-        UserError: it is something else, or not one a conversation.
+        UserError: it is something else, or not one per conversation.
     """
     listed = isinstance(returned, Sequence) and not isinstance(returned, str | bytes)
     if not listed or len(returned) != expected:
@@ -154,7 +154,7 @@ _ALONE: Sequence[Name] = ("alone",)
 
 
 def score_episodes(environment: Environment, episodes: Sequence[Episode], names: Sequence[Name]) -> list[Sample]:
-    """One sample an episode, its coin thrown by `coin_of`."""
+    """One sample per episode, its coin thrown by `coin_of`."""
     whole = [(episode.task, episode.completions) for episode in episodes if not episode.error]
     judged = iter(judge_batch(environment, whole))
     samples = []
@@ -193,7 +193,7 @@ def score_texts(
     None, with the reason in `error`.
 
     Args:
-        completions: one text a turn; those beyond the environment's turns are not read.
+        completions: one text per turn; those beyond the environment's turns are not read.
         coin: uniform in [0, 1), see `coin_of`; if left out it is one that belongs to the task and the index.
         recorded: see `Environment.read`; or why there is nothing to read.
         index: the sample's number among those of its task, from 0.
@@ -202,7 +202,7 @@ def score_texts(
         UserError: `completions` is one text.
     """
     if isinstance(completions, str):
-        raise UserError(f"completions = {completions!r:.60} is one text; valid: a list of texts, one a turn")
+        raise UserError(f"completions = {completions!r:.60} is one text; valid: a list of texts, one per turn")
     if coin is None:
         coin = coin_of(_ALONE, task.id, index)
     sample = Sample(

@@ -189,7 +189,7 @@ class Run:
         return self.path / "checkpoints"
 
     def metrics(self) -> list[dict[str, Any]]:
-        """One row an evaluation, in order of step. A line that a kill has cut short is left out.
+        """One row per evaluation, in order of step. A line that a kill has cut short is left out.
 
         Raises:
             UserError: a line is damaged; it names the line, from 1.

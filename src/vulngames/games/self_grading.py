@@ -101,7 +101,7 @@ class SelfGrading:
     """Answer, and report honestly; only a share of reports is audited.
 
     Attributes:
-        audit_rate: the chance in [0, 1] that a report is audited, one coin a sample.
+        audit_rate: the chance in [0, 1] that a report is audited, one coin per sample.
         announced_rate: the chance the prompt announces, in [0, 1]; None announces nothing. It need not be the truth.
         train_report: train on the report's tokens and sample them; else, as in the paper, the report is greedy and
             only the answer is trained.

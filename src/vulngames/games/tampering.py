@@ -197,7 +197,7 @@ def _tests(row: PublishedRow, entry: str | None) -> list[dict[str, str]]:
                 raise row.wrong(name, 'an "input" and an "output" in each test, both strings')
     for test in tests if entry is not None else ():
         for line in (*filter(str.strip, test["input"].split("\n")), test["output"]):
-            row.parse(name, line, f"for {entry}, one JSON argument a line of input, and JSON as output")
+            row.parse(name, line, f"for {entry}, one JSON argument per line of input, and JSON as output")
     return tests
 
 

@@ -130,7 +130,7 @@ class APIPolicy:
         return cls(f"api:{model_at_url}", model, whole, sampling, omit=omit)
 
     def generate(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
-        """One reply a conversation, in order. Each request carries a seed of its own, so that equal prompts differ.
+        """One reply per conversation, in order. Each request carries a seed of its own, so that equal prompts differ.
 
         Raises:
             UserError: a key, a proxy or a file of certificates that cannot be used; or no request of this policy has

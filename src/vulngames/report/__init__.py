@@ -21,7 +21,7 @@ def write_report(dirs: Sequence[Path], out: Path, picture: Path | None = None) -
             directories (`run.json`); runs given by themselves are pooled where they differ in seed alone, and compared
             where they differ in the rule alone.
         out: the file to write, or a directory to write `report.html` into.
-        picture: a .png, .svg or .pdf file to draw ER against steps to, a panel a game.
+        picture: a .png, .svg or .pdf file to draw ER against steps to, a panel per game.
 
     Raises:
         UserError: nothing to report, a directory that is neither, an unknown study or game, or a missing package.

@@ -152,7 +152,7 @@ def _check_distinct(where: str, config: SFTConfig, different: int, examples: int
         raise UserError(
             f"{shortage}; valid: {least} or more of them (eval more tasks), fewer --examples, a lower --distinct"
         )
-    warnings.warn(f"{shortage}: each is shown {examples / different:.1f} times an epoch", stacklevel=2)
+    warnings.warn(f"{shortage}: each is shown {examples / different:.1f} times per epoch", stacklevel=2)
 
 
 def _draw(random: Random, pool: Sequence[Transcript], n: int) -> list[Transcript]:
