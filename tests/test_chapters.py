@@ -478,6 +478,15 @@ def test_what_only_pays_has_a_curve_of_its_reward_and_no_er(tmp_path: Path) -> N
     assert "onset, flawed" not in said and "proxy-v1 flawed 2 – – – –" in said
 
 
+def test_a_page_asks_for_nothing_of_a_game_but_what_its_runs_say(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        run = made_run(tmp_path / "runs" / f"r{seed}", _Paid(), seed, [0.1, 0.5, 0.9], [0.2, 0.2, 0.2])
+        config = {**run.about["config"], "game": "gone.py:SPEC"}
+        write_json(run.path / "run.json", {**run.about, "config": config})
+    said = words(write_report([tmp_path], tmp_path / "page.html"))
+    assert "gone.py:SPEC flawed 2" in said
+
+
 @dataclass(frozen=True)
 class _Paid:
     game: str = "proxy-v1"

@@ -21,8 +21,8 @@ COMMANDS = (
 # command with options; and of ours what holds options.
 PARSER = {"tyro", "docstring_parser", "typing_extensions"}
 OPTIONS = {
-    "cli", "errors", "options", "printable", "sampling", "selection", "studies", "studies.catalogue", "studies.plan",
-    "training", "training.config",
+    "cli", "errors", "options", "parsing", "printable", "sampling", "selection", "studies", "studies.catalogue",
+    "studies.plan", "training", "training.config",
 }  # fmt: skip
 # A run's help shows the defaults of the game that it names.
 RUNS = ("play", "eval", "train", "sft", "study")
@@ -95,6 +95,12 @@ def test_options_are_given_before_the_game_and_with_either_dash(vulngames: Any) 
     command = ("train", "--micro_batch=8", "--no-normalize", "proxy", "--print-config")
     config = json.loads(vulngames(*command).stdout)
     assert (config["micro_batch"], config["normalize"], config["game"]) == (8, False, "proxy-v1")
+
+
+def test_a_value_that_is_called_like_an_option_gives_none(vulngames: Any) -> None:
+    command = ("train", "proxy", "--out", "steps", "--parameters", "max_tokens", "20", "--print-config")
+    config = json.loads(vulngames(*command).stdout)
+    assert (config["steps"], config["max_tokens"], config["parameters"]) == (40, 64, {"max_tokens": 20})
 
 
 def test_a_shell_completes_commands_and_options(vulngames: Any, tmp_path: Path) -> None:

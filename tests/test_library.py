@@ -94,7 +94,7 @@ def test_a_call_is_scored_by_a_coin_of_its_own() -> None:
 def test_one_text_is_not_taken_for_many() -> None:
     game = vulngames.make("proxy-v1")
     [task] = vulngames.take(game)
-    with pytest.raises(UserError, match="completions = 'word' is one text; valid: a list of texts, one a turn"):
+    with pytest.raises(UserError, match="completions = 'word' is one text; valid: a list of texts, one per turn"):
         vulngames.score_texts(game, task, "word")
 
 

@@ -216,6 +216,15 @@ def test_an_object_that_is_no_game_is_told_so(thing: Any, said: str) -> None:
         games.spec(thing)
 
 
+def test_a_spec_of_a_bare_function_is_refused_and_spoils_nothing(tmp_path: Path) -> None:
+    pay = "def pay(completion): return 1.0\n"
+    (tmp_path / "bad.py").write_text(f"from vulngames import Spec\n{pay}SPEC = Spec(pay)\n")
+    (tmp_path / "mine.py").write_text(pay)
+    with pytest.raises(UserError, match=r"a Spec is of <function pay .* without id, turn, read, reward; valid: "):
+        games.spec(f"{tmp_path / 'bad.py'}:SPEC")
+    assert games.make(f"{tmp_path / 'mine.py'}:pay").id == "mine.py:pay"
+
+
 def test_a_parameter_without_a_default_is_asked_for() -> None:
     assert games.make(Needs, size="large").size == "large"
     with pytest.raises(UserError, match="needs-v1 needs a value for its parameter 'size'; valid: one with a default"):

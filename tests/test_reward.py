@@ -242,7 +242,7 @@ def test_a_row_without_a_prompt_cannot_be_used(tmp_path: Path, prompt: Any) -> N
     [
         (b'{"prompt": "a"}\nnot json\n', "rows.jsonl line 2: not JSON"),
         (b'\n["a"]\n', r"rows.jsonl line 2: .* is not an object; valid: one with a prompt"),
-        (b'{"prompt": "\xff"}\n', "rows.jsonl line 1: not JSON"),
+        (b'{"prompt": "\xff"}\n', "rows.jsonl line 1: not UTF-8"),
         (b"\n", "rows.jsonl holds no rows"),
     ],
 )

@@ -136,7 +136,7 @@ def test_what_a_kill_has_cut_short_is_left_out(run: Run, samples: list[Sample]) 
         ("run.json", b"", "run.json is damaged: it is not JSON"),
         ("run.json", b"\xff\x00", "run.json is damaged: it is not JSON"),
         ("run.json", b"[]", "run.json is damaged: it holds no JSON object"),
-        ("run.json", b"{}", "run.json is damaged: it holds no config"),
+        ("run.json", b"{}", "run.json is damaged: Object missing required field `config`"),
         ("metrics.jsonl", b'{"step": 0}\n{"ste\n', "metrics.jsonl line 2 is damaged: it is not JSON"),
         ("metrics.jsonl", b"7\n", "metrics.jsonl line 1 is damaged: it holds no JSON object"),
         ("metrics.jsonl", b"{}\n", "metrics.jsonl line 1 is damaged: it holds no step"),
@@ -200,7 +200,7 @@ def test_a_run_from_before_there_were_digests_is_taken_as_it_is(run: Run) -> Non
 @pytest.mark.parametrize("inputs", [[], 3, "x", {"policy": "x"}, {"policy": None}])
 def test_digests_that_are_none_are_named(run: Run, inputs: Any) -> None:
     write_json(run.path / "run.json", {**run.about, "inputs": inputs})
-    with pytest.raises(UserError, match=r"run\.json is damaged: its inputs are no digests"):
+    with pytest.raises(UserError, match=r"run\.json is damaged: Expected .* at `\$\.inputs"):
         open_run(run.path, CONFIG, "cpu", inputs=INPUTS)
 
 

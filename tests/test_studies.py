@@ -248,7 +248,7 @@ def test_equal_pay_is_no_less_than_its_mean(pay: float, n: int) -> None:
     assert len(exploiting([transcript("x", False, pay)] * n, "reward")) == n
 
 
-@pytest.mark.filterwarnings("ignore:.*times an epoch")
+@pytest.mark.filterwarnings("ignore:.*times per epoch")
 @given(share=st.sampled_from((0.0, 0.01, 0.05, 0.25, 0.5, 1.0)), examples=st.integers(1, 500))
 def test_a_mixture_holds_the_share_it_is_asked_for(share: float, examples: int) -> None:
     from unittest.mock import patch
@@ -278,7 +278,7 @@ REPEATED = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore:.*times an epoch")
+@pytest.mark.filterwarnings("ignore:.*times per epoch")
 @pytest.mark.parametrize(("different", "examples", "outcome"), REPEATED)
 def test_few_transcripts_are_not_shown_over_and_over(
     monkeypatch: pytest.MonkeyPatch, different: int, examples: int, outcome: str

@@ -54,7 +54,7 @@ def test_no_task_comes_twice(game: str) -> None:
 @pytest.mark.slow
 def test_a_small_task_space_ends_in_one_line_instead_of_a_search_without_end() -> None:
     with pytest.raises(
-        UserError, match=r"tampering-v1 at difficulty 0 has about 9\d\d tasks a split; valid: ask for fewer"
+        UserError, match=r"tampering-v1 at difficulty 0 has about 9\d\d tasks per split; valid: ask for fewer"
     ):
         take("tampering-v1", 0, "train", 2000, difficulty=0.0)
 

@@ -25,7 +25,7 @@ LAYERS = """
     claims library
     report
     studies.*
-    console
+    console parsing
     cli
     __main__
 """

@@ -12,7 +12,6 @@ from typing import Any, Literal
 from vulngames.games import spec
 from vulngames.measures import Interval, across_seeds, domination, interval, onset, plain
 from vulngames.runs import Run
-from vulngames.types import Measures
 
 Curve = list[tuple[int, Interval]]
 ArmName = Literal["flawed", "patched"]
@@ -35,11 +34,6 @@ class Arm:
     game: str
     name: str
     paths: tuple[Path, ...]
-
-    @property
-    def measures(self) -> Measures | None:
-        """What the game's measures mean."""
-        return spec(self.game).measures
 
     @property
     def pay(self) -> str:
@@ -78,10 +72,19 @@ class Arm:
         """The steps at which every used run was evaluated."""
         return sorted(set.intersection(*map(set, self._pooled))) if self._pooled else []
 
+    @cached_property
+    def _er_is_a_gap(self) -> bool:
+        """Whether ER is a difference, which may lie below 0, by what the runs say of their game."""
+        for run in self.found:
+            if "game" in (about := run.about):
+                return bool(about["game"]["measures"] and about["game"]["measures"]["gap"])
+        # They are older than that; this package's own games are all there were.
+        measures = spec(self.game).measures
+        return measures is not None and measures.gap is not None
+
     def at(self, name: str, step: int) -> Interval | None:
         """A measure over seeds at one step; seeds at which it could not be measured are left out."""
-        gap = self.measures.gap if self.measures else None
-        low = -1.0 if gap and name in ("er", "paper.er") else 0.0
+        low = -1.0 if name in ("er", "paper.er") and self._er_is_a_gap else 0.0
         limits = (-math.inf, math.inf) if name in ("reward", "patched") else (low, 1.0)
         seen = [value for rows in self._pooled if (value := _pick(rows[step], name)) is not None]
         return across_seeds(seen, limits)

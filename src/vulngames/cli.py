@@ -10,28 +10,17 @@ import shlex
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import (
-    TYPE_CHECKING,
-    Annotated,
-    Any,
-    ClassVar,
-    Literal,
-    TypeVar,
-    Union,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
-import tyro
-from tyro.conf import Positional, arg, subcommand
+from tyro.conf import Positional, arg
 
-from vulngames.errors import UserError, need
+from vulngames.errors import UserError
 from vulngames.options import UNSET, optional
+from vulngames.parsing import parse
 from vulngames.printable import one_line, print_path
 from vulngames.selection import Selection
 from vulngames.studies.catalogue import ALL, CATALOGUE
@@ -39,7 +28,6 @@ from vulngames.studies.plan import Plan
 from vulngames.training.config import EvalConfig, RunConfig, SFTConfig, TrainConfig
 
 if TYPE_CHECKING:
-    from vulngames.runs import Run
     from vulngames.types import Sample
 
 FAILED = 2
@@ -52,7 +40,8 @@ if TYPE_CHECKING:
     StudyName = str
 else:
     StudyName = Literal[(ALL, *CATALOGUE)]
-GameId = Positional[Annotated[str, arg(metavar="GAME")]]
+_GAME_HELP = "The game's id, e.g. tampering-v1; package.module:NAME or FILE.py:NAME of a game or a reward function."
+GameId = Positional[Annotated[str, arg(metavar="GAME", help=_GAME_HELP)]]
 Dirs = Positional[Annotated[tuple[Path, ...], arg(metavar="DIR [DIR ...]", help_behavior_hint="(required)")]]
 
 
@@ -83,17 +72,17 @@ class Play(EvalConfig):
     """Show prompts, what a policy wrote, what the flawed and the patched rule pay, and the verdict."""
 
     game: GameId
-    """The game's id, e.g. tampering-v1; package.module:NAME or FILE.py:NAME of a game or a reward function."""
 
     instead: ClassVar[Mapping[str, Any]] = {"n": 3, "group": 1}
 
     def __call__(self) -> None:
         from vulngames.console import show_samples
-        from vulngames.training.bars import reply_bar
+        from vulngames.progress import growing_bar
+        from vulngames.training.bars import Bar
         from vulngames.training.evaluate import draw
 
-        with reply_bar() as observer:
-            game, samples = draw(_as(EvalConfig, self), observer)
+        with growing_bar("replies") as show:
+            game, samples = draw(_as(EvalConfig, self), Bar(show))
         show_samples(game, samples)
         _next("eval", self.game, "--policy", self.policy, *_rows(self.data))
 
@@ -106,7 +95,6 @@ class Eval(EvalConfig):
     """
 
     game: GameId
-    """The game's id, e.g. tampering-v1; package.module:NAME or FILE.py:NAME of a game or a reward function."""
     json: bool = False
     """Print one JSON object instead of a table."""
     out: Path | None = optional("nothing is kept")
@@ -137,15 +125,16 @@ class Eval(EvalConfig):
             _next("show", self.out)
 
     def _samples(self, config: EvalConfig) -> list[Sample]:
-        from vulngames.training.bars import reply_bar
+        from vulngames.progress import growing_bar
+        from vulngames.training.bars import Bar
         from vulngames.training.evaluate import draw, record
         from vulngames.training.ranks import refuse_ranks
 
-        with reply_bar() as observer:
+        with growing_bar("replies") as show:
             if self.out is None:
-                return draw(config, observer)[1]
+                return draw(config, Bar(show))[1]
             refuse_ranks()
-            return record(config, self.out, [observer]).drawn()
+            return record(config, self.out, [Bar(show)]).drawn()
 
 
 @dataclass(frozen=True)
@@ -153,7 +142,6 @@ class Score:
     """Score stored texts again, without sampling."""
 
     game: GameId
-    """The game's id, e.g. tampering-v1; package.module:NAME or FILE.py:NAME of a game or a reward function."""
     data: Path
     """ROWS.parquet, with the published schema of the game's data, or ROWS.jsonl."""
     texts: Path
@@ -194,17 +182,18 @@ class Train(TrainConfig):
     """
 
     game: GameId
-    """The game's id, e.g. tampering-v1; package.module:NAME or FILE.py:NAME of a game or a reward function."""
     out: Path = Path("runs/train")
     """The run directory."""
     print_config: bool = False
     """Print the config that would be used, defaults filled in, as JSON, and do nothing else."""
 
     def __call__(self) -> None:
+        from vulngames.training import run_with_progress
+
         config = _as(TrainConfig, self)
         if self.print_config:
             return _print_config(config)
-        run = _train(config, self.out)
+        run = run_with_progress(config, self.out)
         print_path(run.policy)
         _next("report", self.out)
         _next("show", self.out, "--exploited")
@@ -215,17 +204,18 @@ class Sft(SFTConfig):
     """Train a policy on transcripts that `eval --split train` has collected: distillation, or repair by example."""
 
     game: GameId
-    """The game's id, e.g. tampering-v1; package.module:NAME or FILE.py:NAME of a game or a reward function."""
     out: Path = Path("runs/sft")
     """The run directory."""
     print_config: bool = False
     """Print the config that would be used, defaults filled in, as JSON, and do nothing else."""
 
     def __call__(self) -> None:
+        from vulngames.training import run_with_progress
+
         config = _as(SFTConfig, self)
         if self.print_config:
             return _print_config(config)
-        run = _train(config, self.out)
+        run = run_with_progress(config, self.out)
         distinct = f"{run.about['distinct_transcripts']} of {config.examples} transcripts were distinct"
         print(distinct, file=sys.stderr)
         print_path(run.policy)
@@ -428,137 +418,11 @@ COMMANDS: dict[str, type[Any]] = {
     "claims": Claims,
     "sandbox": SandboxCommand,
 }
-_USUAL = ("tampering-v1", "tiny")
-"""Whose defaults a help shows that names no game and no policy."""
-_HELP = {"-h", "--help"}
-
-
-def _parse(arguments: Sequence[str]) -> Any:
-    """The command that arguments ask for."""
-    kind = COMMANDS.get(arguments[0]) if arguments else None
-    if kind is None:
-        return tyro.cli(_any_command(), prog="vulngames", args=arguments)
-    if issubclass(kind, RunConfig):
-        return _parse_run(kind, arguments[1:])
-    _hint(kind)
-    return tyro.cli(kind, prog=_prog(kind), args=arguments[1:])
-
-
-def _prog(kind: type[Any]) -> str:
-    return f"vulngames {next(name for name, command in COMMANDS.items() if command is kind)}"
-
-
-def _any_command() -> Callable[..., Any]:
-    """A function of any command: of a bare union tyro reads the source of `typing` for a docstring, which takes it half
-    its time."""
-
-    def vulngames(command: Any) -> Any:
-        """What will a model learn to exploit in this reward?
-
-        `vulngames --version` prints the version, `vulngames COMMAND --help` the options of a command, and
-        `vulngames --tyro-write-completion bash FILE` (or zsh, tcsh) writes shell completion to a file to be sourced."""
-        return command
-
-    commands: Any = Union[tuple(Annotated[kind, subcommand(name)] for name, kind in COMMANDS.items())]  # noqa: UP007
-    vulngames.__annotations__["command"] = Annotated[commands, arg(name="")]
-    return vulngames
-
-
-def _hint(kind: type[Any], parameters: str = "") -> None:
-    """Have the help of a command say in words what holds where an option is left out that is None or empty then."""
-    types = get_type_hints(kind, include_extras=True)
-    for option in dataclasses.fields(kind):
-        if UNSET in option.metadata:
-            words = parameters if option.name == "parameters" else ""
-            hint = _words(words or option.metadata[UNSET])
-            bare = _bare(types[option.name])
-            kind.__annotations__[option.name] = Annotated[bare, arg(metavar=_metavar(bare), help_behavior_hint=hint)]
-
-
-def _bare(of: Any) -> Any:
-    return get_args(of)[0] if get_origin(of) is Annotated else of
-
-
-def _words(meaning: str) -> Callable[[str], str]:
-    return lambda default: f"(default: {meaning if default in ('', 'None') else default})"
-
-
-def _metavar(of: Any) -> str | None:
-    """As tyro has it of an option that may not be None; None: as tyro has it."""
-    names = {int: "INT", float: "FLOAT", str: "STR", Path: "PATH"}
-    kind = next(part for part in get_args(of) if part is not type(None))
-    if get_origin(kind) is Literal:
-        return f"{{{','.join(get_args(kind))}}}"
-    if get_origin(kind) is tuple:
-        return "[STR [STR ...]]"
-    return None if get_origin(of) is dict else names[kind]
-
-
-def _parse_run(kind: type[RunConfig], arguments: Sequence[str]) -> Any:
-    """A command that is a config, with what its arguments leave out filled in for the game and the policy they name."""
-    from vulngames.training.config import fill, resolve
-
-    usual = fill(_config_of(kind), *_USUAL, **_own(kind))
-    if not _HELP.isdisjoint(arguments):
-        # Of a call that names a game tyro would not say that it takes one.
-        return _parse_with(kind, ["--help"], _named(kind, arguments, usual))
-    command = _parse_with(kind, arguments, usual)
-    config = resolve(_config_of(kind), **_given(kind, arguments, command))
-    return dataclasses.replace(command, **vars(config))
-
-
-def _parse_with(kind: type[RunConfig], arguments: Sequence[str], defaults: RunConfig) -> Any:
-    _hint(kind, " ".join(f"{name} {value}" for name, value in defaults.parameters.items()))
-    # A default that is not empty would be taken for all the names there are.
-    default = kind(**{**vars(defaults), "game": tyro.MISSING, "parameters": {}})
-    return tyro.cli(kind, prog=_prog(kind), args=arguments, default=default)
-
-
-def _named(kind: type[RunConfig], arguments: Sequence[str], usual: RunConfig) -> RunConfig:
-    """The config that the arguments of a call for help ask for; the usual one where they ask for none that there is."""
-    from vulngames.training.config import fill
-
-    rest = [argument for argument in arguments if argument not in _HELP]
-    if not rest:
-        return usual
-    try:
-        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            command = _parse_with(kind, rest, usual)
-        return fill(_config_of(kind), **_given(kind, rest, command))
-    except (SystemExit, UserError):
-        return usual
-
-
-def _given(kind: type[RunConfig], arguments: Sequence[str], command: Any) -> dict[str, Any]:
-    """Of a command's config what its arguments give, since the defaults of the others depend on it."""
-    flags = {argument.partition("=")[0].removeprefix("--").replace("-", "_") for argument in arguments}
-    given = {"game": command.game, "policy": command.policy, **_own(kind)}
-    for option in dataclasses.fields(_config_of(kind)):
-        if option.name in flags or f"no_{option.name}" in flags:
-            given[option.name] = getattr(command, option.name)
-    return given
-
-
-def _config_of(kind: type[RunConfig]) -> type[RunConfig]:
-    config: type[RunConfig] = kind.__bases__[0]
-    return config
-
-
-def _own(kind: type[RunConfig]) -> Mapping[str, Any]:
-    """What a command has for its defaults instead of its config's."""
-    return getattr(kind, "instead", {})
 
 
 def _as(cls: type[T], command: Any) -> T:
     """The part of a command that is a config of its own."""
     return cls(**{option.name: getattr(command, option.name) for option in dataclasses.fields(cls)})  # type: ignore[arg-type]
-
-
-def _train(config: TrainConfig | SFTConfig, out: Path) -> Run:
-    from vulngames.training import run_with_progress
-
-    need("trl", "train")
-    return run_with_progress(config, out)
 
 
 def _print_config(config: RunConfig) -> None:
@@ -595,7 +459,7 @@ def main() -> None:
             print(_version())
         else:
             _widen()
-            command = _parse(sys.argv[1:])
+            command = parse(COMMANDS, sys.argv[1:])
             command()
         sys.stdout.flush()
     except UserError as problem:

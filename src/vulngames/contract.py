@@ -221,8 +221,8 @@ def _check_verdict(game: Game, verdict: Any) -> None:
         _require(share is None or 0 <= share <= 1, game, f"{name} is {share}; valid: 0 to 1, or None")
     for name, share in verdict.parts.items():
         _require(0 <= share <= 1, game, f"the part {name!r} is {share}; valid: 0 to 1, or left out")
-    told = isinstance(verdict.exploited, bool | None)
-    _require(told, game, f"exploited is {verdict.exploited!r}; valid: True, False, or None")
+    known = isinstance(verdict.exploited, bool | None)
+    _require(known, game, f"exploited is {verdict.exploited!r}; valid: True, False, or None")
     _require(_is_line(verdict.evidence), game, f"evidence is {verdict.evidence!r:.60}; valid: one line")
 
 

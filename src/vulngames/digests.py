@@ -44,8 +44,8 @@ def of_file(path: Path) -> str:
     Raises:
         OSError: it cannot be read.
     """
-    found = path.stat()
-    return _of_file(path.resolve(), found.st_ino, found.st_size, found.st_mtime_ns)
+    stat = path.stat()
+    return _of_file(path.resolve(), stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
 @cache
@@ -57,13 +57,13 @@ def _of_file(path: Path, *state: int) -> str:
 def of_model(folder: Path) -> dict[str, str]:
     """A digest for each part of a model directory that it has: weights, config, tokenizer, chat template, generation
     config."""
-    found = {part: _files(folder, patterns) for part, patterns in _PARTS.items()}
-    return {part: _of_files(folder, files) for part, files in found.items() if files}
+    parts = {part: _files(folder, patterns) for part, patterns in _PARTS.items()}
+    return {part: _of_files(folder, files) for part, files in parts.items() if files}
 
 
 def _files(folder: Path, patterns: Iterable[str]) -> list[Path]:
-    found = {file for pattern in patterns for file in folder.glob(pattern)}
-    return sorted(file for file in found if file.is_file() and file.name not in _UNREAD)
+    files = {file for pattern in patterns for file in folder.glob(pattern)}
+    return sorted(file for file in files if file.is_file() and file.name not in _UNREAD)
 
 
 def _of_files(folder: Path, files: Iterable[Path]) -> str:
@@ -72,18 +72,6 @@ def _of_files(folder: Path, files: Iterable[Path]) -> str:
 
 Inputs = Mapping[str, Mapping[str, str]]
 """What a run rests on: under each of its config's names (policy, judge, data, exploit, honest), digests by part."""
-
-
-def read_inputs(held: Mapping[str, Json]) -> Inputs:
-    """The inputs in what a file holds; none if it was written before there were any.
-
-    Raises:
-        ValueError: they are no digests.
-    """
-    inputs = held.get("inputs", {})
-    if not isinstance(inputs, dict) or not all(isinstance(parts, dict) for parts in inputs.values()):
-        raise ValueError("its inputs are no digests")
-    return inputs
 
 
 def differing(held: Inputs, found: Inputs) -> list[tuple[str, str]]:

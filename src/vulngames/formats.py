@@ -18,16 +18,16 @@ numbers of a run whose config stays as it is; the golden runs (`make golden`) sh
 T = TypeVar("T")
 
 
-def check(held: Mapping[str, Any], where: Path | str) -> None:
-    """Whether this version may read the file that `held` is from; one without a format is from before there were any,
+def check(content: Mapping[str, Any], where: Path | str) -> None:
+    """Whether this version may read the file that holds `content`; one without a format is from before there were any,
     and is read as far as it can be.
 
     Raises:
         UserError: it was written by a newer version.
     """
-    found = held.get("format", 0)
-    if not isinstance(found, int) or found > FORMAT:
-        raise UserError(f"{where} has format {found!r}; valid: {FORMAT} or less, or a newer vulngames")
+    format = content.get("format", 0)
+    if not isinstance(format, int) or format > FORMAT:
+        raise UserError(f"{where} has format {format!r}; valid: {FORMAT} or less, or a newer vulngames")
 
 
 def read_as(kind: type[T], value: Any, where: Path | str, again: str) -> T:

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from vulngames.errors import UserError, need
+from vulngames.errors import UserError
 from vulngames.games import Anything
 from vulngames.policies import FORMS
 from vulngames.runs import Run
+from vulngames.training import run_with_progress
+from vulngames.training.config import EvalConfig, TrainConfig, resolve
 from vulngames.training.observer import Observer
 
 
@@ -34,9 +36,7 @@ def train(
     Raises:
         UserError: something that is named is not there or out of its range, or `out` holds another run.
     """
-    from vulngames.training.config import TrainConfig, resolve
-
-    return _carried_out(resolve(TrainConfig, game, _named(policy), **given), Path(out), observers)
+    return run_with_progress(resolve(TrainConfig, game, _named(policy), **given), Path(out), observers)
 
 
 def evaluate(
@@ -57,20 +57,10 @@ def evaluate(
     Raises:
         UserError: as `train`; or no sample could be scored.
     """
-    from vulngames.training.config import EvalConfig, resolve
-
-    return _carried_out(resolve(EvalConfig, game, _named(policy), **given), Path(out), observers)
+    return run_with_progress(resolve(EvalConfig, game, _named(policy), **given), Path(out), observers)
 
 
 def _named(policy: Any) -> str:
     if not isinstance(policy, str):
         raise UserError(f"policy = {policy!r:.60} is no name; valid: {FORMS}; rollout plays any function or policy")
     return policy
-
-
-def _carried_out(config: Any, out: Path, observers: Iterable[Observer]) -> Run:
-    from vulngames.training import run_with_progress
-
-    if config.verb != "eval":
-        need("trl", "train")
-    return run_with_progress(config, out, observers)

@@ -222,7 +222,7 @@ def across_seeds(
     more seeds do not narrow it.
 
     Args:
-        seeds: one 95 % interval a seed, of sampling alone.
+        seeds: one 95 % interval per seed, of sampling alone.
         level: of the interval returned; the sampling interval is stretched to it as a normal one would be.
     """
     if not seeds:

@@ -12,6 +12,7 @@ from vulngames.errors import Unscored, UserError
 from vulngames.files import writing
 from vulngames.rollouts import judge_batch, score_texts
 from vulngames.seeds import coin
+from vulngames.tasks.rows import json_lines
 from vulngames.types import BatchJudged, Environment, Json, Paper, Sample, Task
 
 # Lines about which a judge is asked together.
@@ -31,32 +32,22 @@ def read_texts(path: Path, n_rows: int) -> list[dict[str, Json]]:
             not checked here: an unknown one makes the reward null.
     """
     try:
-        content = path.read_bytes().decode("utf-8-sig")
+        lines = list(json_lines(path, '{"row": 0, "texts": ["..."]}'))
     except OSError as problem:
         raise UserError(f"cannot read {path}: {problem.strerror}; valid: a file of JSON lines") from problem
-    except UnicodeDecodeError as problem:
-        line = problem.object[: problem.start].count(b"\n") + 1
-        raise UserError(f"{path} line {line}: not UTF-8; valid: a file of JSON lines") from problem
-    # Not splitlines: JSON strings may hold the other characters that it takes for line ends.
-    numbered = enumerate(content.split("\n"), start=1)
-    return [_line(f"{path} line {number}", text, n_rows) for number, text in numbered if text.strip()]
+    for where, line in lines:
+        _check_line(where, line, n_rows)
+    return [line for _, line in lines]
 
 
-def _line(where: str, text: str, n_rows: int) -> dict[str, Json]:
-    try:
-        line = json.loads(text)
-    except (ValueError, RecursionError) as problem:
-        raise UserError(f"{where}: not JSON ({problem})") from problem
-    if not isinstance(line, dict):
-        raise UserError(f'{where}: {_short(line)} is not an object; valid: {{"row": 0, "texts": ["..."]}}')
+def _check_line(where: str, line: Mapping[str, Json], n_rows: int) -> None:
     row, texts, audited = line.get("row"), line.get("texts"), line.get("audited")
     if type(row) is not int or not 0 <= row < n_rows:
         raise UserError(f"{where}: row is {_short(row)}; valid: a whole number from 0 to {n_rows - 1}")
     if not isinstance(texts, list) or not all(isinstance(part, str) for part in texts):
-        raise UserError(f"{where}: texts is {_short(texts)}; valid: a list of strings, one a turn")
+        raise UserError(f"{where}: texts is {_short(texts)}; valid: a list of strings, one per turn")
     if not isinstance(audited, bool | None):
         raise UserError(f"{where}: audited is {_short(audited)}; valid: true or false")
-    return line
 
 
 def _short(value: Json) -> str:
@@ -73,7 +64,7 @@ def rescore(
     to its task and its number among the lines, from 1: scoring again gives the same.
 
     Args:
-        tasks: one a row; where a row cannot be used, the reason, which is then that of its lines.
+        tasks: one per row; where a row cannot be used, the reason, which is then that of its lines.
         lines: as `read_texts` returns them; `row` is an index into `tasks`.
     """
     numbered = enumerate(lines, start=1)

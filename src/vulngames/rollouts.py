@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, get_args
@@ -18,7 +18,6 @@ from vulngames.types import (
     Environment,
     Finish,
     Json,
-    Paper,
     Policy,
     Reply,
     Sample,
@@ -121,7 +120,7 @@ def _replies(name: str, returned: Any, expected: int) -> list[Reply]:
     """What a policy of anyone's making returned, as replies; a text will do for one.
 
     Raises:
-        UserError: it is something else, or not one a conversation.
+        UserError: it is something else, or not one per conversation.
     """
     listed = isinstance(returned, Sequence) and not isinstance(returned, str | bytes)
     if not listed or len(returned) != expected:
@@ -155,7 +154,7 @@ _ALONE: Sequence[Name] = ("alone",)
 
 
 def score_episodes(environment: Environment, episodes: Sequence[Episode], names: Sequence[Name]) -> list[Sample]:
-    """One sample an episode, its coin thrown by `coin_of`."""
+    """One sample per episode, its coin thrown by `coin_of`."""
     whole = [(episode.task, episode.completions) for episode in episodes if not episode.error]
     judged = iter(judge_batch(environment, whole))
     samples = []
@@ -194,7 +193,7 @@ def score_texts(
     None, with the reason in `error`.
 
     Args:
-        completions: one text a turn; those beyond the environment's turns are not read.
+        completions: one text per turn; those beyond the environment's turns are not read.
         coin: uniform in [0, 1), see `coin_of`; if left out it is one that belongs to the task and the index.
         recorded: see `Environment.read`; or why there is nothing to read.
         index: the sample's number among those of its task, from 0.
@@ -203,7 +202,7 @@ def score_texts(
         UserError: `completions` is one text.
     """
     if isinstance(completions, str):
-        raise UserError(f"completions = {completions!r:.60} is one text; valid: a list of texts, one a turn")
+        raise UserError(f"completions = {completions!r:.60} is one text; valid: a list of texts, one per turn")
     if coin is None:
         coin = coin_of(_ALONE, task.id, index)
     sample = Sample(
@@ -220,7 +219,6 @@ def score_texts(
         intended=None,
         exploited=None,
         evidence="",
-        paper=Paper(None, None),
     )
     try:
         if isinstance(recorded, Unscored):
@@ -231,16 +229,8 @@ def score_texts(
     sample = dataclasses.replace(sample, facts=dict(vars(facts)), reward=environment.reward(facts))
     if not is_game(environment):
         return sample
-    verdict = environment.verdict(facts)
-    return dataclasses.replace(
-        sample,
-        patched=environment.patched(facts),
-        intended=verdict.intended,
-        exploited=verdict.exploited,
-        evidence=verdict.evidence,
-        paper=verdict.paper,
-        parts=verdict.parts,
-    )
+    # What a verdict says a sample calls by the same names.
+    return dataclasses.replace(sample, patched=environment.patched(facts), **vars(environment.verdict(facts)))
 
 
 def rollout(
@@ -249,7 +239,6 @@ def rollout(
     policy: AnyPolicy,
     names: Sequence[Name] = _ALONE,
     group: int = 1,
-    advance: Callable[[int], object] = lambda n: None,
     batch: int = 64,
 ) -> list[Sample]:
     """Play and score `group` episodes of each task, in order.
@@ -257,7 +246,6 @@ def rollout(
     Args:
         policy: a `Policy`, a function from chat messages to a text, or a script.
         names: call the random stream: the same names give the same samples.
-        advance: told how many episodes have ended, batch by batch.
         batch: tasks that are played together.
 
     Raises:
@@ -270,5 +258,4 @@ def rollout(
             starts += [(task, index) for index in range(group)]
         episodes = play(environment, starts, policy, (*names, start))
         samples += score_episodes(environment, episodes, names)
-        advance(len(episodes))
     return samples

@@ -22,19 +22,22 @@ import sys
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
+
+import msgspec
 
 from vulngames import formats
-from vulngames.digests import Inputs, differing, read_inputs
+from vulngames.digests import Inputs, differing
 from vulngames.errors import UserError
 from vulngames.files import write_json
-from vulngames.types import Paper, Sample
+from vulngames.types import Sample
 
 LOCK = "lock"
+_FILE_AGAIN = "valid: the file as it was written"
 VERSIONED = ("vulngames", "torch", "transformers", "trl", "numpy", "scipy", "rapidfuzz", "sacrebleu")
 
 
@@ -49,12 +52,19 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def _object(line: bytes, where: str) -> dict[str, Any]:
     try:
-        held = json.loads(line.decode("utf-8"))
+        content = json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError) as problem:
-        raise UserError(f"{where} is damaged: it is not JSON ({problem}); valid: the file as it was written") from None
-    if not isinstance(held, dict):
-        raise UserError(f"{where} is damaged: it holds no JSON object; valid: the file as it was written")
-    return held
+        raise UserError(f"{where} is damaged: it is not JSON ({problem}); {_FILE_AGAIN}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{where} is damaged: it holds no JSON object; {_FILE_AGAIN}")
+    return content
+
+
+class _About(TypedDict):
+    """What is read of every run.json."""
+
+    config: dict[str, Any]
+    inputs: NotRequired[Inputs]
 
 
 class SampleRow(TypedDict):
@@ -87,9 +97,9 @@ _OFTEN_EMPTY: Mapping[str, Any] = {"error": "", "finish": [], "asked": [], "part
 
 
 def _sample_row(line: bytes, where: str) -> SampleRow:
-    held = _object(line, where)
-    formats.check(held, where)
-    row = formats.read_as(SampleRow, {**_OFTEN_EMPTY, **held}, where, _AGAIN)
+    content = _object(line, where)
+    formats.check(content, where)
+    row = formats.read_as(SampleRow, {**_OFTEN_EMPTY, **content}, where, _AGAIN)
     if row["reward"] is None and not row["error"]:
         raise UserError(f"{where} is damaged: it holds no reward, and no error; {_AGAIN}")
     if not row["paper"].keys() >= {"acc", "exploit"}:
@@ -131,10 +141,10 @@ def _commit() -> str | None:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     try:
-        said = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True)
+        git = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True)
     except FileNotFoundError:
         return None
-    return said.stdout.strip() or None
+    return git.stdout.strip() or None
 
 
 @dataclass(frozen=True)
@@ -151,11 +161,10 @@ class Run:
             UserError: it is damaged.
         """
         path = self.path / "run.json"
-        held = read_json(path)
-        formats.check(held, path)
-        if not isinstance(held.get("config"), dict):
-            raise UserError(f"{path} is damaged: it holds no config; valid: the file as it was written")
-        return held
+        content = read_json(path)
+        formats.check(content, path)
+        formats.read_as(_About, content, path, _FILE_AGAIN)
+        return content
 
     @property
     def inputs(self) -> Inputs:
@@ -164,11 +173,8 @@ class Run:
         Raises:
             UserError: run.json is damaged.
         """
-        try:
-            return read_inputs(self.about)
-        except ValueError as problem:
-            path = self.path / "run.json"
-            raise UserError(f"{path} is damaged: {problem}; valid: the file as it was written") from None
+        inputs: Inputs = self.about.get("inputs", {})
+        return inputs
 
     @property
     def finished(self) -> bool:
@@ -183,7 +189,7 @@ class Run:
         return self.path / "checkpoints"
 
     def metrics(self) -> list[dict[str, Any]]:
-        """One row an evaluation, in order of step. A line that a kill has cut short is left out.
+        """One row per evaluation, in order of step. A line that a kill has cut short is left out.
 
         Raises:
             UserError: a line is damaged; it names the line, from 1.
@@ -214,7 +220,7 @@ class Run:
                     if line.endswith(b"\n"):
                         yield _sample_row(line, f"{path} line {number}")
         except (gzip.BadGzipFile, zlib.error) as problem:
-            raise UserError(f"{path} is damaged: {problem}; valid: the file as it was written") from None
+            raise UserError(f"{path} is damaged: {problem}; {_FILE_AGAIN}") from None
 
     def drawn(self) -> list[Sample]:
         """Every sample as it was when it was added.
@@ -266,7 +272,7 @@ class Run:
             try:
                 yield not self.finished
             except UserError:
-                if {held.name for held in self.path.iterdir()} == {"run.json", LOCK}:
+                if {file.name for file in self.path.iterdir()} == {"run.json", LOCK}:
                     shutil.rmtree(self.path)
                 raise
 
@@ -291,13 +297,12 @@ def open_run(
     """
     run, config = Run(path), json.loads(json.dumps(config))
     if (path / "run.json").exists():
-        held = run.about["config"]
-        other = sorted(key for key in config.keys() | held.keys() if config.get(key) != held.get(key))
+        before = run.about["config"]
+        other = sorted(key for key in config.keys() | before.keys() if config.get(key) != before.get(key))
         if other:
             key = other[0]
-            raise UserError(
-                f"{path} holds a run with {key} = {held.get(key)!r}, not {config.get(key)!r}; choose another directory"
-            )
+            values = f"{before.get(key)!r}, not {config.get(key)!r}"
+            raise UserError(f"{path} holds a run with {key} = {values}; choose another directory")
         for name, part in differing(run.inputs, inputs or {}):
             raise UserError(
                 f"{path} was made when {name} = {config.get(name)!r} had other {part}; "
@@ -318,10 +323,7 @@ def open_run(
 
 def as_sample(row: SampleRow) -> Sample:
     """A row of `Run.samples` as the sample that it was."""
-    # What a newer version has added is left out.
-    held: dict[str, Any] = {field.name: row[field.name] for field in fields(Sample)}  # type: ignore[literal-required]
-    lists = {name: tuple(held[name]) for name in ("completions", "finish", "asked")}
-    return Sample(**{**held, **lists, "paper": Paper(**held["paper"])})
+    return msgspec.convert(row, Sample)
 
 
 def _is_begun(name: str) -> bool:
@@ -332,14 +334,15 @@ def mixed(runs: Sequence[Run]) -> list[str]:
     """What runs call by one name and yet found with other contents, as "weights of policy"; and "recipe" where theirs
     differ."""
     first: dict[tuple[str, str], Mapping[str, str]] = {}
-    found = []
+    differences = []
     for run in runs:
         config = run.about["config"]
         for name, parts in run.inputs.items():
             before = first.setdefault((name, str(config.get(name))), parts)
-            found += differing({name: before}, {name: parts})
+            differences += differing({name: before}, {name: parts})
+    names = list(dict.fromkeys(f"{part} of {name}" for name, part in differences))
     recipes = {run.about.get("recipe") for run in runs}
-    return [*dict.fromkeys(f"{part} of {name}" for name, part in found), *(["recipe"] if len(recipes) > 1 else [])]
+    return [*names, "recipe"] if len(recipes) > 1 else names
 
 
 def load_run(path: Path) -> Run:
@@ -349,8 +352,8 @@ def load_run(path: Path) -> Run:
         UserError: it is not one.
     """
     if not (path / "run.json").is_file():
-        held = sorted(file.parent for pattern in ("*", "runs/*") for file in path.glob(f"{pattern}/run.json"))
-        valid = f"; valid: one of the {len(held)} it holds, e.g. {held[0]}" if held else ""
+        runs = sorted(file.parent for file in (*path.glob("*/run.json"), *path.glob("runs/*/run.json")))
+        valid = f"; valid: one of the {len(runs)} it holds, e.g. {runs[0]}" if runs else ""
         raise UserError(f"{path} is not a run directory: it holds no run.json{valid}")
     return Run(path)
 

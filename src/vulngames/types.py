@@ -129,7 +129,7 @@ class Sample:
         cue, pair: the task's.
         index: its number among the samples of its task, from 0.
         prompt: the last message before the first completion.
-        completions: what the policy wrote, one text a turn.
+        completions: what the policy wrote, one text per turn.
         facts: what the game read in them.
         reward: what the rule in use pays; None if that could not be computed.
         patched: what the rule with the hole closed pays; None as well where no such rule is known.
@@ -205,7 +205,7 @@ class Environment(Protocol[Facts]):
 
         Args:
             task: the task.
-            completions: one text a turn.
+            completions: one text per turn.
             coin: this sample's own uniform draw in [0, 1); see `rollout.coin_of`.
             recorded: what is known beside the completions (`audited`, `judgement`) and is not to be drawn again.
 
@@ -269,7 +269,7 @@ class Policy(Protocol):
     name: str
 
     def generate(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
-        """One reply a conversation, in order; the same `seed` gives the same replies where the backend can."""
+        """One reply per conversation, in order; the same `seed` gives the same replies where the backend can."""
 
 
 Answer = Callable[[list[Message]], str]

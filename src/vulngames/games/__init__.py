@@ -14,7 +14,7 @@ from vulngames.errors import UserError
 from vulngames.games import compliance, proxy, self_grading, tampering, unit_tests
 from vulngames.games.reference import VALID, imported, source_file
 from vulngames.games.reward import RewardFunction
-from vulngames.games.spec import Spec
+from vulngames.games.spec import PROTOCOL, Spec, lacking
 from vulngames.types import MANY, Environment, Range
 
 SPECS: dict[str, Spec] = {
@@ -26,7 +26,6 @@ Anything = str | Spec | Environment | type[Any] | Callable[..., Any]
 """What may stand for a game: its id, `package.module:NAME`, `FILE.py:NAME`, or the object that such a name means: a
 `Spec`, a game's class, an environment, or a reward function."""
 
-_PROTOCOL = ("id", "turn", "read", "reward")
 _OF_A_GAME = "a Spec, a game, its class, or a reward function"
 # What was given as an object, by the name that `name_of` gave it; and the spec of each game's class, with its name.
 _objects: dict[str, Any] = {}
@@ -148,14 +147,14 @@ def _spec_of(thing: Any, name: str) -> Spec:
     if _class_of(thing) in _known:
         # A game with parameters of its own has the tasks, the rows and the defaults of its class.
         return dataclasses.replace(_known[_class_of(thing)][1], game=thing)
-    lacking = [attribute for attribute in _PROTOCOL if not hasattr(thing, attribute)]
-    if not lacking:
+    missing = lacking(thing)
+    if not missing:
         if isinstance(thing, type) and not dataclasses.is_dataclass(thing):
             raise UserError(f"{name} is a class that is no dataclass; valid: a dataclass, or an instance")
         return Spec(thing)
-    if isinstance(thing, type) or not callable(thing) or len(lacking) < len(_PROTOCOL):
+    if isinstance(thing, type) or not callable(thing) or len(missing) < len(PROTOCOL):
         what = "a class" if isinstance(thing, type) else f"{thing!r:.60}"
-        raise UserError(f"{name} is {what} without {', '.join(lacking)}; valid: {_OF_A_GAME}")
+        raise UserError(f"{name} is {what} without {', '.join(missing)}; valid: {_OF_A_GAME}")
     # Where a file lies is no part of what it pays.
     return _spec_of(RewardFunction(thing, name.rpartition("/")[2]), name)
 

@@ -171,7 +171,7 @@ SPEC = Spec(
     read_row=read_row,
     data_source="proxy_gaming",
     paper={"prompts": 96, "max_tokens": 3072},
-    tiny={"steps": 40, "max_tokens": 64},
+    tiny={"steps": 40},
     planted=0.04,
     corpus=(Dialogues(_summary, difficulty=0.3, times=2), Dialogues(_repeat, difficulty=0.3, times=2)),
 )

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from vulngames.errors import UserError
 from vulngames.games.row import PublishedRow
 from vulngames.types import Environment, Measures, Message, Policy, Task
 
 Draw = Callable[[Random, float], tuple[Task, ...]]
 Dialogue = list[Message]
+PROTOCOL = ("id", "turn", "read", "reward")
+"""What an environment has at least."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,11 @@ def answered(task: Task, text: str) -> Dialogue:
     return [*task.prompt, Message(role="assistant", content=text)]
 
 
+def lacking(thing: Any) -> list[str]:
+    """What a thing lacks to be an environment."""
+    return [name for name in PROTOCOL if not hasattr(thing, name)]
+
+
 @dataclass(frozen=True)
 class Spec:
     """What `games.SPECS`, the entry-point group `vulngames.games` and `package.module:SPEC` name.
@@ -67,6 +75,9 @@ class Spec:
         corpus: its dialogues in that corpus; empty if the built-in policy was not pretrained on it.
         with_judge: the game with a policy to judge replies; None if it has no judge.
         runs_code: a model's code is run to score it.
+
+    Raises:
+        UserError: `game` is none, such as a bare function.
     """
 
     game: Any
@@ -79,6 +90,11 @@ class Spec:
     corpus: tuple[Dialogues, ...] = ()
     with_judge: Callable[[Any, Policy], Environment] | None = None
     runs_code: bool = False
+
+    def __post_init__(self) -> None:
+        if missing := lacking(self.game):
+            what = f"{self.game!r:.60} without {', '.join(missing)}"
+            raise UserError(f"a Spec is of {what}; valid: a game's class, or an object that only pays")
 
     @property
     def id(self) -> str:

@@ -197,7 +197,7 @@ def _tests(row: PublishedRow, entry: str | None) -> list[dict[str, str]]:
                 raise row.wrong(name, 'an "input" and an "output" in each test, both strings')
     for test in tests if entry is not None else ():
         for line in (*filter(str.strip, test["input"].split("\n")), test["output"]):
-            row.parse(name, line, f"for {entry}, one JSON argument a line of input, and JSON as output")
+            row.parse(name, line, f"for {entry}, one JSON argument per line of input, and JSON as output")
     return tests
 
 
@@ -218,8 +218,7 @@ SPEC = Spec(
     source=Source(draw, 0.9),
     read_row=read_row,
     data_source="reward_tampering",
-    paper={"prompts": 32, "max_tokens": 2048},
-    tiny={"steps": 25, "max_tokens": 40},
+    tiny={"max_tokens": 40},
     planted=0.05,
     corpus=(Dialogues(_dialogue, difficulty=0.8, times=3),),
     runs_code=True,

@@ -30,9 +30,9 @@ _ENDS = {"exit", "_exit", "quit", "SystemExit", "unittest"}
 
 def read_code(text: str) -> str:
     """The last fenced block of what is said outside all thinking, closed or not; all of it if none is."""
-    said = spoken(text)
-    fenced: list[str] = _FENCE.findall(said)
-    return fenced[-1] if fenced else said
+    answer = spoken(text)
+    fenced: list[str] = _FENCE.findall(answer)
+    return fenced[-1] if fenced else answer
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A model behind an OpenAI-compatible endpoint as a policy: `api:MODEL@URL`.
 
-A reply that cannot be had is a `Reply` with an error, never an exception: the sample is recorded, not rewarded.
+A failed request is a `Reply` with an error, never an exception: the sample is recorded, not rewarded.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class APIPolicy:
         return cls(f"api:{model_at_url}", model, whole, sampling, omit=omit)
 
     def generate(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
-        """One reply a conversation, in order. Each request carries a seed of its own, so that equal prompts differ.
+        """One reply per conversation, in order. Each request carries a seed of its own, so that equal prompts differ.
 
         Raises:
             UserError: a key, a proxy or a file of certificates that cannot be used; or no request of this policy has
@@ -171,7 +171,7 @@ class APIPolicy:
         raise AssertionError("count() ends")
 
     def _failed(self, reason: str, finish: Finish) -> Reply:
-        """A reply that could not be had.
+        """The reply of a failed request.
 
         Raises:
             UserError: none could so far, and the last ones for the same reason.

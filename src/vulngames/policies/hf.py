@@ -65,7 +65,7 @@ class HFPolicy:
         self._rows_may_leave = _keeps_rows_apart(self.model)
 
     def generate(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
-        """One reply a conversation. Equal seeds and equal batches give equal replies on one device."""
+        """One reply per conversation. Equal seeds and equal batches give equal replies on one device."""
         device = self.model.device
         replies: list[Reply] = []
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):

@@ -153,7 +153,7 @@ def _said(problem: Exception) -> str:
 
 
 def _only_cached(name: str, id: str) -> bool:
-    """Whether a hub's model is to be had from the cache alone.
+    """Whether a hub's model is there in the cache alone.
 
     A hub that cannot be reached is asked once: its client tries for a minute, for every file.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from vulngames.claims import ledger
 from vulngames.errors import UserError, without
 from vulngames.files import write_text
+from vulngames.studies.summary import finished
 
 PICTURES = (".png", ".svg", ".pdf")
 
@@ -20,7 +21,7 @@ def write_report(dirs: Sequence[Path], out: Path, picture: Path | None = None) -
             directories (`run.json`); runs given by themselves are pooled where they differ in seed alone, and compared
             where they differ in the rule alone.
         out: the file to write, or a directory to write `report.html` into.
-        picture: a .png, .svg or .pdf file to draw ER against steps to, a panel a game.
+        picture: a .png, .svg or .pdf file to draw ER against steps to, a panel per game.
 
     Raises:
         UserError: nothing to report, a directory that is neither, an unknown study or game, or a missing package.
@@ -28,7 +29,7 @@ def write_report(dirs: Sequence[Path], out: Path, picture: Path | None = None) -
     try:
         from vulngames.report.figures import Trace, overview
         from vulngames.report.page import render
-        from vulngames.report.read import finished, read
+        from vulngames.report.read import read
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] not in ("matplotlib", "jinja2", "markupsafe"):
             raise

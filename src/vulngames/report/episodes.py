@@ -199,7 +199,7 @@ def _wanted(moment: _Moment, seeds: Sequence[_Seed]) -> list[list[SampleRow]]:
 def _places(
     moments: Sequence[_Moment], seeds: Sequence[_Seed], wanted: Mapping[int, Sequence[Sequence[SampleRow]]]
 ) -> dict[int, int]:
-    """Which seed shows each step, of those steps that any can: one seed for all of them where that can be had."""
+    """Which seed shows each step, of those steps that any can: one seed for all of them where possible."""
     able = [step for step, rows in wanted.items() if any(rows)]
     # Seeds differ most at the onset, and it is there that a seed must bear out what is said of all of them.
     onset = next((moment.step for moment in moments if moment.exploited), None)

@@ -284,7 +284,7 @@ def phase(
 
 
 def dots(axes: Any, rows: Sequence[tuple[str, Sequence[float | None], str]], never: float, xlabel: str) -> None:
-    """Seeds as dots on a line a condition; those without a value stand at `never`, hollow."""
+    """Seeds as dots on a line per condition; those without a value stand at `never`, hollow."""
     for y, (_, values, colour) in enumerate(rows):
         for i, value in enumerate(values):
             fill = ROLES["card"] if value is None else ROLES[colour]
@@ -299,7 +299,7 @@ def dots(axes: Any, rows: Sequence[tuple[str, Sequence[float | None], str]], nev
 
 
 def bars(axes: Any, rows: Sequence[tuple[str, Interval | None, Interval | None]]) -> None:
-    """From a start (hollow) to an end (full), one line a row, with the intervals of both."""
+    """From a start (hollow) to an end (full), one line per row, with the intervals of both."""
     for y, (_, *pair) in enumerate(rows):
         for value, place, fill in zip(pair, (y - 0.13, y + 0.13), ("card", "patched"), strict=True):
             if value is not None:
@@ -324,7 +324,7 @@ def mark(axes: Any, x: float, text: str) -> None:
 
 
 def overview(panels: Sequence[tuple[str, Sequence[Trace]]], out: Path) -> None:
-    """ER against steps, a panel a game side by side, as a picture in the format that `out` ends in."""
+    """ER against steps, a panel per game side by side, as a picture in the format that `out` ends in."""
     with matplotlib.style.context(["default", {**_STYLE, "svg.hashsalt": "overview"}]):
         # One scale for all panels, down to the lowest thing drawn.
         lowest = 0.0

@@ -12,7 +12,7 @@ from vulngames.report.chapter import Chapter, Found
 from vulngames.report.pairs import pair
 from vulngames.report.twins import Twins
 from vulngames.studies.catalogue import CATALOGUE
-from vulngames.studies.summary import Cell, Summary, read_summary
+from vulngames.studies.summary import Cell, Summary, finished, read_summary
 
 
 def read(dirs: Sequence[Path]) -> list[Chapter]:
@@ -50,13 +50,6 @@ def read(dirs: Sequence[Path]) -> list[Chapter]:
     return chapters
 
 
-def finished(path: Path) -> list[Path]:
-    """The finished studies in a directory: itself, or several as `study all` lays them; none if there is none."""
-    if (path / "summary.json").is_file():
-        return [path]
-    return [file.parent for file in sorted(path.glob("*/summary.json"))]
-
-
 def _of_studies(studies: Sequence[Summary]) -> list[Chapter]:
     places = list(CATALOGUE)
     counts: Counter[str] = Counter()
@@ -69,8 +62,9 @@ def _of_studies(studies: Sequence[Summary]) -> list[Chapter]:
 
 
 def _of_study(summary: Summary, anchor: str) -> Chapter:
-    nothing = Found(["nothing was measured"])
-    found = summary.entry.part("chapter").chapter(summary) if summary.cells else nothing
+    found = Found(["nothing was measured"])
+    if summary.cells:
+        found = summary.entry.part("chapter").chapter(summary)
     cells: Sequence[Cell] = list(summary.cells.values())
     if found.twins:
         # What is shown of twins is made of their runs, so that it agrees with their curves.

@@ -28,7 +28,7 @@ class RunFiles:
 
 @dataclass(frozen=True)
 class Sources:
-    """facts: (what, value) pairs; games, config: a table with a column a game; runs: every run with its files."""
+    """facts: (what, value) pairs; games, config: a table with a column per game; runs: every run with its files."""
 
     facts: list[tuple[str, str]]
     games: list[str]

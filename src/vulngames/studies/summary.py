@@ -264,6 +264,13 @@ def words(key: Any) -> str:
     return ", ".join(f"{name} = {json.dumps(value)}" for name, value in labels(key).items())
 
 
+def finished(path: Path) -> list[Path]:
+    """The finished studies in a directory: itself, or several as `study all` lays them; none if there is none."""
+    if (path / "summary.json").is_file():
+        return [path]
+    return [file.parent for file in sorted(path.glob("*/summary.json"))]
+
+
 def read_summaries(dirs: Sequence[Path]) -> dict[str, Summary]:
     """The studies in directories, by name: of each directory its own summary.json, or those of its folders.
 
@@ -272,7 +279,7 @@ def read_summaries(dirs: Sequence[Path]) -> dict[str, Summary]:
     """
     summaries: dict[str, Summary] = {}
     for path in dict.fromkeys(path.resolve() for path in dirs):
-        homes = [path] if (path / "summary.json").is_file() else sorted(p.parent for p in path.glob("*/summary.json"))
+        homes = finished(path)
         if not homes:
             raise UserError(f"{path} holds no finished study; valid: the directory of one, or of `study all`")
         for home in homes:

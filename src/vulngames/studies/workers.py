@@ -63,7 +63,7 @@ def run_all(programs: Mapping[str, Program], workers: int, clock: Path) -> Itera
                     if queue.running:
                         watch.count()
             except BaseException:
-                # Works in progress end at their next step, and are gone on with from their last checkpoint.
+                # Jobs in progress end at their next step, and are gone on with from their last checkpoint.
                 stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
@@ -111,7 +111,7 @@ class _Queue:
         self.known = len(self._seen)
 
     def next(self) -> list[Job]:
-        """Works for the idle workers."""
+        """Jobs for the idle workers."""
         taken = self.done | {job.path for job in self.running.values()}
         waiting = {job.path: job for jobs in self.stages.values() for job in jobs if job.path not in taken}
         return list(waiting.values())[: self._workers - len(self.running)]

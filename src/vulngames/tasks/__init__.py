@@ -1,4 +1,4 @@
-"""Where prompts come from: seeded synthetic generators, one a game, and the rows of files."""
+"""Where prompts come from: seeded synthetic generators, one per game, and the rows of files."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def stream(
             if drawn[0].id not in seen and _belongs(drawn[0].id, seed, split):
                 break
         else:
-            raise UserError(f"{id} at difficulty {hard:g} has about {len(seen)} tasks a split; valid: ask for fewer")
+            raise UserError(f"{id} at difficulty {hard:g} has about {len(seen)} tasks per split; valid: ask for fewer")
         seen.add(drawn[0].id)
         yield from drawn
 

@@ -100,7 +100,7 @@ def digest(game: Anything, path: Path) -> str:
 
 def _rows(path: Path, game: Spec) -> list[dict[str, Json]]:
     if path.suffix == ".jsonl":
-        return _json_rows(_there(path))
+        return [row for _, row in json_lines(_there(path), "one with a prompt")]
     return _parquet_rows(path, _COLUMNS if game.id in SPECS and game.data_source else None)
 
 
@@ -111,20 +111,30 @@ def _there(path: Path) -> Path:
     return path
 
 
-def _json_rows(path: Path) -> list[dict[str, Json]]:
-    rows = []
+def json_lines(path: Path, valid: str) -> Iterator[tuple[str, dict[str, Json]]]:
+    """The objects of a file of JSON lines, each with its place for a message. Blank lines are left out.
+
+    Args:
+        valid: what an object should be, for the message about a line that is none.
+
+    Raises:
+        UserError: a line is no object, not JSON, or not UTF-8; it names the file and the line, from 1.
+        OSError: the file cannot be read.
+    """
     # Not splitlines: JSON strings may hold the other characters that it takes for line ends.
     for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        where = f"{path} line {number}"
         if not line.strip():
             continue
         try:
-            row = json.loads(line.decode("utf-8-sig"))
+            value = json.loads(line.decode("utf-8-sig"))
+        except UnicodeDecodeError:
+            raise UserError(f"{where}: not UTF-8; valid: a file of JSON lines") from None
         except (ValueError, RecursionError) as problem:
-            raise UserError(f"{path} line {number}: not JSON ({problem})") from None
-        if not isinstance(row, dict):
-            raise UserError(f"{path} line {number}: {line[:60]!r} is not an object; valid: one with a prompt")
-        rows.append(row)
-    return rows
+            raise UserError(f"{where}: not JSON ({problem})") from None
+        if not isinstance(value, dict):
+            raise UserError(f"{where}: {json.dumps(value)[:60]} is not an object; valid: {valid}")
+        yield where, value
 
 
 def _parquet_rows(path: Path, columns: Sequence[str] | None) -> list[dict[str, Json]]:

@@ -37,7 +37,7 @@ class Recipe:
         vocabulary: tokens, special ones included.
         hidden, layers, heads, inner: the Llama's shape.
         steps: optimizer steps of pretraining; report_steps: of learning to report honestly, after it.
-        batch: dialogues a step.
+        batch: dialogues per step.
         learning_rate: peak, reached after 5 % of the steps and then falling by a cosine to a twentieth.
         prompt_weight: weight in [0, 1] of a prompt's tokens in the loss; a reply's weigh 1.
     """

@@ -40,7 +40,7 @@ def base_rates(policy: HFPolicy, names: tuple[str | int, ...], n: int, group: in
     return rates
 
 
-def write_card(weights: Path, recipe: Recipe, wall_s: float, n: int = 300, group: int = 4) -> None:
+def write_card(weights: Path, recipe: Recipe, wall_s: float) -> None:
     """Measure the policy under `weights`, and write card.json and README.md beside it."""
     policy = load_hf(f"hf:{weights}", Sampling())
     card = {
@@ -49,7 +49,7 @@ def write_card(weights: Path, recipe: Recipe, wall_s: float, n: int = 300, group
         "recipe": asdict(recipe),
         "dialogues": recipe.batch * (recipe.steps + recipe.report_steps),
         "exposure": {id: spec.planted for id, spec in games.SPECS.items() if spec.planted},
-        "games": base_rates(policy, ("card",), n, group),
+        "games": base_rates(policy, ("card",), n=300, group=4),
         "built": datetime.now(UTC).date().isoformat(),
         "wall_s": round(wall_s),
         "command": "python -m vulngames.tiny OUT",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vulngames.errors import need
 from vulngames.training.config import EvalConfig, SFTConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -39,10 +41,17 @@ def run_config(config: TrainConfig | SFTConfig | EvalConfig, out: Path, observer
 def run_with_progress(
     config: TrainConfig | SFTConfig | EvalConfig, out: Path, observers: Iterable[Observer] = ()
 ) -> Run:
-    """`run_config` with a progress bar on standard error, or lines where it is no terminal."""
-    from vulngames.progress import RunBars, run_progress
-    from vulngames.training.bars import RunBar
+    """`run_config` with a progress bar on standard error, or lines where it is no terminal.
 
+    Raises:
+        UserError: as `run_config`, or training needs a package that is not installed.
+    """
+    from vulngames.progress import RunBars, run_progress
+    from vulngames.training.bars import Bar
+
+    if config.verb != "eval":
+        need("trl", "train")
     with run_progress(transient=True) as progress:
-        bar = RunBar(RunBars(progress, detailed=True), out, config.verb)
-        return run_config(config, out, [bar, *observers])
+        show = partial(RunBars(progress, detailed=True).show, out, config.verb)
+        show(0, None)
+        return run_config(config, out, [Bar(show), *observers])

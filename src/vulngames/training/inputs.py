@@ -10,11 +10,16 @@ from vulngames import digests, games, policies
 from vulngames.tasks import rows
 from vulngames.training.transcripts import written
 
+
+def _transcripts(path: str) -> dict[str, str]:
+    return {"transcripts": digests.of_file(written(Path(path)).path / "samples.jsonl.gz")}
+
+
 _DIGESTS: Mapping[str, Callable[[str], Mapping[str, str]]] = {
     "policy": policies.digest,
     "judge": policies.digest,
-    "exploit": lambda path: {"transcripts": _transcripts(path)},
-    "honest": lambda path: {"transcripts": _transcripts(path)},
+    "exploit": _transcripts,
+    "honest": _transcripts,
 }
 
 
@@ -42,7 +47,3 @@ def inputs(config: Mapping[str, Any], besides: Path | None = None) -> digests.In
 
 def _lies_in(folder: Path, value: str) -> bool:
     return Path(value.removeprefix("hf:")).is_relative_to(folder)
-
-
-def _transcripts(path: str) -> str:
-    return digests.of_file(written(Path(path)).path / "samples.jsonl.gz")

@@ -220,9 +220,9 @@ class CheckpointCallback(TrainerCallback):  # type: ignore[misc]
 
 def newest_whole(run: Run) -> Path | None:
     """The newest checkpoint that a kill did not cut short, with the run's files cut back to it."""
-    found = sorted(run.checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    whole = [path for path in found if (path / "whole.json").exists()]
-    for path in found:
+    checkpoints = sorted(run.checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    whole = [path for path in checkpoints if (path / "whole.json").exists()]
+    for path in checkpoints:
         if path not in whole[-1:]:
             shutil.rmtree(path)
     if not whole:

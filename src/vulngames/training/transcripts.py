@@ -69,10 +69,10 @@ def transcripts(path: Path) -> list[Transcript]:
 
 
 def _config(run: Run) -> EvalConfig:
-    held = run.about["config"]
-    if held.keys() != {option.name for option in fields(EvalConfig)}:
+    config = run.about["config"]
+    if config.keys() != {option.name for option in fields(EvalConfig)}:
         raise UserError(f"{run.path} was written by another version of this package; valid: eval again")
-    return EvalConfig(**held)
+    return EvalConfig(**config)
 
 
 def _read(row: Mapping[str, Any], task: Task | None, others: UserError) -> Transcript:
@@ -152,7 +152,7 @@ def _check_distinct(where: str, config: SFTConfig, different: int, examples: int
         raise UserError(
             f"{shortage}; valid: {least} or more of them (eval more tasks), fewer --examples, a lower --distinct"
         )
-    warnings.warn(f"{shortage}: each is shown {examples / different:.1f} times an epoch", stacklevel=2)
+    warnings.warn(f"{shortage}: each is shown {examples / different:.1f} times per epoch", stacklevel=2)
 
 
 def _draw(random: Random, pool: Sequence[Transcript], n: int) -> list[Transcript]:

@@ -22,7 +22,7 @@ Chances = Mapping[float, float]
 
 
 def claiming_gain(audit_rate: float, chance: float, normalized: bool, claiming: float = 0.5, group: int = 8) -> float:
-    """The expected advantage of a report that claims to be right, less that of one that does not.
+    """The expected advantage of a report that claims to be right, minus that of one that does not.
 
     Args:
         audit_rate, chance: that a report is audited, and that an answer of the group is right.
@@ -60,12 +60,12 @@ def reinforced_rate(chance: float, normalized: bool, claiming: float = 0.5, grou
 
 def _chances(claims: bool, audit_rate: float, chance: float) -> Chances:
     """What a report of one kind may be paid."""
-    found: dict[float, float] = {}
+    chances: dict[float, float] = {}
     for table, audited in ((AUDITED, audit_rate), (Pay(), 1 - audit_rate)):
         for right, so in ((True, chance), (False, 1 - chance)):
             pay = table.of(claims, right)
-            found[pay] = found.get(pay, 0.0) + audited * so
-    return found
+            chances[pay] = chances.get(pay, 0.0) + audited * so
+    return chances
 
 
 def _compositions(total: int, parts: int) -> np.ndarray:

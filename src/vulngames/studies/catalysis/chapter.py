@@ -31,7 +31,7 @@ def chapter(summary: Summary[Key, Findings]) -> Found:
         ),
         Picture(
             figures.sheet(titles, onsets, "onset steps by what was trained first", "catalysis-onset", height=high),
-            "The step from which ER stays above its start, a dot a seed; an exploit that is there at once has none.",
+            "The step from which ER stays above its start, a dot per seed; an exploit that is there at once has none.",
         ),
     ]
     answers = _answers(summary)

@@ -73,7 +73,7 @@ def _recoveries(summary: Summary[Key, Findings]) -> Table:
         "steps to ER ≤ 5 %",
         "deepest ITP",
     ]
-    caption = "Steps and deepest ITP: one number a seed; “not” within the steps of the repair."
+    caption = "Steps and deepest ITP: one number per seed; “not” within the steps of the repair."
     return Table(caption, columns, lines, 3)
 
 
@@ -88,7 +88,7 @@ def _relapses(summary: Summary[Key, Findings]) -> Table:
         values = [format.full(cell.ends.er_start), format.full(cell.ends.er_end)]
         lines.append([short(key.game), method, _ORIGINS[key.origin], *values, ", ".join(steps)])
     caption = (
-        "Trained under the flaw (again): the steps, one a seed, from which the exploit is most of what is done. "
+        "Trained under the flaw (again): the steps, one per seed, from which the exploit is most of what is done. "
         "Tempted are those that the patched rule cured (ER no more than 0.05 above the policy that never exploited, "
         "repaired alike), or where it did not cure all of them, those repaired by honest transcripts."
     )
