@@ -105,6 +105,30 @@ def returning(value: Any) -> Any:
     return reward
 
 
+class Unspeakable(Exception):
+    """Nothing can be had of it: no text, no number, no items."""
+
+    def __repr__(self) -> str:
+        raise ValueError("no text")
+
+    __str__ = __repr__
+
+    def __float__(self) -> float:
+        raise ArithmeticError("no number")
+
+    def __iter__(self) -> Any:
+        raise LookupError("no items")
+
+
+class Lines:
+    def __repr__(self) -> str:
+        return "of two\nlines"
+
+
+class Abandoned(BaseException):
+    """As pytest's own outcomes are none of Exception."""
+
+
 def returning_all(value: Any) -> Any:
     def rewards(completions: list[str], **columns: Any) -> Any:
         return value
@@ -124,6 +148,13 @@ def returning_all(value: Any) -> Any:
         (returning(1j), "returned 1j; valid: a finite number"),
         (returning(ValueError("two\nlines")), "raised ValueError: two lines$"),
         (returning(SystemExit(1)), "raised SystemExit: 1$"),
+        (returning(Abandoned("it")), "raised Abandoned: it$"),
+        (returning(Unspeakable()), "raised Unspeakable$"),
+        (returning(Unspeakable), "returned <class '.*; valid: a finite number, or None"),
+        (returning([Unspeakable()]), "returned an object of list; valid: a finite number, or None"),
+        (returning(Lines()), "returned of two lines; valid: a finite number, or None"),
+        (returning_all(Unspeakable()), "raised LookupError: no items$"),
+        (returning_all([Unspeakable()]), "raised ArithmeticError: no number$"),
         (returning_all(1.0), "returned 1.0 for one completion; valid: a list of one number, or None"),
         (returning_all(None), "returned None for one completion"),
         (returning_all([]), r"returned \[\] for one completion"),

@@ -12,7 +12,7 @@ from typing import Any
 from vulngames import digests
 from vulngames.errors import UserError
 from vulngames.games import compliance, proxy, self_grading, tampering, unit_tests
-from vulngames.games.reference import VALID, imported, source_file
+from vulngames.games.reference import VALID, imported, shown, source_file
 from vulngames.games.reward import RewardFunction
 from vulngames.games.spec import Spec
 from vulngames.types import MANY, Environment, Range
@@ -154,7 +154,7 @@ def _spec_of(thing: Any, name: str) -> Spec:
             raise UserError(f"{name} is a class that is no dataclass; valid: a dataclass, or an instance")
         return Spec(thing)
     if isinstance(thing, type) or not callable(thing) or len(lacking) < len(_PROTOCOL):
-        what = "a class" if isinstance(thing, type) else f"{thing!r:.60}"
+        what = "a class" if isinstance(thing, type) else shown(thing)
         raise UserError(f"{name} is {what} without {', '.join(lacking)}; valid: {_OF_A_GAME}")
     # Where a file lies is no part of what it pays.
     return _spec_of(RewardFunction(thing, name.rpartition("/")[2]), name)

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from vulngames.errors import Unscored, UserError
-from vulngames.games.reference import told
+from vulngames.games.reference import shown, told
 from vulngames.games.row import PublishedRow
 from vulngames.types import MANY, Json, Message, Range, Task, Turn
 
@@ -76,10 +76,12 @@ class RewardFunction:
         try:
             with redirect_stdout(sys.stderr):
                 paid = self.function(**given)
+                return Paid(self._number(self._only(paid) if self._takes_a_batch else paid))
+        except (Unscored, KeyboardInterrupt):
+            raise
         # It is the user's code, and what it does on one completion must not cost the others.
-        except (Exception, SystemExit) as problem:
+        except BaseException as problem:
             raise Unscored(f"{self.id} raised {told(problem)}") from problem
-        return Paid(self._number(self._only(paid) if self._takes_a_batch else paid))
 
     def reward(self, facts: Paid) -> float:
         return facts.paid
@@ -118,7 +120,7 @@ class RewardFunction:
         except TypeError:
             values = []
         if len(values) != 1 or isinstance(paid, str | Mapping):
-            raise Unscored(f"{self.id} returned {paid!r:.60} for one completion; valid: a list of one number, or None")
+            raise Unscored(f"{self.id} returned {shown(paid)} for one completion; valid: a list of one number, or None")
         return values[0]
 
     def _number(self, paid: Any) -> float:
@@ -129,7 +131,7 @@ class RewardFunction:
         except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
-            raise Unscored(f"{self.id} returned {paid!r:.60}; valid: a finite number, or None")
+            raise Unscored(f"{self.id} returned {shown(paid)}; valid: a finite number, or None")
         return number
 
     @cached_property

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vulngames.errors import UserError
+from vulngames.games.reference import shown
 
 if TYPE_CHECKING:
     from vulngames.types import Sample
@@ -63,5 +64,5 @@ class Observers(Observer):
 def _first(answers: Sequence[Halt | None]) -> Halt | None:
     for answer in answers:
         if not isinstance(answer, Halt | None):
-            raise UserError(f"an observer returned {answer!r:.60}; valid: None, or a Halt with a reason")
+            raise UserError(f"an observer returned {shown(answer)}; valid: None, or a Halt with a reason")
     return next((answer for answer in answers if answer is not None), None)
