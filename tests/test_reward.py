@@ -271,10 +271,13 @@ def test_a_row_without_a_prompt_cannot_be_used(tmp_path: Path, prompt: Any) -> N
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b'{"prompt": "a"}\nnot json\n', "rows.jsonl line 2: not JSON"),
+        (b'{"prompt": "a"}\nnot json\n', "rows.jsonl line 2: not JSON .*; valid: a JSON object in UTF-8"),
         (b'\n["a"]\n', r"rows.jsonl line 2: .* is not an object; valid: one with a prompt"),
         (b'{"prompt": "\xff"}\n', "rows.jsonl line 1: not JSON"),
         (b"\n", "rows.jsonl holds no rows"),
+        (b'{"prompt": "\\ud83d"}', "rows.jsonl row 0: prompt is .*; valid: .* without half a surrogate pair"),
+        (b'{"prompt": [{"role": "user", "content": "\\ud83d"}]}', "row 0: prompt is .* without half a surrogate pair"),
+        (b'{"q": 1}', "rows.jsonl row 0: prompt is missing; valid: a text, or chat messages"),
     ],
 )
 def test_a_file_of_rows_that_is_wrong_is_told_so(tmp_path: Path, content: bytes, said: str) -> None:
@@ -282,6 +285,13 @@ def test_a_file_of_rows_that_is_wrong_is_told_so(tmp_path: Path, content: bytes,
     path.write_bytes(content)
     with pytest.raises(UserError, match=said):
         read_rows(by_default, path)
+
+
+def test_a_file_of_another_kind_is_told_what_would_do(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    (tmp_path / "rows.json").write_text('[{"prompt": "a"}]')
+    with pytest.raises(UserError, match=r"is not readable parquet: .*; valid: a file of rows, parquet or"):
+        read_rows(by_default, tmp_path / "rows.json")
 
 
 def test_rows_of_parquet_hold_whatever_it_holds(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from vulngames.types import Json, Task
 
 _COLUMNS = ("prompt", "data_source", "source", "reward_model", "extra_info")
 """What the games read of published rows; the other columns of such a file are not opened."""
+_A_FILE = "a file of rows, parquet or JSON lines (.jsonl)"
 # Unusable rows that a warning tells of one by one.
 _NAMED = 3
 
@@ -107,7 +108,7 @@ def _rows(path: Path, game: Spec) -> list[dict[str, Json]]:
 def _there(path: Path) -> Path:
     if not path.is_file():
         what = "is not a file" if path.exists() else "does not exist"
-        raise UserError(f"{path} {what}; valid: a file of rows, parquet or JSON lines (.jsonl)")
+        raise UserError(f"{path} {what}; valid: {_A_FILE}")
     return path
 
 
@@ -120,7 +121,7 @@ def _json_rows(path: Path) -> list[dict[str, Json]]:
         try:
             row = json.loads(line.decode("utf-8-sig"))
         except (ValueError, RecursionError) as problem:
-            raise UserError(f"{path} line {number}: not JSON ({problem})") from None
+            raise UserError(f"{path} line {number}: not JSON ({problem}); valid: a JSON object in UTF-8") from None
         if not isinstance(row, dict):
             raise UserError(f"{path} line {number}: {line[:60]!r} is not an object; valid: one with a prompt")
         rows.append(row)
@@ -144,7 +145,7 @@ def _parquet_rows(path: Path, columns: Sequence[str] | None) -> list[dict[str, J
             return rows
     except (OSError, ValueError, pyarrow.ArrowException) as problem:
         reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
-        raise UserError(f"{path} is not readable parquet: {reason}") from problem
+        raise UserError(f"{path} is not readable parquet: {reason.rstrip('.')}; valid: {_A_FILE}") from problem
 
 
 def _value(scalar: Any) -> Json:
