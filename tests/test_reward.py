@@ -144,6 +144,8 @@ def returning_all(value: Any) -> Any:
         (returning(float("nan")), "returned nan; valid"),
         (returning(float("inf")), "returned inf; valid"),
         (returning(10**400), "returned 1000.*; valid: a finite number, or None"),
+        (returning(1e308), r"returned 1e\+308; valid: a number from -1e\+15 to 1e\+15, or None"),
+        (returning(-2e15), "returned -2000000000000000.0; valid: a number from"),
         (returning([1.0]), r"returned \[1.0\]; valid: a finite number, or None"),
         (returning(1j), "returned 1j; valid: a finite number"),
         (returning(ValueError("two\nlines")), "raised ValueError: two lines$"),

@@ -19,6 +19,8 @@ from vulngames.types import MANY, Json, Message, Range, Task, Turn
 
 _SINGLE = ("prompt", "messages", "completion")
 _BATCH = ("prompts", "completions")
+MOST = 1e15
+"""The largest reward, either way. Training squares rewards and adds them up in single precision, which ends at 3e38."""
 _KINDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
@@ -38,8 +40,8 @@ class RewardFunction:
       is chat messages, so are they (a completion is then one assistant message); where it is a text they are texts.
     - the columns of the row; for TRL's form each is a list of one value.
 
-    It returns a finite number, or None for no reward; for TRL's form a list of one. What it raises is the reason why
-    that completion has no reward, and what it prints goes to standard error.
+    It returns a number of at most `MOST` either way, or None for no reward; for TRL's form a list of one. What it
+    raises is the reason why that completion has no reward, and what it prints goes to standard error.
 
     Attributes:
         function: the function.
@@ -132,6 +134,8 @@ class RewardFunction:
             number = math.nan
         if not math.isfinite(number):
             raise Unscored(f"{self.id} returned {shown(paid)}; valid: a finite number, or None")
+        if abs(number) > MOST:
+            raise Unscored(f"{self.id} returned {shown(paid)}; valid: a number from {-MOST:g} to {MOST:g}, or None")
         return number
 
     @cached_property
