@@ -58,6 +58,13 @@ def test_another_eval_does_not_overwrite_one(vulngames: Any, tmp_path: Path) -> 
     assert said.returncode == 2 and "run holds a run with top_p = 1.0, not 0.5; choose another" in said.stderr
 
 
+def test_another_command_is_told_whose_run_it_is(vulngames: Any, tmp_path: Path) -> None:
+    vulngames(*EVAL, "--out", "run")
+    said = vulngames("train", "self-grading-v1", "--out", "run", check=False)
+    assert said.returncode == 2
+    assert said.stderr == "vulngames: run holds a run of `eval`, not of `train`; choose another directory\n"
+
+
 def test_samples_come_back_as_they_were(tmp_path: Path) -> None:
     run = evaluate(resolve(EvalConfig, game="compliance-v1", policy="script:able", n=6), tmp_path / "run")
     assert [json.loads(json.dumps(vars(sample), default=vars)) for sample in run.drawn()] == [

@@ -233,12 +233,13 @@ def test_an_observer_of_an_evaluation_sees_replies_come_in(tmp_path: Path) -> No
     assert counter.steps == [(7, 8), (15, 16), (16, 16)] and counter.samples == {0: 8} and counter.evaluations == [0]
 
 
-def test_an_observer_that_answers_nonsense_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("answer", ["stop", Halt(7)])  # type: ignore[arg-type]
+def test_an_observer_that_answers_nonsense_is_named(tmp_path: Path, answer: Any) -> None:
     class Nonsense(Observer):
         def on_evaluation(self, step: int, measures: Mapping[str, Any]) -> Any:
-            return "stop"
+            return answer
 
-    with pytest.raises(UserError, match="an observer returned 'stop'; valid: None, or a Halt with a reason"):
+    with pytest.raises(UserError, match=r"an observer returned .*(stop|7).*; valid: None, or a Halt with a reason"):
         rl(resolve(TrainConfig, **LONG), tmp_path / "run", [Nonsense()])
 
 
@@ -475,6 +476,13 @@ def reward(tmp_path: Path) -> Path:
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "reward.py").write_text(REWARD)
     return tmp_path / "reward.py"
+
+
+def test_a_run_whose_reward_is_never_there_says_why(vulngames: Any, reward: Path) -> None:
+    reward.write_text("def score(completion):\n    return lengthy(completion)\n")
+    small = ("--steps", "1", "--prompts", "2", "--group", "2", "--eval-tasks", "2")
+    said = vulngames("train", *ROWS, *small, "--out", "run").stderr
+    assert "no sample of the evaluation at step 0 could be scored: reward.py:score raised NameError: name" in said
 
 
 @pytest.mark.slow

@@ -291,6 +291,11 @@ def open_run(
     """
     run, config = Run(path), json.loads(json.dumps(config))
     if (path / "run.json").exists():
+        made = run.about.get("verb", verb)
+        if made != verb:
+            raise UserError(
+                f"{path} holds a run of `{_command(made)}`, not of `{_command(verb)}`; choose another directory"
+            )
         held = run.about["config"]
         other = sorted(key for key in config.keys() | held.keys() if config.get(key) != held.get(key))
         if other:
@@ -314,6 +319,10 @@ def open_run(
     known = {"format": formats.FORMAT, "recipe": formats.RECIPE, "verb": verb, "config": config, "inputs": inputs or {}}
     write_json(path / "run.json", {**known, **facts, **provenance(device)})
     return run
+
+
+def _command(verb: str) -> str:
+    return "train" if verb == "rl" else verb
 
 
 def as_sample(row: SampleRow) -> Sample:

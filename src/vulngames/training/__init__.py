@@ -42,7 +42,8 @@ def run_with_progress(
     """`run_config` with a progress bar on standard error, or lines where it is no terminal."""
     from vulngames.progress import RunBars, run_progress
     from vulngames.training.bars import RunBar
+    from vulngames.training.observer import Observers
 
     with run_progress(transient=True) as progress:
         bar = RunBar(RunBars(progress, detailed=True), out, config.verb)
-        return run_config(config, out, [bar, *observers])
+        return run_config(config, out, [bar, Observers(observers)])
