@@ -208,3 +208,16 @@ def test_a_path_may_be_given_for_its_text(tmp_path: Path) -> None:
 
 def no_game(completion: str) -> float:
     return 1.0
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"n": -1}, "n = -1; valid: a whole number, 0 or more"),
+        ({"n": 1.5}, "n = 1.5; valid: a whole number"),
+        ({"split": "tset"}, "unknown split 'tset'; valid: train, test"),
+    ],
+)
+def test_tasks_that_there_are_not_are_told_so(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        vulngames.take("tampering-v1", **given)
