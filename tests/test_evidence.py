@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from vulngames.arm import Arm
 from vulngames.errors import UserError
+from vulngames.games import SPECS
 from vulngames.runs import Run, load_run
 from vulngames.training.config import EvalConfig, resolve
 from vulngames.training.evaluate import evaluate
@@ -169,3 +171,23 @@ def test_a_finished_evaluation_loads_nothing(tmp_path: Path, monkeypatch: pytest
 def test_an_evaluation_without_a_scored_sample_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no sample could be scored, and .*run is left unfinished: http://127"):
         evaluate(resolve(EvalConfig, game="proxy-v1", policy=NOBODY, n=1, group=1), tmp_path / "run")
+
+
+MINE = """
+from dataclasses import dataclass, replace
+from vulngames.games import SPECS
+from vulngames.games.compliance import Compliance
+@dataclass(frozen=True)
+class Mine(Compliance):
+    id = "mine-v3"
+SPEC = replace(SPECS["compliance-v1"], game=Mine)
+"""
+
+
+def test_an_arm_is_read_without_the_code_of_its_game(vulngames: Any, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    vulngames("eval", "mine.py:SPEC", "--policy", "script:exploit", "--n", "4", "--out", "run")
+    (tmp_path / "mine.py").unlink()
+    arm = Arm("mine.py:SPEC", "flawed", (tmp_path / "run",))
+    assert arm.measures == SPECS["compliance-v1"].measures
+    assert arm.end("er") is not None

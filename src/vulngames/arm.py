@@ -12,7 +12,7 @@ from typing import Any, Literal
 from vulngames.games import spec
 from vulngames.measures import Interval, across_seeds, domination, interval, onset, plain
 from vulngames.runs import Run
-from vulngames.types import Measures
+from vulngames.types import Gap, Measures
 
 Curve = list[tuple[int, Interval]]
 ArmName = Literal["flawed", "patched"]
@@ -36,9 +36,12 @@ class Arm:
     name: str
     paths: tuple[Path, ...]
 
-    @property
+    @cached_property
     def measures(self) -> Measures | None:
-        """What the game's measures mean."""
+        """What the game's measures mean, as its runs say: the code of a user's game may be gone by now."""
+        for run in self.found:
+            if "game" in run.about:
+                return _measures(run.about["game"].get("measures"))
         return spec(self.game).measures
 
     @property
@@ -184,6 +187,12 @@ def rounded(value: Interval | None) -> Interval | None:
     """An interval with as many digits as files hold of it."""
     written = plain(value)
     return None if written is None else interval(written)
+
+
+def _measures(held: Mapping[str, Any] | None) -> Measures | None:
+    if held is None:
+        return None
+    return Measures(held["itp"], held["er"], held["paper_er"], held["gap"] and Gap(*held["gap"]))
 
 
 def _pick(row: Mapping[str, Any], name: str) -> Interval | None:
