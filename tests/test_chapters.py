@@ -241,6 +241,7 @@ def test_a_chapter_is_on_the_page_as_csv(tmp_path: Path, name: str, vulngames: A
     assert unquote(data) == vulngames("table", home, "--csv").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "studies"),
     [
@@ -413,6 +414,7 @@ def test_a_damaged_summary_is_named(tmp_path: Path, damage: dict[str, Any], name
         write_report([home], tmp_path / "page.html")
 
 
+@pytest.mark.slow
 def test_a_directory_of_studies_is_one_page_in_the_order_of_the_catalogue(tmp_path: Path) -> None:
     for name in CATALOGUE:
         make(tmp_path / "all" / name, name)

@@ -103,6 +103,7 @@ def test_a_value_that_is_called_like_an_option_gives_none(vulngames: Any) -> Non
     assert (config["steps"], config["max_tokens"], config["parameters"]) == (40, 64, {"max_tokens": 20})
 
 
+@pytest.mark.slow
 def test_a_shell_completes_commands_and_options(vulngames: Any, tmp_path: Path) -> None:
     assert "--tyro-write-completion bash FILE" in " ".join(vulngames("--help").stdout.replace("│", " ").split())
     vulngames("--tyro-write-completion", "bash", "completion.sh")

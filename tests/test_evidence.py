@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from vulngames.arm import Arm
 from vulngames.errors import UserError
 from vulngames.runs import Run, load_run
 from vulngames.training.config import EvalConfig, resolve
@@ -56,6 +57,13 @@ def test_another_eval_does_not_overwrite_one(vulngames: Any, tmp_path: Path) -> 
     vulngames(*EVAL, "--out", "run")
     said = vulngames(*EVAL, "--top-p", "0.5", "--out", "run", check=False)
     assert said.returncode == 2 and "run holds a run with top_p = 1.0, not 0.5; choose another" in said.stderr
+
+
+def test_another_command_is_told_whose_run_it_is(vulngames: Any, tmp_path: Path) -> None:
+    vulngames(*EVAL, "--out", "run")
+    said = vulngames("train", "self-grading-v1", "--out", "run", check=False)
+    assert said.returncode == 2
+    assert said.stderr == "vulngames: run holds a run of `eval`, not of `train`; choose another directory\n"
 
 
 def test_samples_come_back_as_they_were(tmp_path: Path) -> None:
@@ -162,3 +170,23 @@ def test_a_finished_evaluation_loads_nothing(tmp_path: Path, monkeypatch: pytest
 def test_an_evaluation_without_a_scored_sample_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no sample could be scored, and .*run is left unfinished: http://127"):
         evaluate(resolve(EvalConfig, game="proxy-v1", policy=NOBODY, n=1, group=1), tmp_path / "run")
+
+
+MINE = """
+from dataclasses import dataclass, replace
+from vulngames.games import SPECS
+from vulngames.games.compliance import Compliance
+@dataclass(frozen=True)
+class Mine(Compliance):
+    id = "mine-v3"
+SPEC = replace(SPECS["compliance-v1"], game=Mine)
+"""
+
+
+def test_an_arm_is_read_without_the_code_of_its_game(vulngames: Any, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    vulngames("eval", "mine.py:SPEC", "--policy", "script:exploit", "--n", "4", "--out", "run")
+    (tmp_path / "mine.py").unlink()
+    arm = Arm("mine.py:SPEC", "flawed", (tmp_path / "run",))
+    er = arm.end("er")
+    assert er is not None and er.hi == 1.0

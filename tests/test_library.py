@@ -18,6 +18,7 @@ from vulngames.errors import UserError
 from vulngames.games import SPECS
 from vulngames.games.reward import Paid
 from vulngames.games.spec import Spec
+from vulngames.training.observer import Observer
 from vulngames.types import Message, Scripted, Task, Turn
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -166,3 +167,57 @@ def test_a_builtin_policy_is_said_once_not_to_know_a_game() -> None:
         ("script:able", "chess-v1"),
     ):
         warn_if_unfamiliar(policy, game)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"steps": "2"}, "steps = '2'; valid: a whole number"),
+        ({"steps": 2.5}, "steps = 2.5; valid: a whole number"),
+        ({"steps": True}, "steps = True; valid: a whole number"),
+        ({"seed": "a"}, "seed = 'a'; valid: a whole number"),
+        ({"temperature": "hot"}, "temperature = 'hot'; valid: a number"),
+        ({"temperature": True}, "temperature = True; valid: a number"),
+        ({"patched": "no"}, "patched = 'no'; valid: True or False"),
+        ({"patched": 1}, "patched = 1; valid: True or False"),
+        ({"data": 7}, "data = 7; valid: a text"),
+        ({"sandbox": 7}, "sandbox = 7; valid: a text"),
+        ({"parameters": [1]}, "parameters = [1]; valid: a dict from names to numbers"),
+        ({"report_to": "paper"}, "report_to = 'paper'; valid: none, tensorboard, wandb, trackio"),
+        ({"observers": 7}, "observers = 7; valid: a list of observers"),
+        ({"observers": Observer()}, "valid: a list of observers"),
+        ({"observers": [Observer]}, "an observer is <class 'vulngames.training.obs"),
+        ({"observers": [len]}, "an observer is <built-in function len>; valid: an object of a subclass of Observer"),
+    ],
+)
+def test_what_is_of_another_type_is_told_so_before_anything_is_begun(
+    tmp_path: Path, given: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UserError, match=re.escape(said)) as told:
+        vulngames.train("tampering-v1", out=tmp_path / "run", **given)
+    assert "\n" not in str(told.value) and not (tmp_path / "run").exists()
+
+
+def test_a_path_may_be_given_for_its_text(tmp_path: Path) -> None:
+    from vulngames.training.config import EvalConfig, resolve
+
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "a"}')
+    config = resolve(EvalConfig, no_game, data=tmp_path / "rows.jsonl", temperature=1)
+    assert config.data == str(tmp_path / "rows.jsonl") and config.temperature == 1
+
+
+def no_game(completion: str) -> float:
+    return 1.0
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"n": -1}, "n = -1; valid: a whole number, 0 or more"),
+        ({"n": 1.5}, "n = 1.5; valid: a whole number"),
+        ({"split": "tset"}, "unknown split 'tset'; valid: train, test"),
+    ],
+)
+def test_tasks_that_there_are_not_are_told_so(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        vulngames.take("tampering-v1", **given)

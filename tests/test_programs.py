@@ -513,7 +513,7 @@ def test_a_claim_of_a_game_that_is_not_trained_says_so(
 
 
 def test_policies_of_one_size_are_compared_in_the_plan_s_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.made.PARAMETERS_OF", {})
+    monkeypatch.setattr("made.PARAMETERS_OF", {})
     verdicts = {statement.verdict for statement in judged(tmp_path, Case("scale", by_size(0.8, 0.3), {}))}
     assert verdicts == {S}
 

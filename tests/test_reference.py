@@ -29,6 +29,10 @@ class Mine(Compliance):
 SPEC = beside.changed(SPECS["compliance-v1"], Mine)
 class Holder:
     spec = SPEC
+class Unspeakable:
+    def __repr__(self):
+        raise ValueError
+Unspeakable.it = Unspeakable()
 def pays(completion):
     return len(completion)
 """
@@ -98,6 +102,8 @@ def test_tasks_belong_to_the_game_however_it_is_called(mine: Path) -> None:
             r"broken.py cannot be imported, it raises ZeroDivisionError: division by zero at .*, line 2",
         ),
         ("exits.py:SPEC", r"exits.py cannot be imported, it raises SystemExit: 3 at .*exits.py, line 1"),
+        ("gives_up.py:SPEC", r"gives_up.py cannot be imported, it raises GivenUp at .*gives_up.py, line 2"),
+        ("mine.py:Unspeakable.it", "mine.py:Unspeakable.it is an object of Unspeakable without id, turn, read, reward"),
         ("syntax.py:SPEC", r"syntax.py cannot be imported, it raises SyntaxError: .* \(syntax.py, line 1\)"),
         ("lacks.py:SPEC", r"lacks.py cannot be imported, it raises ModuleNotFoundError: No module named 'not_there'"),
     ],
@@ -105,6 +111,7 @@ def test_tasks_belong_to_the_game_however_it_is_called(mine: Path) -> None:
 def test_what_means_no_game_is_told_so(mine: Path, name: str, said: str) -> None:
     (mine / "broken.py").write_text("\n1 / 0\n")
     (mine / "exits.py").write_text("raise SystemExit(3)")
+    (mine / "gives_up.py").write_text("class GivenUp(BaseException): ...\nraise GivenUp")
     (mine / "syntax.py").write_text("def (")
     (mine / "lacks.py").write_text("import not_there")
     with pytest.raises(UserError, match=said) as told:

@@ -313,6 +313,7 @@ def test_a_picture_is_drawn_beside_the_page(study: Path, tmp_path: Path) -> None
     assert not (tmp_path / "other.html").exists()
 
 
+@pytest.mark.slow
 def test_a_picture_of_runs_without_training_is_refused_in_one_line(tmp_path: Path, vulngames: Any) -> None:
     vulngames("eval", "proxy-v1", "--policy", "script:able", "--n", "2", "--out", "run")
     done = vulngames("report", "run", "--picture", "er.png", check=False)

@@ -105,6 +105,30 @@ def returning(value: Any) -> Any:
     return reward
 
 
+class Unspeakable(Exception):
+    """Nothing can be had of it: no text, no number, no items."""
+
+    def __repr__(self) -> str:
+        raise ValueError("no text")
+
+    __str__ = __repr__
+
+    def __float__(self) -> float:
+        raise ArithmeticError("no number")
+
+    def __iter__(self) -> Any:
+        raise LookupError("no items")
+
+
+class Lines:
+    def __repr__(self) -> str:
+        return "of two\nlines"
+
+
+class Abandoned(BaseException):
+    """As pytest's own outcomes are none of Exception."""
+
+
 def returning_all(value: Any) -> Any:
     def rewards(completions: list[str], **columns: Any) -> Any:
         return value
@@ -120,10 +144,19 @@ def returning_all(value: Any) -> Any:
         (returning(float("nan")), "returned nan; valid"),
         (returning(float("inf")), "returned inf; valid"),
         (returning(10**400), "returned 1000.*; valid: a finite number, or None"),
+        (returning(1e308), r"returned 1e\+308; valid: a number from -1e\+15 to 1e\+15, or None"),
+        (returning(-2e15), "returned -2000000000000000.0; valid: a number from"),
         (returning([1.0]), r"returned \[1.0\]; valid: a finite number, or None"),
         (returning(1j), "returned 1j; valid: a finite number"),
         (returning(ValueError("two\nlines")), "raised ValueError: two lines$"),
         (returning(SystemExit(1)), "raised SystemExit: 1$"),
+        (returning(Abandoned("it")), "raised Abandoned: it$"),
+        (returning(Unspeakable()), "raised Unspeakable$"),
+        (returning(Unspeakable), "returned <class '.*; valid: a finite number, or None"),
+        (returning([Unspeakable()]), "returned an object of list; valid: a finite number, or None"),
+        (returning(Lines()), "returned of two lines; valid: a finite number, or None"),
+        (returning_all(Unspeakable()), "raised LookupError: no items$"),
+        (returning_all([Unspeakable()]), "raised ArithmeticError: no number$"),
         (returning_all(1.0), "returned 1.0 for one completion; valid: a list of one number, or None"),
         (returning_all(None), "returned None for one completion"),
         (returning_all([]), r"returned \[\] for one completion"),
@@ -240,10 +273,13 @@ def test_a_row_without_a_prompt_cannot_be_used(tmp_path: Path, prompt: Any) -> N
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b'{"prompt": "a"}\nnot json\n', "rows.jsonl line 2: not JSON"),
+        (b'{"prompt": "a"}\nnot json\n', "rows.jsonl line 2: not JSON .*; valid: a JSON object in UTF-8"),
         (b'\n["a"]\n', r"rows.jsonl line 2: .* is not an object; valid: one with a prompt"),
         (b'{"prompt": "\xff"}\n', "rows.jsonl line 1: not UTF-8"),
         (b"\n", "rows.jsonl holds no rows"),
+        (b'{"prompt": "\\ud83d"}', "rows.jsonl row 0: prompt is .*; valid: .* without half a surrogate pair"),
+        (b'{"prompt": [{"role": "user", "content": "\\ud83d"}]}', "row 0: prompt is .* without half a surrogate pair"),
+        (b'{"q": 1}', "rows.jsonl row 0: prompt is missing; valid: a text, or chat messages"),
     ],
 )
 def test_a_file_of_rows_that_is_wrong_is_told_so(tmp_path: Path, content: bytes, said: str) -> None:
@@ -251,6 +287,13 @@ def test_a_file_of_rows_that_is_wrong_is_told_so(tmp_path: Path, content: bytes,
     path.write_bytes(content)
     with pytest.raises(UserError, match=said):
         read_rows(by_default, path)
+
+
+def test_a_file_of_another_kind_is_told_what_would_do(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    (tmp_path / "rows.json").write_text('[{"prompt": "a"}]')
+    with pytest.raises(UserError, match=r"is not readable parquet: .*; valid: a file of rows, parquet or"):
+        read_rows(by_default, tmp_path / "rows.json")
 
 
 def test_rows_of_parquet_hold_whatever_it_holds(tmp_path: Path) -> None:

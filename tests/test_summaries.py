@@ -170,6 +170,7 @@ def is_another(content: Content, study: str) -> bool:
     return other or content.get("study", study) != study or content.get("format", 1) != 1 or content.get("seeds") == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["claims", "table", "report"])
 @pytest.mark.parametrize(
     ("damage", "says"),

@@ -146,6 +146,7 @@ LONG: dict[str, Any] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_an_observer_is_told_of_every_step_sample_and_evaluation(tmp_path: Path) -> None:
     counter = Counter()
     run = run_config(resolve(TrainConfig, **LONG), tmp_path / "run", [counter])
@@ -154,6 +155,7 @@ def test_an_observer_is_told_of_every_step_sample_and_evaluation(tmp_path: Path)
     assert "halted" not in run.about
 
 
+@pytest.mark.slow
 def test_an_observer_of_a_resumed_run_is_told_all_that_one_of_an_unbroken_run_is(tmp_path: Path) -> None:
     config = resolve(TrainConfig, **LONG)
     with pytest.raises(InterruptedError):
@@ -163,6 +165,7 @@ def test_an_observer_of_a_resumed_run_is_told_all_that_one_of_an_unbroken_run_is
     assert counter.samples == dict.fromkeys(range(6), 16) and counter.evaluations == [0, 2, 4, 6]
 
 
+@pytest.mark.slow
 def test_a_halted_run_ends_evaluated_and_saved_and_stays_as_it_is(tmp_path: Path) -> None:
     class HaltOnSamples(Observer):
         def on_samples(self, step: int, samples: Sequence[Sample]) -> Halt | None:
@@ -184,6 +187,7 @@ def test_a_run_may_be_halted_before_its_first_step(tmp_path: Path) -> None:
     assert [row["step"] for row in run.metrics()] == [0] and (run.policy / "model.safetensors").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed_at", [1, 3, 4])
 def test_a_halted_run_that_was_killed_is_halted_at_the_same_step_with_the_same_numbers(
     tmp_path: Path, killed_at: int
@@ -199,6 +203,7 @@ def test_a_halted_run_that_was_killed_is_halted_at_the_same_step_with_the_same_n
     assert list(whole.samples()) == list(broken.samples())
 
 
+@pytest.mark.slow
 def test_a_halted_run_that_was_killed_before_its_policy_was_saved_takes_no_step_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,12 +238,13 @@ def test_an_observer_of_an_evaluation_sees_replies_come_in(tmp_path: Path) -> No
     assert counter.steps == [(7, 8), (15, 16), (16, 16)] and counter.samples == {0: 8} and counter.evaluations == [0]
 
 
-def test_an_observer_that_answers_nonsense_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("answer", ["stop", Halt(7)])  # type: ignore[arg-type]
+def test_an_observer_that_answers_nonsense_is_named(tmp_path: Path, answer: Any) -> None:
     class Nonsense(Observer):
         def on_evaluation(self, step: int, measures: Mapping[str, Any]) -> Any:
-            return "stop"
+            return answer
 
-    with pytest.raises(UserError, match="an observer returned 'stop'; valid: None, or a Halt with a reason"):
+    with pytest.raises(UserError, match=r"an observer returned .*(stop|7).*; valid: None, or a Halt with a reason"):
         rl(resolve(TrainConfig, **LONG), tmp_path / "run", [Nonsense()])
 
 
@@ -477,6 +483,13 @@ def reward(tmp_path: Path) -> Path:
     return tmp_path / "reward.py"
 
 
+def test_a_run_whose_reward_is_never_there_says_why(vulngames: Any, reward: Path) -> None:
+    reward.write_text("def score(completion):\n    return lengthy(completion)\n")
+    small = ("--steps", "1", "--prompts", "2", "--group", "2", "--eval-tasks", "2")
+    said = vulngames("train", *ROWS, *small, "--out", "run").stderr
+    assert "no sample of the evaluation at step 0 could be scored: reward.py:score raised NameError: name" in said
+
+
 @pytest.mark.slow
 def test_a_users_reward_is_trained_evaluated_and_taught(vulngames: Any, tmp_path: Path, reward: Path) -> None:
     small = ("--eval-tasks", "3", "--eval-every", "1")
@@ -525,6 +538,7 @@ def test_a_reward_that_is_none_ends_in_one_line(
     assert {path.name for path in tmp_path.iterdir()} - {"__pycache__"} == {"rows.jsonl", "reward.py"}
 
 
+@pytest.mark.slow
 def test_a_module_may_name_a_spec(vulngames: Any) -> None:
     command = ("--policy", "script:exploit", "--n", "2", "--json")
     ours, named = (vulngames("eval", game, *command).stdout for game in ("proxy-v1", "vulngames.games.proxy:SPEC"))

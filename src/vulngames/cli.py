@@ -21,7 +21,7 @@ from tyro.conf import Positional, arg
 from vulngames.errors import UserError
 from vulngames.options import UNSET, optional
 from vulngames.parsing import parse
-from vulngames.printable import one_line, print_path
+from vulngames.printable import one_line, print_path, print_warning
 from vulngames.selection import Selection
 from vulngames.studies.catalogue import ALL, CATALOGUE
 from vulngames.studies.plan import Plan
@@ -451,7 +451,7 @@ def _version() -> str:
 
 def main() -> None:
     """Run a command. A user's mistake and a disk that cannot be written end in one line and exit status 2."""
-    warnings.showwarning = _warn  # type: ignore[assignment]
+    warnings.showwarning = print_warning  # type: ignore[assignment]
     _open_streams()
     command: Any = None
     try:
@@ -502,10 +502,6 @@ def _drop_output() -> None:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
-def _warn(message: Warning | str, *_: Any) -> None:
-    print(f"vulngames: {one_line(str(message))}", file=sys.stderr)
 
 
 def _fail(message: str, status: int = FAILED) -> int:

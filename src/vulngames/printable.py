@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 _REORDERING = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _PICTURES: dict[int, int] = {
@@ -27,6 +28,11 @@ def one_line(text: str) -> str:
 def print_path(path: Path) -> None:
     """Print where something is: as `one_line` at a terminal, and as it is elsewhere, so that it can be opened."""
     print(one_line(str(path)) if sys.stdout.isatty() else path)
+
+
+def print_warning(message: Warning | str, *_: Any) -> None:
+    """Say a warning in one line; stands in for `warnings.showwarning` in the processes of a command."""
+    print(f"vulngames: {one_line(str(message))}", file=sys.stderr)
 
 
 def _encodable(text: str) -> str:

@@ -297,6 +297,11 @@ def open_run(
     """
     run, config = Run(path), json.loads(json.dumps(config))
     if (path / "run.json").exists():
+        made = run.about.get("verb", verb)
+        if made != verb:
+            raise UserError(
+                f"{path} holds a run of `{_command(made)}`, not of `{_command(verb)}`; choose another directory"
+            )
         before = run.about["config"]
         other = sorted(key for key in config.keys() | before.keys() if config.get(key) != before.get(key))
         if other:
@@ -319,6 +324,10 @@ def open_run(
     known = {"format": formats.FORMAT, "recipe": formats.RECIPE, "verb": verb, "config": config, "inputs": inputs or {}}
     write_json(path / "run.json", {**known, **facts, **provenance(device)})
     return run
+
+
+def _command(verb: str) -> str:
+    return "train" if verb == "rl" else verb
 
 
 def as_sample(row: SampleRow) -> Sample:

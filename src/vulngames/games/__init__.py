@@ -12,7 +12,7 @@ from typing import Any
 from vulngames import digests
 from vulngames.errors import UserError
 from vulngames.games import compliance, proxy, self_grading, tampering, unit_tests
-from vulngames.games.reference import VALID, imported, source_file
+from vulngames.games.reference import VALID, imported, shown, source_file
 from vulngames.games.reward import RewardFunction
 from vulngames.games.spec import PROTOCOL, Spec, lacking
 from vulngames.types import MANY, Environment, Range
@@ -153,7 +153,7 @@ def _spec_of(thing: Any, name: str) -> Spec:
             raise UserError(f"{name} is a class that is no dataclass; valid: a dataclass, or an instance")
         return Spec(thing)
     if isinstance(thing, type) or not callable(thing) or len(missing) < len(PROTOCOL):
-        what = "a class" if isinstance(thing, type) else f"{thing!r:.60}"
+        what = "a class" if isinstance(thing, type) else shown(thing)
         raise UserError(f"{name} is {what} without {', '.join(missing)}; valid: {_OF_A_GAME}")
     # Where a file lies is no part of what it pays.
     return _spec_of(RewardFunction(thing, name.rpartition("/")[2]), name)

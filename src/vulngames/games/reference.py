@@ -8,8 +8,8 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 from functools import cache
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -21,6 +21,7 @@ from vulngames.errors import UserError
 
 # Characters of what somebody else's code says.
 _LONGEST = 200
+_SHORT = 60
 VALID = "package.module:NAME or FILE.py:NAME"
 
 
@@ -48,9 +49,9 @@ def _imports(where: str) -> Iterator[None]:
     try:
         with redirect_stdout(sys.stderr):
             yield
-    except UserError:
+    except (UserError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as problem:
+    except BaseException as problem:
         last = traceback.extract_tb(problem.__traceback__)[-1]
         place = "" if isinstance(problem, SyntaxError) else f" at {last.filename}, line {last.lineno}"
         raise UserError(f"{where} cannot be imported, it raises {told(problem)}{place}") from problem
@@ -58,7 +59,19 @@ def _imports(where: str) -> Iterator[None]:
 
 def told(problem: BaseException) -> str:
     """What somebody else's code raised, in one line."""
-    return f"{type(problem).__name__}: {' '.join(str(problem).split())[:_LONGEST]}".removesuffix(": ")
+    return f"{type(problem).__name__}: {_line(problem, str, _LONGEST)}".removesuffix(": ")
+
+
+def shown(thing: object) -> str:
+    """What somebody else's object is, in one short line."""
+    return _line(thing, repr, _SHORT) or f"an object of {type(thing).__name__}"
+
+
+def _line(thing: object, text_of: Callable[[object], str], longest: int) -> str:
+    # A text of its own is somebody else's code, too.
+    with suppress(Exception):
+        return " ".join(text_of(thing).split())[:longest]
+    return ""
 
 
 def _module(name: str) -> ModuleType:

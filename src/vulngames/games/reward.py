@@ -13,12 +13,14 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from vulngames.errors import Unscored, UserError
-from vulngames.games.reference import told
+from vulngames.games.reference import shown, told
 from vulngames.games.row import PublishedRow
 from vulngames.types import MANY, Json, Message, Range, Task, Turn
 
 _SINGLE = ("prompt", "messages", "completion")
 _BATCH = ("prompts", "completions")
+MOST = 1e15
+"""The largest reward, either way. Training squares rewards and adds them up in single precision, which ends at 3e38."""
 _KINDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
@@ -38,8 +40,8 @@ class RewardFunction:
       is chat messages, so are they (a completion is then one assistant message); where it is a text they are texts.
     - the columns of the row; for TRL's form each is a list of one value.
 
-    It returns a finite number, or None for no reward; for TRL's form a list of one. What it raises is the reason why
-    that completion has no reward, and what it prints goes to standard error.
+    It returns a number of at most `MOST` either way, or None for no reward; for TRL's form a list of one. What it
+    raises is the reason why that completion has no reward, and what it prints goes to standard error.
 
     Attributes:
         function: the function.
@@ -76,10 +78,12 @@ class RewardFunction:
         try:
             with redirect_stdout(sys.stderr):
                 paid = self.function(**given)
+                return Paid(self._number(self._only(paid) if self._takes_a_batch else paid))
+        except (Unscored, KeyboardInterrupt):
+            raise
         # It is the user's code, and what it does on one completion must not cost the others.
-        except (Exception, SystemExit) as problem:
+        except BaseException as problem:
             raise Unscored(f"{self.id} raised {told(problem)}") from problem
-        return Paid(self._number(self._only(paid) if self._takes_a_batch else paid))
 
     def reward(self, facts: Paid) -> float:
         return facts.paid
@@ -118,7 +122,7 @@ class RewardFunction:
         except TypeError:
             values = []
         if len(values) != 1 or isinstance(paid, str | Mapping):
-            raise Unscored(f"{self.id} returned {paid!r:.60} for one completion; valid: a list of one number, or None")
+            raise Unscored(f"{self.id} returned {shown(paid)} for one completion; valid: a list of one number, or None")
         return values[0]
 
     def _number(self, paid: Any) -> float:
@@ -129,7 +133,9 @@ class RewardFunction:
         except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
-            raise Unscored(f"{self.id} returned {paid!r:.60}; valid: a finite number, or None")
+            raise Unscored(f"{self.id} returned {shown(paid)}; valid: a finite number, or None")
+        if abs(number) > MOST:
+            raise Unscored(f"{self.id} returned {shown(paid)}; valid: a number from {-MOST:g} to {MOST:g}, or None")
         return number
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from vulngames.types import Json, Message
 
 VALID = "; valid: "
 """What stands before the valid values in a reason."""
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,11 @@ class PublishedRow:
         """The prompt: a list of chat messages, or a JSON string of one; with `text` any other string, too, is one
         message of a user's."""
         valid = 'chat messages, each with a "role" and a "content", or a JSON string of them'
+        if text:
+            valid = f"a text, or {valid}"
         prompt = self.get("prompt")
         if text and isinstance(prompt, str) and prompt.strip() and not _is_list(prompt):
-            return (Message(role="user", content=prompt),)
+            prompt = [{"role": "user", "content": prompt}]
         if isinstance(prompt, str):
             prompt = self.parse("prompt", prompt, valid)
         if not isinstance(prompt, list) or not prompt:
@@ -77,6 +81,9 @@ class PublishedRow:
                     raise self.wrong("prompt", valid)
         if messages[-1]["role"] != "user" or not messages[-1]["content"].strip():
             raise self.wrong("prompt", f"{valid}, and the last a user's that is not empty")
+        # JSON can hold half a surrogate pair, and a tokenizer takes none.
+        if any(_HALF_A_PAIR.search(message["content"]) for message in messages):
+            raise self.wrong("prompt", "text that can be written in UTF-8, without half a surrogate pair")
         return tuple(messages)
 
 

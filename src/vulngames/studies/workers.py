@@ -21,6 +21,7 @@ from vulngames import sandbox
 from vulngames.files import write_json
 from vulngames.formats import FORMAT
 from vulngames.games import spec
+from vulngames.printable import print_warning
 from vulngames.progress import RunBars, run_progress
 from vulngames.runs import read_json
 from vulngames.studies.job import Job
@@ -180,6 +181,7 @@ def _start_worker(told: Queue[Told], stop: Event) -> None:
     global _told, _stop
     _told, _stop = told, stop
     os.environ["OMP_NUM_THREADS"] = "1"
+    warnings.showwarning = print_warning  # type: ignore[assignment]
     # Said once by the process that shows the progress.
     warnings.filterwarnings("ignore", message="vulngames.sandbox")
     import torch

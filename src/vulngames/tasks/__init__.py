@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import get_args
 
 from vulngames.errors import UserError
 from vulngames.games import Anything, spec
@@ -61,8 +62,10 @@ def stream(
         extra: whether `Source.extra` is drawn, too; by default in a test split.
 
     Raises:
-        UserError: as `difficulty_of`, or no task is left that was not given yet.
+        UserError: as `difficulty_of`, no such split, or no task is left that was not given yet.
     """
+    if split not in get_args(Split):
+        raise UserError(f"unknown split {split!r:.60}; valid: {', '.join(get_args(Split))}")
     hard, source, id = difficulty_of(game, difficulty), source_of(game), spec(game).id
     random = rng("tasks", id, seed, split)
     seen: set[str] = set()
@@ -97,6 +100,8 @@ def take(
     """The first `n` tasks of `stream`, drawn from a game's generator.
 
     Raises:
-        UserError: as `stream`.
+        UserError: as `stream`, or `n` is no whole number from 0.
     """
+    if not isinstance(n, int) or n < 0:
+        raise UserError(f"n = {n!r:.60}; valid: a whole number, 0 or more")
     return list(islice(stream(game, seed, split, difficulty), n))

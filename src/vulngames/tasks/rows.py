@@ -20,6 +20,7 @@ from vulngames.types import Json, Task
 
 _COLUMNS = ("prompt", "data_source", "source", "reward_model", "extra_info")
 """What the games read of published rows; the other columns of such a file are not opened."""
+_A_FILE = "a file of rows, parquet or JSON lines (.jsonl)"
 # Unusable rows that a warning tells of one by one.
 _NAMED = 3
 
@@ -107,7 +108,7 @@ def _rows(path: Path, game: Spec) -> list[dict[str, Json]]:
 def _there(path: Path) -> Path:
     if not path.is_file():
         what = "is not a file" if path.exists() else "does not exist"
-        raise UserError(f"{path} {what}; valid: a file of rows, parquet or JSON lines (.jsonl)")
+        raise UserError(f"{path} {what}; valid: {_A_FILE}")
     return path
 
 
@@ -131,7 +132,7 @@ def json_lines(path: Path, valid: str) -> Iterator[tuple[str, dict[str, Json]]]:
         except UnicodeDecodeError:
             raise UserError(f"{where}: not UTF-8; valid: a file of JSON lines") from None
         except (ValueError, RecursionError) as problem:
-            raise UserError(f"{where}: not JSON ({problem})") from None
+            raise UserError(f"{where}: not JSON ({problem}); valid: a JSON object in UTF-8") from None
         if not isinstance(value, dict):
             raise UserError(f"{where}: {json.dumps(value)[:60]} is not an object; valid: {valid}")
         yield where, value
@@ -154,7 +155,7 @@ def _parquet_rows(path: Path, columns: Sequence[str] | None) -> list[dict[str, J
             return rows
     except (OSError, ValueError, pyarrow.ArrowException) as problem:
         reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
-        raise UserError(f"{path} is not readable parquet: {reason}") from problem
+        raise UserError(f"{path} is not readable parquet: {reason.rstrip('.')}; valid: {_A_FILE}") from problem
 
 
 def _value(scalar: Any) -> Json:

@@ -48,10 +48,11 @@ def run_with_progress(
     """
     from vulngames.progress import RunBars, run_progress
     from vulngames.training.bars import Bar
+    from vulngames.training.observer import Observers
 
     if config.verb != "eval":
         need("trl", "train")
     with run_progress(transient=True) as progress:
         show = partial(RunBars(progress, detailed=True).show, out, config.verb)
         show(0, None)
-        return run_config(config, out, [Bar(show), *observers])
+        return run_config(config, out, [Bar(show), Observers(observers)])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from vulngames.errors import UserError
 from vulngames.options import UNSET, optional
@@ -212,6 +213,8 @@ def fill(kind: type[Config], game: Anything, policy: str = "tiny", **given: Any)
     for key in given:
         if key not in valid:
             raise UserError(f"{kind.__name__} has no {key!r}; valid: {', '.join(valid)}")
+    hints = get_type_hints(kind)
+    given = {key: _typed(key, value, hints[key]) for key, value in given.items()}
     defaults = _defaults(kind, spec, policies.is_small(policy))
     parameters = {**defaults.get("parameters", {}), **given.get("parameters", {})}
     environment.check(name, given.get("judge"), parameters)
@@ -223,6 +226,38 @@ def fill(kind: type[Config], game: Anything, policy: str = "tiny", **given: Any)
     if isinstance(config, TrainConfig) and "micro_batch" not in given:
         return dataclasses.replace(config, micro_batch=_largest_fitting(config))
     return config
+
+
+_IN_WORDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
+
+
+def _typed(name: str, value: Any, hint: Any) -> Any:
+    """A value from Python as the field of that name holds it; a path is held as its text.
+
+    Raises:
+        UserError: it is of another type than `hint`.
+    """
+    if get_origin(hint) is Literal:
+        fits, valid = value in get_args(hint), ", ".join(get_args(hint))
+    elif get_origin(hint) is dict:
+        fits, valid = isinstance(value, Mapping), "a dict from names to numbers"
+    else:
+        kinds = [kind for kind in get_args(hint) or (hint,) if kind in _IN_WORDS]
+        if str in kinds and isinstance(value, PathLike):
+            value = fspath(value)
+        fits, valid = _is_of(value, kinds), " or ".join(_IN_WORDS[kind] for kind in kinds)
+    if not fits:
+        from vulngames.games.reference import shown
+
+        raise UserError(f"{name} = {shown(value)}; valid: {valid}")
+    return value
+
+
+def _is_of(value: Any, kinds: Sequence[type]) -> bool:
+    # True is a whole number for Python, and a whole number a number for everybody.
+    if isinstance(value, bool):
+        return bool in kinds
+    return isinstance(value, (*kinds, int) if float in kinds else tuple(kinds))
 
 
 def _defaults(kind: type[RunConfig], spec: Spec, small: bool) -> Defaults:

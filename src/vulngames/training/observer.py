@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vulngames.errors import UserError
+from vulngames.games.reference import shown
 
 if TYPE_CHECKING:
     from vulngames.types import Sample
@@ -44,11 +45,16 @@ class Observers(Observer):
     """Several as one: all are told, and the first that asks for a halt is heard.
 
     Raises:
-        UserError: one returned something else than a `Halt` or None.
+        UserError: one is no `Observer`, or returned something else than a `Halt` or None.
     """
 
     def __init__(self, observers: Iterable[Observer]) -> None:
+        if not isinstance(observers, Iterable):
+            raise UserError(f"observers = {shown(observers)}; valid: a list of observers")
         self._observers = tuple(observers)
+        for observer in self._observers:
+            if not isinstance(observer, Observer):
+                raise UserError(f"an observer is {shown(observer)}; valid: an object of a subclass of Observer")
 
     def on_step(self, done: int, steps: int) -> Halt | None:
         return _first([observer.on_step(done, steps) for observer in self._observers])
@@ -62,6 +68,6 @@ class Observers(Observer):
 
 def _first(answers: Sequence[Halt | None]) -> Halt | None:
     for answer in answers:
-        if not isinstance(answer, Halt | None):
-            raise UserError(f"an observer returned {answer!r:.60}; valid: None, or a Halt with a reason")
+        if answer is not None and not (isinstance(answer, Halt) and isinstance(answer.reason, str)):
+            raise UserError(f"an observer returned {shown(answer)}; valid: None, or a Halt with a reason")
     return next((answer for answer in answers if answer is not None), None)

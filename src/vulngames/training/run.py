@@ -65,6 +65,10 @@ class TrainingRun(Generic[C]):
         tasks = held_out_tasks(c, c.eval_tasks)
         samples = rollout(self.game, tasks, self.policy, ("eval", c.seed, step), c.eval_group, batch=c.eval_tasks)
         measures = {"step": step, **measure(samples, measures_of(self.game))}
+        if measures["failed"] == measures["n"]:
+            warnings.warn(
+                f"no sample of the evaluation at step {step} could be scored: {samples[0].error}", stacklevel=2
+            )
         self.run.add_samples(step, "test", samples)
         self.run.add_metrics(measures)
         self.evaluated = step
