@@ -74,7 +74,7 @@ def _perfect_reward(key: Any) -> float:
 
 
 def _correction_findings(plan: Plan) -> Any:
-    """One game's exploiters are not matched, and one seed of the policy born of RL is not cured."""
+    """One game's exploiters are not matched, and one seed of the RL-trained policy is not cured."""
     found = findings_of("correction", plan)
     unmatched = replace(found.matches[1], gap=0.3, matched=False)
     recoveries: list[Recovery] = []
@@ -136,11 +136,11 @@ CASES: Mapping[str, Case] = {
     "correction": Case(
         _correction,
         [
-            "tampering: matched in ER (worst seed by 0.02); after repair RL-born 0.60 [0.55, 0.65], SFT-born 0.60",
+            "tampering: matched in ER (worst seed by 0.02); after repair RL-trained 0.60 [0.55, 0.65], SFT-trained 0.60",
             "proxy: not matched in ER (worst seed by 0.30)",
-            "tampering patched rule RL-born 0.02 [0.00, 0.07] 0.60 [0.55, 0.65] 0.50 [0.45, 0.55] 6, not 0.10, –",
-            "tampering honest transcripts SFT-born 0.02 [0.00, 0.07] 0.01 [0.00, 0.06] 0.50 [0.45, 0.55] 6, 6",
-            "tampering patched rule RL-born 0.02 [0.00, 0.07] 0.80 [0.75, 0.85] 10, 10",
+            "tampering patched rule RL-trained 0.02 [0.00, 0.07] 0.60 [0.55, 0.65] 0.50 [0.45, 0.55] 6, not 0.10, –",
+            "tampering honest transcripts SFT-trained 0.02 [0.00, 0.07] 0.01 [0.00, 0.06] 0.50 [0.45, 0.55] 6, 6",
+            "tampering patched rule RL-trained 0.02 [0.00, 0.07] 0.80 [0.75, 0.85] 10, 10",
             "tampering – fresh 0.02 [0.00, 0.07] 0.80 [0.75, 0.85] 10, 10",
         ],
         _correction_findings,

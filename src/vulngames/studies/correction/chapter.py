@@ -12,7 +12,7 @@ from vulngames.report.format import short
 from vulngames.studies.correction.key import Findings, Key, Origin, Stage
 from vulngames.studies.summary import Summary
 
-_ORIGINS: dict[Origin, str] = {"rl": "RL-born", "sft": "SFT-born", "never": "never exploited", "fresh": "fresh"}
+_ORIGINS: dict[Origin, str] = {"rl": "RL-trained", "sft": "SFT-trained", "never": "never exploited", "fresh": "fresh"}
 _COLOURS: dict[Origin, str] = {"rl": "flawed", "sft": "third", "never": "patched", "fresh": "ink"}
 
 
@@ -29,7 +29,7 @@ def chapter(summary: Summary[Key, Findings]) -> Found:
         matched = "matched" if match.matched else "not matched"
         answers.append(
             f"{short(match.game)}: {matched} in ER (worst seed by {format.plain(match.gap)}); after repair "
-            f"RL-born {format.full(rl)}, SFT-born {format.full(sft)}"
+            f"RL-trained {format.full(rl)}, SFT-trained {format.full(sft)}"
         )
     return Found(answers, pictures, [_recoveries(summary), _relapses(summary)])
 
@@ -51,7 +51,7 @@ def _curves(summary: Summary[Key, Findings], stage: Stage, name: str, caption: s
         draws.append(partial(figures.lines, curves=curves, xlabel="step"))
     titles = [short(game) for game in summary.games]
     drawn = figures.sheet(titles, draws, caption, f"correction-{stage.replace(' ', '-')}-{name}")
-    return Picture(drawn, f"{caption}, by what the exploit was born of.")
+    return Picture(drawn, f"{caption}, by how the exploit was learned.")
 
 
 def _recoveries(summary: Summary[Key, Findings]) -> Table:
