@@ -136,7 +136,7 @@ CASES: Mapping[str, Case] = {
     "correction": Case(
         _correction,
         [
-            "tampering: matched in ER (worst seed by 0.02); after repair RL-trained 0.60 [0.55, 0.65], SFT-trained 0.60",
+            "tampering: matched in ER (worst seed by 0.02); after repair RL-trained 0.60 [0.55, 0.65], SFT-trained",
             "proxy: not matched in ER (worst seed by 0.30)",
             "tampering patched rule RL-trained 0.02 [0.00, 0.07] 0.60 [0.55, 0.65] 0.50 [0.45, 0.55] 6, not 0.10, –",
             "tampering honest transcripts SFT-trained 0.02 [0.00, 0.07] 0.01 [0.00, 0.06] 0.50 [0.45, 0.55] 6, 6",

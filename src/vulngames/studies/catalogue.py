@@ -18,13 +18,11 @@ class Entry:
 
     Attributes:
         question: in a sentence.
-        compared: with what, in a phrase.
         only: its one game; empty if it takes any.
     """
 
     name: str
     question: str
-    compared: str
     only: str = ""
 
     def part(self, part: Part) -> ModuleType:
@@ -36,39 +34,14 @@ class Entry:
 CATALOGUE: dict[str, Entry] = {
     entry.name: entry
     for entry in (
-        Entry(
-            "emergence",
-            "Is the exploit learned under the flaw, and not under its patch?",
-            "flawed, patched",
-        ),
-        Entry(
-            "correction",
-            "Is it harder to train out if it came from RL, and does it come back?",
-            "an RL-trained and an SFT-trained exploiter matched in ER, and one that never exploited",
-        ),
-        Entry(
-            "distillation",
-            "Does it pass to a student through transcripts?",
-            "1 %, 5 %, 25 %, 100 % of an exploiter's, the rest honest; a student of another size; RL afterwards",
-        ),
-        Entry(
-            "catalysis",
-            "Does a first exploit open a second one earlier, or wider?",
-            "all ordered pairs; against fresh, after the patched first game, and equal total steps",
-        ),
-        Entry("scale", "Do larger policies learn more of it?", "three sizes built by one recipe"),
-        Entry(
-            "audit-rate",
-            "How often must reports be audited, and does announcing audits help?",
-            "audit probabilities × announcements, against the closed form; advantages normalised or only centred",
-            only="self-grading-v1",
-        ),
-        Entry(
-            "transfer",
-            "Does it show in the other games, without training there?",
-            "against the untrained policy, and one trained on the patched game",
-        ),
-        Entry("perfect-reward", "Does it grow when it is not paid?", "the patched arm against its own start"),
+        Entry("emergence", "Is the exploit learned under the flaw, and not under its patch?"),
+        Entry("correction", "Is an exploit harder to train out if it came from RL, and does it come back?"),
+        Entry("distillation", "Does an exploit pass to a student through transcripts?"),
+        Entry("catalysis", "Does a first exploit open a second one earlier, or wider?"),
+        Entry("scale", "Do larger policies learn more of an exploit?"),
+        Entry("audit-rate", "How often must reports be audited, and does announcing audits help?", "self-grading-v1"),
+        Entry("transfer", "Does an exploit show in the other games, without training there?"),
+        Entry("perfect-reward", "Does an exploit grow when it is not paid?"),
     )
 }
 ALL = "all"
