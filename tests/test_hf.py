@@ -299,7 +299,8 @@ def test_replies_that_say_nothing_are_not_paid_and_teach_nothing(
     # As a model that is cut while it thinks.
     monkeypatch.setattr(import_module("vulngames.rollouts"), "spoken", lambda text: "")
     config = resolve(TrainConfig, game="proxy-v1", steps=1, prompts=2, eval_tasks=2, max_tokens=2)
-    run = rl(config, tmp_path / "run")
+    with pytest.warns(UserWarning, match="no sample of the evaluation at step"):
+        run = rl(config, tmp_path / "run")
     for row in run.samples():
         assert row["reward"] is None and row["finish"] == ["length"] and "cut at its token limit" in row["error"]
     assert all(row["failed"] == row["n"] and row["cut"]["mean"] == 1 for row in run.metrics())
