@@ -233,6 +233,7 @@ def unescaped(text: str) -> str:
     return re.sub(r"&#\d+;|&\w+;", "", text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_chapter_is_on_the_page_as_csv(tmp_path: Path, name: str, vulngames: Any) -> None:
     home = make(tmp_path / name, name).home
@@ -364,6 +365,7 @@ def test_one_seed_is_no_comparison(tmp_path: Path) -> None:
     assert "2 of 2 cells are measured in fewer than two seeds" in words(write_report([home], tmp_path / "page.html"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("named", "first", "second"),
     [

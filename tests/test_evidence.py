@@ -59,6 +59,7 @@ def test_another_eval_does_not_overwrite_one(vulngames: Any, tmp_path: Path) -> 
     assert said.returncode == 2 and "run holds a run with top_p = 1.0, not 0.5; choose another" in said.stderr
 
 
+@pytest.mark.slow
 def test_another_command_is_told_whose_run_it_is(vulngames: Any, tmp_path: Path) -> None:
     vulngames(*EVAL, "--out", "run")
     said = vulngames("train", "self-grading-v1", "--out", "run", check=False)

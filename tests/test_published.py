@@ -520,6 +520,7 @@ def test_rows_that_changed_between_eval_and_sft_end_in_one_line(vulngames: Any, 
     assert "wrote was made when data = 'problems.parquet' had other rows" in said.stderr
 
 
+@pytest.mark.slow
 def test_the_same_rows_packed_otherwise_are_the_same(problems: Path, wrote: Path) -> None:
     from vulngames.training.transcripts import transcripts
 

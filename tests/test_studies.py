@@ -422,6 +422,7 @@ def test_the_same_study_goes_on_with_more_seeds_and_a_damaged_summary_is_written
     assert (summary["study"], summary["seeds"], summary["plan"]["workers"]) == ("emergence", 2, 2)
 
 
+@pytest.mark.slow
 def test_a_worker_warns_in_one_line() -> None:
     code = "import warnings; from vulngames.studies import workers; workers._start_worker(None, None)"
     said = subprocess.run([sys.executable, "-c", f"{code}; warnings.warn('of\\ntwo')"], capture_output=True, text=True)

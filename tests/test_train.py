@@ -483,6 +483,7 @@ def reward(tmp_path: Path) -> Path:
     return tmp_path / "reward.py"
 
 
+@pytest.mark.slow
 def test_a_run_whose_reward_is_never_there_says_why(vulngames: Any, reward: Path) -> None:
     reward.write_text("def score(completion):\n    return lengthy(completion)\n")
     small = ("--steps", "1", "--prompts", "2", "--group", "2", "--eval-tasks", "2")
