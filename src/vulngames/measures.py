@@ -238,6 +238,40 @@ def across_seeds(
     return Interval(mean, max(bounds[0], mean - down), min(bounds[1], mean + up))
 
 
+def bounded_mean(values: Sequence[float], bounds: tuple[float, float], level: float = LEVEL) -> Interval:
+    """The mean of a bounded quantity from independent draws of it, whatever its distribution.
+
+    Gaffke's bounds (Gaffke 2005; Learned-Miller & Thomas 2020): the mean under Dirichlet(1, ..., 1) weights on the
+    values and one more point, which lies at the lower limit for the lower bound and at the upper limit for the upper
+    one. For values at the limits alone they are those of Clopper and Pearson. So n equal values, however near a limit,
+    leave it open that as much as 1 - (alpha/2)^(1/n) of the draws are others: 0.71 for three at 95 %, 0.52 for five,
+    0.31 for ten.
+
+    Args:
+        values: at least one, within `bounds`.
+        bounds: the least and the largest value that there can be, finite.
+    """
+    low, high = bounds
+    mean = float(np.mean(values))
+    upper = high - (high - low) * _gaffke([(high - value) / (high - low) for value in values], level)
+    lower = low + (high - low) * _gaffke([(value - low) / (high - low) for value in values], level)
+    return Interval(mean, min(mean, lower), max(mean, upper))
+
+
+def _gaffke(values: Sequence[float], level: float) -> float:
+    """The lower bound of the mean of values in [0, 1], one-sided at (1 + level) / 2."""
+    from scipy.interpolate import BSpline
+    from scipy.optimize import brentq
+
+    # The density of the weighted mean is the B-spline on these knots; they are kept apart, as a spline of its full
+    # degree needs.
+    knots = np.sort([0.0, *values]) + 1e-7 * np.arange(len(values) + 1)
+    share = BSpline.basis_element(knots, extrapolate=False).antiderivative()
+    start, whole = share(knots[0]), share(knots[-1]) - share(knots[0])
+    alpha = (1 - level) / 2
+    return max(0.0, float(brentq(lambda t: (share(t) - start) / whole - alpha, knots[0], knots[-1])))
+
+
 def onset(curve: Sequence[tuple[int, Interval]]) -> int | None:
     """The first evaluated step from which ER stays above its starting interval, twice at least; None if it never does.
 
