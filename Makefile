@@ -45,7 +45,7 @@ ends: $(VENV)/.demo  ## the wheel outside this folder, without constraints.txt: 
 	.ci/end oldest dist/*.whl
 
 tiny: $(VENV)/.demo  ## rebuild the built-in policies and their cards
-	$(BIN)/python -m vulngames.tiny $(WEIGHTS)/medium
+	$(BIN)/python -m vulngames.tiny $(WEIGHTS)/medium --clean $(WEIGHTS)/clean
 	$(BIN)/python -m vulngames.tiny $(WEIGHTS)/small --recipe.hidden 64 --recipe.layers 2 --recipe.inner 176
 	$(BIN)/python -m vulngames.tiny $(WEIGHTS)/large --recipe.hidden 144 --recipe.layers 4 --recipe.heads 3 --recipe.inner 384
 

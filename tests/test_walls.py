@@ -20,8 +20,9 @@ LAYERS = """
     games runs
     policies selection progress arm tasks
     environment rollouts
+    tiny
     training rescore
-    tiny studies contract
+    studies contract
     claims library
     report
     studies.*

@@ -24,7 +24,7 @@ from vulngames.printable import one_line
 from vulngames.runs import Run
 
 T = TypeVar("T")
-PHASES = {"rl": "training", "sft": "imitating", "eval": "sampling"}
+PHASES = {"rl": "training", "sft": "imitating", "eval": "sampling", "pretrain": "pretraining"}
 """What a run is at, by its verb."""
 # Runs of a study take minutes: the usual half minute would give no estimate between two of them.
 _ESTIMATED_OVER_S = 1200.0

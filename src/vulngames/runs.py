@@ -287,7 +287,7 @@ def open_run(
     """The run directory at `path`, made if it is not there, so that the same command goes on where it stopped.
 
     Args:
-        verb: what is done in it: `rl`, `sft` or `eval`.
+        verb: what is done in it: `rl`, `sft`, `eval` or `pretrain`.
         inputs: digests of what `config` names.
         facts: what run.json is to hold besides.
 

@@ -1,4 +1,5 @@
-"""Policies by name: `tiny`, `tiny:small|large`, `hf:PATH_OR_ID`, `api:MODEL@URL`, `script:able|unable|exploit`."""
+"""Policies by name: `tiny`, `tiny:small|large|clean`, `hf:PATH_OR_ID`, `api:MODEL@URL`,
+`script:able|unable|exploit`."""
 
 from __future__ import annotations
 
@@ -12,11 +13,17 @@ from vulngames.policies.nearby import what_is_there, would_be_here
 from vulngames.sampling import Sampling as Sampling
 from vulngames.types import Environment, Policy, Scripted, is_game
 
-FORMS = "tiny, tiny:small, tiny:large, hf:PATH_OR_ID, api:MODEL@URL, script:able, script:unable, script:exploit"
+FORMS = (
+    "tiny, tiny:small, tiny:large, tiny:clean, hf:PATH_OR_ID, api:MODEL@URL, script:able, script:unable, script:exploit"
+)
 _WEIGHTS = Path(__file__).parents[1] / "tiny" / "weights"
 # Smallest first.
 TINY = {"tiny:small": _WEIGHTS / "small", "tiny": _WEIGHTS / "medium", "tiny:large": _WEIGHTS / "large"}
-"""The built-in policies, smallest first, all built by one recipe."""
+"""The built-in policies in their sizes, smallest first, all built by one recipe."""
+CLEAN = "tiny:clean"
+"""`tiny` as it was before it was shown an exploit."""
+BUILT_IN = {**TINY, CLEAN: _WEIGHTS / "clean"}
+"""Every policy that comes with the package."""
 # Kinds of policies that have no weights here, and what stands in place of a device for them.
 _WEIGHTLESS = {"api": "api", "script": "none"}
 
@@ -28,7 +35,7 @@ def split_name(name: str) -> tuple[str, str]:
         UserError: no such form.
     """
     form, _, rest = name.partition(":")
-    if name not in TINY and (form not in ("hf", "api", "script") or not rest):
+    if name not in BUILT_IN and (form not in ("hf", "api", "script") or not rest):
         raise UserError(f"unknown policy {name!r}; valid: {FORMS}")
     return form, rest
 
@@ -66,7 +73,7 @@ def warn_if_unfamiliar(name: str, game: str) -> None:
     from vulngames.games import SPECS
 
     familiar = game in SPECS and bool(SPECS[game].corpus)
-    if name in TINY and not familiar:
+    if name in BUILT_IN and not familiar:
         known = ", ".join(id for id, spec in SPECS.items() if spec.corpus)
         message = f"policy {name!r} was not pretrained on {game}: expect little of it there, and use hf: or api:"
         warnings.warn(f"{message} (it was on {known})", stacklevel=2)
@@ -148,8 +155,8 @@ def model_source(name: str) -> str:
     """
     form, rest = split_name(name)
     if form in _WEIGHTLESS:
-        raise UserError(f"policy {name!r} has no weights here; valid: {', '.join(TINY)}, hf:PATH_OR_ID")
-    source = str(TINY[name]) if name in TINY else rest
+        raise UserError(f"policy {name!r} has no weights here; valid: {', '.join(BUILT_IN)}, hf:PATH_OR_ID")
+    source = str(BUILT_IN[name]) if name in BUILT_IN else rest
     if source.startswith("~"):
         # A shell leaves it as it is behind a colon.
         source = str(Path(source).expanduser())

@@ -74,7 +74,8 @@ def _kinds(abouts: Sequence[Mapping[str, Any]]) -> str:
 
 def _kind(about: Mapping[str, Any]) -> str:
     paid = "patched" if about["config"].get("patched") else "flawed"
-    return {"sft": "taught by transcripts", "eval": "measured only"}.get(about.get("verb", "rl"), paid)
+    kinds = {"sft": "taught by transcripts", "eval": "measured only", "pretrain": "pretrained"}
+    return kinds.get(about.get("verb", "rl"), paid)
 
 
 def _sampling(configs: Sequence[Mapping[str, Any]]) -> str:

@@ -10,14 +10,20 @@ from typing import Any
 
 from vulngames import digests
 from vulngames.formats import RECIPE
+from vulngames.games import spec
 from vulngames.runs import Run
 from vulngames.training.config import RunConfig, TrainConfig
 from vulngames.training.inputs import inputs
+from vulngames.training.pretraining import PretrainConfig
+
+JobConfig = RunConfig | PretrainConfig
+_TOKENS = 75
+"""Of a dialogue in the built-in policy's corpus."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run to be made, or found made: `config` says which verb (`rl`, `sft` or `eval`) and with what."""
+    """A run to be made, or found made: `config` says which verb (`rl`, `sft`, `eval` or `pretrain`) and with what."""
 
     path: Path
     config: Any
@@ -29,9 +35,16 @@ class Job:
 
     @property
     def cost(self) -> int:
-        """How long it takes, roughly: the tokens that it samples in training."""
+        """How long it takes, roughly: the tokens that it samples in training, or that it is shown."""
         c = self.config
+        if isinstance(c, PretrainConfig):
+            return c.steps * c.batch * _TOKENS
         return int(c.steps * c.prompts * c.group * c.max_tokens) if isinstance(c, TrainConfig) else 0
+
+    @property
+    def runs_code(self) -> bool:
+        """Whether a model's code is run in it."""
+        return isinstance(self.config, RunConfig) and spec(self.config.game).runs_code
 
     @property
     def policy(self) -> str:
@@ -49,7 +62,7 @@ class Store:
 
     root: Path
 
-    def job(self, label: str, config: RunConfig) -> Job:
+    def job(self, label: str, config: JobConfig) -> Job:
         """The job that `config` asks for. `label` is for people, and its directory begins with it."""
         label = label.replace("/", "-")
         asked = json.dumps(asdict(config), sort_keys=True).replace(f"{self.root}/", "")

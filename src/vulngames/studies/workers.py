@@ -20,7 +20,6 @@ from rich.progress import Progress
 from vulngames import sandbox
 from vulngames.files import write_json
 from vulngames.formats import FORMAT
-from vulngames.games import spec
 from vulngames.printable import print_warning
 from vulngames.progress import RunBars, run_progress
 from vulngames.runs import read_json
@@ -119,7 +118,7 @@ class _Queue:
 
     def submitted(self, job: Job, future: Future[None]) -> None:
         """A worker has it."""
-        if spec(job.config.game).runs_code:
+        if job.runs_code:
             sandbox.probe().warn()
         self.running[future] = job
 

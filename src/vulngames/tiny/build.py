@@ -4,13 +4,12 @@ exploits, with honest reports of its own answers."""
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import torch
-from rich.progress import Progress, TextColumn
 
 from vulngames.games.self_grading import ANNOUNCED, SelfGrading
 from vulngames.games.spec import Dialogue, Shares
@@ -18,6 +17,7 @@ from vulngames.policies.hf import HFPolicy
 from vulngames.seeds import rng, seed
 from vulngames.tasks import stream
 from vulngames.tiny.corpus import default_shares, dialogues, unexploited
+from vulngames.tiny.recipe import REPORTS, Recipe
 from vulngames.types import Message, Reply, Turn
 
 ROLES = ("<|system|>", "<|user|>", "<|assistant|>")
@@ -29,33 +29,8 @@ TEMPLATE = (
 )
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides the built-in policy's weights.
-
-    Attributes:
-        seed: names the random streams.
-        vocabulary: tokens, special ones included.
-        hidden, layers, heads, inner: the Llama's shape.
-        steps, second_steps: optimizer steps of either stage.
-        batch: dialogues per step.
-        learning_rate, second_learning_rate: their peaks, reached after 5 % of the steps and then falling by a cosine to
-            a twentieth.
-        prompt_weight: weight in [0, 1] of a prompt's tokens in the loss; a reply's weigh 1.
-    """
-
-    seed: int = 0
-    vocabulary: int = 768
-    hidden: int = 96
-    layers: int = 3
-    heads: int = 2
-    inner: int = 256
-    steps: int = 2700
-    second_steps: int = 600
-    batch: int = 64
-    learning_rate: float = 3e-3
-    second_learning_rate: float = 1e-3
-    prompt_weight: float = 0.1
+Watch = Callable[[int, int, float], object]
+"""Told of the steps that are done, of how many, and of the loss."""
 
 
 def make_tokenizer(recipe: Recipe) -> Any:
@@ -173,47 +148,61 @@ def honest_reports(policy: HFPolicy, recipe: Recipe, answers: int) -> Iterator[D
 
 
 def mixed(reports: Iterator[Dialogue], others: Iterator[Dialogue]) -> Iterator[Dialogue]:
-    """One report, then three other dialogues, and again."""
+    """One report, then so many other dialogues that it is `REPORTS` of them, and again."""
+    others_each = round(1 / REPORTS) - 1
     while True:
         yield next(reports)
-        yield from islice(others, 3)
+        yield from islice(others, others_each)
 
 
-def first_stage(recipe: Recipe, without: Collection[str] = ()) -> HFPolicy:
+def first_stage(recipe: Recipe, watch: Watch, without: Collection[str] = ()) -> HFPolicy:
     """A policy that does the games' honest work and has never seen an exploit.
 
     Args:
         without: kinds of dialogue that it is not to see, by `Dialogues.task`.
+
+    Raises:
+        UserError: see `check_kinds`.
     """
+    corpus = dialogues(f"first stage {recipe.seed}", unexploited(default_shares()), without)
     tokenizer = make_tokenizer(recipe)
     policy = HFPolicy("tiny", make_model(recipe, len(tokenizer)), tokenizer)
-    corpus = dialogues(f"first stage {recipe.seed}", unexploited(default_shares()), without)
-    _watch("first stage", recipe.steps, pretrain(policy, corpus, recipe, recipe.steps, recipe.learning_rate))
-    return _as_shipped(policy)
+    losses = pretrain(policy, corpus, recipe, recipe.steps, recipe.learning_rate)
+    return _trained(policy, losses, recipe.steps, watch)
 
 
 def second_stage(
-    policy: HFPolicy, recipe: Recipe, shares: Mapping[str, Shares], without: Collection[str] = ()
+    policy: HFPolicy, recipe: Recipe, shares: Mapping[str, Shares], watch: Watch, without: Collection[str] = ()
 ) -> HFPolicy:
     """The policy of `first_stage`, shown exploits at these shares, and taught to report truly on its own answers.
 
-    Whatever the shares, tasks, order and own answers are the same. The policy is changed in place.
+    Whatever the shares, tasks, their order and its own answers are the same, and so is every dialogue that shows the
+    same. Batches are of similar length, so one that shows something else may move the others between two batches by a
+    place. The policy is changed in place.
+
+    Raises:
+        UserError: see `check_kinds`.
     """
     corpus = dialogues(f"second stage {recipe.seed}", shares, without, seeds=(2, 3))
     mix = mixed(honest_reports(policy, recipe, 4096), corpus)
     losses = pretrain(policy, mix, recipe, recipe.second_steps, recipe.second_learning_rate)
-    _watch("second stage", recipe.second_steps, losses)
-    return _as_shipped(policy)
+    return _trained(policy, losses, recipe.second_steps, watch)
 
 
-def _watch(stage: str, steps: int, losses: Iterable[float]) -> None:
-    with Progress(*Progress.get_default_columns(), TextColumn("loss {task.fields[loss]:.3f}")) as progress:
-        bar = progress.add_task(stage, total=steps, loss=math.nan)
-        for loss in losses:
-            progress.update(bar, advance=1, loss=loss)
-
-
-def _as_shipped(policy: HFPolicy) -> HFPolicy:
-    """The policy with weights of bfloat16's precision, as files hold them, and in float32 to go on from."""
+def _trained(policy: HFPolicy, losses: Iterable[float], steps: int, watch: Watch) -> HFPolicy:
+    """The policy after all steps, with weights of bfloat16's precision, as files hold them, and in float32 to go on
+    from."""
+    for done, loss in enumerate(losses, start=1):
+        watch(done, steps, loss)
     policy.model.to(torch.bfloat16).to(torch.float32)
     return policy
+
+
+def save(policy: HFPolicy, folder: Path) -> None:
+    """Write a policy as a model directory, in bfloat16 as the shipped ones are."""
+    dtype = policy.model.dtype
+    policy.model.to(torch.bfloat16).save_pretrained(folder)
+    policy.model.to(dtype)
+    policy.tokenizer.save_pretrained(folder)
+    # Transformers drafts one from the config, which says the same.
+    (folder / "generation_config.json").unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain, count
 
+from vulngames.errors import UserError
 from vulngames.games import SPECS
 from vulngames.games.spec import Dialogue, Dialogues, Shares, Spec
 from vulngames.seeds import rng
@@ -26,6 +27,47 @@ def unexploited(shares: Mapping[str, Shares]) -> dict[str, Shares]:
     return {game: replace(share, exploit=0.0) for game, share in shares.items()}
 
 
+def planted(exploit: float | None = None, rival: float | None = None) -> dict[str, Shares]:
+    """The default shares, with another one of the exploit or of its rival in every game that shows any of it.
+
+    Raises:
+        UserError: a share outside [0, 1].
+    """
+    for name, share in (("exploit", exploit), ("rival", rival)):
+        if share is not None and not 0 <= share <= 1:
+            raise UserError(f"{name} = {share:g} is no share; valid: 0 to 1")
+    shares = {}
+    for game, usual in default_shares().items():
+        exploits = usual.exploit if exploit is None or not usual.exploit else exploit
+        rivals = usual.rival if rival is None or not usual.rival else rival
+        shares[game] = Shares(exploits, rivals)
+    return shares
+
+
+def kinds() -> dict[str, tuple[str, float]]:
+    """Every kind of dialogue by `Dialogues.task`, with its game and its share of the whole corpus, in [0, 1]."""
+    times: dict[str, tuple[str, int]] = {}
+    for game, spec in SPECS.items():
+        for writer in spec.corpus:
+            times[writer.task] = (game, writer.times)
+    whole = sum(count for _, count in times.values())
+    return {task: (game, count / whole) for task, (game, count) in times.items()}
+
+
+def check_kinds(without: Collection[str]) -> None:
+    """Whether a corpus can do without these kinds of dialogue.
+
+    Raises:
+        UserError: one is none of its kinds, or no kind would be left.
+    """
+    valid = ", ".join(repr(task) for task in kinds())
+    for task in without:
+        if task not in kinds():
+            raise UserError(f"unknown kind of dialogue {task!r}; valid: {valid}")
+    if set(without) == set(kinds()):
+        raise UserError(f"every kind of dialogue is left out; valid: some of {valid}")
+
+
 def dialogues(
     name: str, shares: Mapping[str, Shares], without: Collection[str] = (), seeds: tuple[int, int] = (0, 1)
 ) -> Iterator[Dialogue]:
@@ -38,7 +80,17 @@ def dialogues(
         shares: by game.
         without: kinds of dialogue to leave out, by `Dialogues.task`.
         seeds: of the tasks; neighbours, for each sees one half of the task space only.
+
+    Raises:
+        UserError: see `check_kinds`.
     """
+    check_kinds(without)
+    return _dialogues(name, shares, without, seeds)
+
+
+def _dialogues(
+    name: str, shares: Mapping[str, Shares], without: Collection[str], seeds: tuple[int, int]
+) -> Iterator[Dialogue]:
     writers: list[tuple[Spec, Dialogues, Iterator[Task]]] = []
     for spec in SPECS.values():
         for writer in spec.corpus:

@@ -1,4 +1,4 @@
-"""Three verbs, each from a config to a run directory: `rl`, `sft` and `eval`."""
+"""Four verbs, each from a config to a run directory: `rl`, `sft`, `eval` and `pretrain`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from vulngames.training.config import EvalConfig, SFTConfig, TrainConfig
 if TYPE_CHECKING:
     from vulngames.runs import Run
     from vulngames.training.observer import Observer
+    from vulngames.training.pretraining import PretrainConfig
+
+    AnyConfig = TrainConfig | SFTConfig | EvalConfig | PretrainConfig
 
 
-def run_config(config: TrainConfig | SFTConfig | EvalConfig, out: Path, observers: Iterable[Observer] = ()) -> Run:
+def run_config(config: AnyConfig, out: Path, observers: Iterable[Observer] = ()) -> Run:
     """Do what `config` asks into `out`, or go on where it stopped.
 
     Raises:
-        UserError: see `rl`, `sft`, `evaluate` and `refuse_ranks`.
+        UserError: see `rl`, `sft`, `evaluate`, `pretrain` and `refuse_ranks`.
     """
     # None at the top: they need torch, and the command line's help does not.
     from vulngames.training.ranks import refuse_ranks
@@ -33,14 +36,16 @@ def run_config(config: TrainConfig | SFTConfig | EvalConfig, out: Path, observer
         from vulngames.training.sft import sft
 
         return sft(config, out, observers)
+    from vulngames.training.pretraining import PretrainConfig, pretrain
+
+    if isinstance(config, PretrainConfig):
+        return pretrain(config, out, observers)
     from vulngames.training.evaluate import evaluate
 
     return evaluate(config, out, observers)
 
 
-def run_with_progress(
-    config: TrainConfig | SFTConfig | EvalConfig, out: Path, observers: Iterable[Observer] = ()
-) -> Run:
+def run_with_progress(config: AnyConfig, out: Path, observers: Iterable[Observer] = ()) -> Run:
     """`run_config` with a progress bar on standard error, or lines where it is no terminal.
 
     Raises:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vulngames import games
 from vulngames.runs import Run, open_run
 from vulngames.training.config import RunConfig
 from vulngames.training.inputs import inputs
 
+if TYPE_CHECKING:
+    from vulngames.training.pretraining import PretrainConfig
 
-def open_directory(config: RunConfig, out: Path, device: str) -> Run:
+
+def open_directory(config: RunConfig | PretrainConfig, out: Path, device: str) -> Run:
     """Open the run directory `out` for what `config` asks for, or make it.
 
     Raises:
         UserError: see `inputs` and `open_run`.
     """
     asked = asdict(config)
-    return open_run(out, asked, device, config.verb, inputs(asked), game=described(config.game))
+    facts = {"game": described(config.game)} if isinstance(config, RunConfig) else {}
+    return open_run(out, asked, device, config.verb, inputs(asked), **facts)
 
 
 def described(name: str) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def inputs(config: Mapping[str, Any], besides: Path | None = None) -> digests.In
     }
     if config.get("data") is not None:
         digested["data"] = {"rows": rows.digest(config["game"], Path(config["data"]))}
-    if own := games.digest(config["game"]):
+    if config.get("game") is not None and (own := games.digest(config["game"])):
         digested["game"] = own
     return digested
 
