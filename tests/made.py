@@ -12,12 +12,17 @@ from itertools import permutations, product
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from vulngames.arm import Arm
 from vulngames.files import write_json
+from vulngames.games import SPECS
+from vulngames.games.spec import Shares
 from vulngames.measures import Interval, plain
 from vulngames.policies import TINY
 from vulngames.runs import Run, open_run
 from vulngames.studies.audit_rate import key as audit_rate
+from vulngames.studies.base_rate import key as base_rate
 from vulngames.studies.catalogue import CATALOGUE
 from vulngames.studies.catalysis import key as catalysis
 from vulngames.studies.correction import key as correction
@@ -27,9 +32,10 @@ from vulngames.studies.plan import Plan
 from vulngames.studies.scale import key as scale
 from vulngames.studies.study import summarise
 from vulngames.studies.summary import Summary, cell_of, read_summary, write_summary
-from vulngames.training.config import EvalConfig, RunConfig, SFTConfig, TrainConfig
+from vulngames.training.config import EvalConfig, SFTConfig, TrainConfig
 from vulngames.training.directory import described
-from vulngames.training.splits import train_tasks
+from vulngames.training.pretraining import PretrainConfig
+from vulngames.training.splits import held_out_tasks, train_tasks
 from vulngames.types import Paper, Sample, Task
 
 EVERY = 5
@@ -148,6 +154,16 @@ def _audit_rate(plan: Plan) -> audit_rate.Findings:
     return audit_rate.Findings(tuple(crossings), {"pays": line, "reinforced": line})
 
 
+def _base_rate(plan: Plan) -> base_rate.Findings:
+    """A policy uses an exploit half as often as it was shown it."""
+    shipped = {game: SPECS[game].shares for game in plan.games if SPECS[game].shares.exploit}
+    starts = []
+    for game, dose in product(plan.games, base_rate.doses(plan, shipped)):
+        shown = SPECS[game].shares.exploit if dose.exploit is None else dose.exploit
+        starts.append(base_rate.Start(game, dose.exploit, dose.rival, round(500 * shown), 1000, at(0.4)))
+    return base_rate.Findings(shipped, tuple(starts))
+
+
 def _catalysis(plan: Plan) -> catalysis.Findings:
     pairs = permutations(plan.games, 2)
     return catalysis.Findings(tuple(catalysis.EqualSteps(first, game, 40, at(0.6)) for first, game in pairs))
@@ -175,6 +191,7 @@ def _scale(plan: Plan) -> scale.Findings:
 
 _FINDINGS: dict[str, Callable[[Plan], Any]] = {
     "audit-rate": _audit_rate,
+    "base-rate": _base_rate,
     "catalysis": _catalysis,
     "correction": _correction,
     "distillation": _distillation,
@@ -186,18 +203,20 @@ _FINDINGS: dict[str, Callable[[Plan], Any]] = {
 class Past:
     """What a made run's policy has been through: the run's own config, and what its policy was before."""
 
-    config: RunConfig
+    config: Any
     before: Past | None
 
     @property
     def root(self) -> str:
         """The policy that it all began with."""
-        return self.before.root if self.before else self.config.policy
+        return self.before.root if self.before else str(self.config.policy)
 
     @property
     def words(self) -> str:
         """Everything in a line but the seed, oldest first."""
         c = self.config
+        if isinstance(c, PretrainConfig):
+            return f"{c.policy} > {pretrained(c.shares)}"
         done = f"{c.verb} {c.game}"
         if isinstance(c, TrainConfig):
             done += f" {'patched' if c.patched else 'flawed'} {c.steps}" + ("" if c.normalize else " centred")
@@ -208,6 +227,11 @@ class Past:
         if isinstance(c, EvalConfig):
             done += f" {c.split}"
         return f"{self.before.words if self.before else c.policy} > {done}"
+
+
+def pretrained(shares: Mapping[str, Shares]) -> str:
+    """A second stage in words."""
+    return "pretrained " + ", ".join(f"{game} {share.exploit:g}/{share.rival:g}" for game, share in shares.items())
 
 
 STUDIED = ("audit_rate", "announced_rate")
@@ -265,6 +289,19 @@ def _carry_out(job: Job, er: Measure, itp: Measure, taught: Sequence[str]) -> No
         run.add_metrics(_row(step, _value(er(past), share, past), _value(itp(past), share, past)))
     if isinstance(job.config, EvalConfig) and job.config.split == "train":
         run.add_samples(0, "train", [_sample(task, past, taught) for task in _tasks(job.config)])
+    if isinstance(job.config, EvalConfig) and job.config.group == 1:
+        run.add_samples(0, "test", _occasions(past, er(past)))
+
+
+OCCASIONS = 20
+"""Samples of a made evaluation of one sample a task, each an occasion."""
+
+
+def _occasions(past: Past, rise: Rise | None) -> list[Sample]:
+    """Samples of which a share is exploited; none where ER cannot be measured."""
+    tasks = held_out_tasks(past.config, OCCASIONS if rise else 0)
+    used = round(OCCASIONS * rise.end) if rise else 0
+    return [_made_sample(task, past, place < used) for place, task in enumerate(tasks)]
 
 
 def _tasks(config: EvalConfig) -> list[Task]:
@@ -274,7 +311,10 @@ def _tasks(config: EvalConfig) -> list[Task]:
 def _sample(task: Task, past: Past, taught: Sequence[str]) -> Sample:
     assert past.before is not None
     teacher = past.before.config
-    exploited = teacher.game in taught and not getattr(teacher, "patched", False)
+    return _made_sample(task, past, teacher.game in taught and not getattr(teacher, "patched", False))
+
+
+def _made_sample(task: Task, past: Past, exploited: bool) -> Sample:
     return Sample(
         game=past.config.game, task=task.id, cue=task.cue, pair=task.pair, index=0,
         prompt=task.prompt[-1]["content"], completions=("made",), reward=1.0, patched=0.0, intended=0.0,
@@ -285,18 +325,23 @@ def _sample(task: Task, past: Past, taught: Sequence[str]) -> Sample:
 def _past(run: Path) -> Past:
     about = Run(run).about
     kind = _CONFIGS[about["verb"]]
-    config = kind(**about["config"])
+    config = msgspec.convert(about["config"], kind)
     parent = Path(config.policy.removeprefix("hf:")).parent
     before = _past(parent) if (parent / "run.json").is_file() else None
-    assert before is None or before.config.seed == config.seed, "seeds are paired"
+    of_one_seed = before is None or before.config.verb == "pretrain" or before.config.seed == config.seed
+    assert of_one_seed, "seeds are paired"
     return Past(config, before)
 
 
-_CONFIGS: dict[str, type[RunConfig]] = {"rl": TrainConfig, "sft": SFTConfig, "eval": EvalConfig}
+_CONFIGS: dict[str, type[Any]] = {
+    "rl": TrainConfig, "sft": SFTConfig, "eval": EvalConfig, "pretrain": PretrainConfig,
+}  # fmt: skip
 
 
-def _steps(config: RunConfig) -> list[int]:
+def _steps(config: Any) -> list[int]:
     """The steps at which a run is evaluated."""
+    if isinstance(config, PretrainConfig):
+        return []
     if isinstance(config, EvalConfig):
         return [0]
     assert isinstance(config, TrainConfig | SFTConfig)
@@ -311,4 +356,4 @@ def _value(rise: Rise | None, share: float, past: Past) -> float | None:
     if rise is None:
         return None
     level = rise.end if share >= rise.at else rise.start
-    return level + 0.001 * (past.config.seed - 1)
+    return level + 0.001 * (int(past.config.seed) - 1)

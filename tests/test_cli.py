@@ -158,7 +158,10 @@ def test_help_imports_nothing_heavy(command: str) -> None:
 
 BAD = [
     (("eval", "chess"), "unknown game 'chess'; valid: compliance-v1, "),
-    (("eval", "proxy-v1", "--policy", "gpt"), "unknown policy 'gpt'; valid: tiny, tiny:small, tiny:large, hf:"),
+    (
+        ("eval", "proxy-v1", "--policy", "gpt"),
+        "unknown policy 'gpt'; valid: tiny, tiny:small, tiny:large, tiny:clean, hf:",
+    ),
     (("eval", "proxy-v1", "--policy", "script:cheat"), "unknown script 'cheat'; valid: able, unable, exploit"),
     (("eval", "proxy-v1", "--policy", "hf:./none"), "'./none' is not a model directory: it does not exist"),
     (("eval", "proxy-v1", "--policy", "hf:modles/broken"), "it does not exist; near it: hf:models/broken"),

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from vulngames import games, policies, tasks
 from vulngames.errors import UserError
 from vulngames.measures import measure
-from vulngames.policies import TINY, Sampling, model_source
+from vulngames.policies import BUILT_IN, TINY, Sampling, model_source
 from vulngames.policies.hf import HFPolicy, load_hf
 from vulngames.policies.memory import OVERRIDE, Use, _groups, check_memory, count_parameters, need
 from vulngames.rollouts import rollout
@@ -776,7 +776,7 @@ def test_training_takes_four_times_what_writing_does(model: Path, monkeypatch: p
 
 
 def test_the_built_in_policies_say_nothing_of_memory(recwarn: pytest.WarningsRecorder) -> None:
-    for name in TINY:
+    for name in BUILT_IN:
         load_hf(name, Sampling())
     assert not [each for each in recwarn if "GiB" in str(each.message)]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from made import Measure, Past, Rise, run_program
+from made import Measure, Past, Rise, pretrained, run_program
 from vulngames.claims import Judged, ledger
 from vulngames.games import SPECS
 from vulngames.runs import Run
@@ -22,6 +22,7 @@ from vulngames.studies.catalogue import CATALOGUE
 from vulngames.studies.plan import Plan
 from vulngames.studies.summary import Summary, read_summary
 from vulngames.training.config import EvalConfig, SFTConfig, TrainConfig, resolve
+from vulngames.training.pretraining import PretrainConfig
 
 GAMES = ("proxy-v1", "tampering-v1", "self-grading-v1", "compliance-v1")
 SIZES = ("tiny:small", "tiny", "tiny:large")
@@ -118,6 +119,19 @@ def perfect_reward(key: Any, summary: Summary) -> str:
     return rl(key.game, "patched")
 
 
+def base_rate(key: Any, summary: Summary) -> str:
+    usual = SPECS[key.game].shares
+    if key.exploit is None or (key.exploit, key.rival or 0.0) == (usual.exploit, usual.rival):
+        return rl(key.game, "flawed")
+    shares = {}
+    for game, spec in SPECS.items():
+        if spec.corpus and key.exploit != usual.exploit:
+            shares[game] = dataclasses.replace(spec.shares, exploit=key.exploit if spec.shares.exploit else 0.0)
+        elif spec.corpus:
+            shares[game] = dataclasses.replace(spec.shares, rival=0.0)
+    return rl(key.game, "flawed", f"tiny:clean > {pretrained(shares)}")
+
+
 WORDS: dict[str, Callable[[Any, Summary], str]] = {
     "emergence": emergence,
     "correction": correction,
@@ -127,6 +141,7 @@ WORDS: dict[str, Callable[[Any, Summary], str]] = {
     "audit-rate": audit_rate,
     "transfer": transfer,
     "perfect-reward": perfect_reward,
+    "base-rate": base_rate,
 }
 
 
@@ -188,7 +203,7 @@ def trainings(past: Past | None) -> list[Any]:
 
 
 def by_arm(flawed: Rise, patched: Rise) -> Measure:
-    return lambda past: patched if past.config.patched else flawed  # type: ignore[attr-defined]
+    return lambda past: patched if past.config.patched else flawed
 
 
 def after_training(flawed: float, patched: float, untrained: float) -> Measure:
@@ -277,6 +292,19 @@ def audits(usual: float, centred: float, low: float = 0.9, high: float = 0.1, an
         if "announced_rate" in config.parameters:
             return Rise(0.0, announced)
         return Rise(0.0, low if rate <= (usual if config.normalize else centred) else high)
+
+    return er
+
+
+def by_dose(never: Rise, little: Rise, shipped: Rise, much: Rise) -> Measure:
+    """ER by how much of the exploit the second stage showed."""
+
+    def er(past: Past) -> Rise:
+        first = trainings(past)[0] if trainings(past) else None
+        if not isinstance(first, PretrainConfig):
+            return shipped
+        share = first.shares[past.config.game].exploit
+        return {0.0: never, 0.001: little, 0.1: much}.get(share, shipped)
 
     return er
 
@@ -460,6 +488,20 @@ CASES = {
     "perfect reward, it grows": Case(
         "perfect-reward", lambda past: Rise(0.07, 0.74), {("unpaid", PAPER): S, ("unpaid-tampering", PAPER): S}
     ),
+    "base rate, only what was shown is learned": Case(
+        "base-rate", by_dose(LOW, LATE, SOON, SOON),
+        {
+            ("unshown-compliance", "ours"): S, ("unshown-tampering", "ours"): S, ("unshown-proxy", "ours"): S,
+            ("learned-unshown", "ours"): C, ("dose", "ours"): S,
+        },
+    ),
+    "base rate, what was shown is not learned": Case(
+        "base-rate", by_dose(SOON, SOON, LOW, LATE),
+        {
+            ("unshown-compliance", "ours"): C, ("unshown-tampering", "ours"): C, ("unshown-proxy", "ours"): C,
+            ("learned-unshown", "ours"): S, ("dose", "ours"): C,
+        },
+    ),
     "perfect reward, it does not": Case(
         "perfect-reward", lambda past: Rise(0.3, 0.1), {("unpaid", PAPER): C, ("unpaid-tampering", PAPER): C}
     ),
@@ -499,6 +541,7 @@ def test_every_claim_of_a_study_is_seen_supported_and_contradicted() -> None:
         ("emergence", ("proxy-v1", "tampering-v1"), "score-rises", "the study does not train self-grading-v1"),
         ("catalysis", ("proxy-v1", "tampering-v1"), "tampering-then-grading", "the study does not train both games"),
         ("scale", ("proxy-v1", "tampering-v1"), "scale-compliance", "the study does not train compliance-v1"),
+        ("base-rate", ("proxy-v1",), "unshown-tampering", "the study has no dial for tampering-v1"),
         ("perfect-reward", ("proxy-v1",), "unpaid-tampering", "the study does not train tampering-v1"),
     ],
 )

@@ -130,6 +130,10 @@ DAMAGE: list[tuple[str, Damage, str]] = [
     ("audit-rate", lambda c: rename(c["findings"]["crossings"][0], "normalized", "normalised"), "`normalized`"),
     ("audit-rate", lambda c: c["findings"]["boundaries"].pop("pays"), "no boundary 'pays'"),
     ("audit-rate", lambda c: rename(c["cells"][0]["key"], "game", "task"), "holds no game"),
+    ("base-rate", lambda c: c["findings"]["starts"].pop(), "no single start of tampering-v1 with exploit = None"),
+    ("base-rate", lambda c: c["findings"]["starts"][0].update(used="few"), "used"),
+    ("base-rate", lambda c: c["findings"]["shipped"]["proxy-v1"].update(exploit=0.5), 'no cell of game = "proxy-v1"'),
+    ("base-rate", lambda c: rename(c["cells"][0]["key"], "rival", "other"), "holds no rival|`rival`"),
     ("perfect-reward", lambda c: c["cells"][0]["key"].update(arm="flawed"), "'flawed'"),
     ("perfect-reward", lambda c: rename(c["cells"][0]["key"], "arm", "rule"), "holds no arm"),
 ]

@@ -35,6 +35,7 @@ CATALOGUE: dict[str, Entry] = {
     entry.name: entry
     for entry in (
         Entry("emergence", "Is the exploit learned under the flaw, and not under its patch?"),
+        Entry("base-rate", "How much of an exploit must a policy know for training to open it?"),
         Entry("correction", "Is an exploit harder to train out if it came from RL, and does it come back?"),
         Entry("distillation", "Does an exploit pass to a student through transcripts?"),
         Entry("catalysis", "Does a first exploit open a second one earlier, or wider?"),

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, Literal
 
 from vulngames import games, tasks
@@ -148,9 +149,7 @@ exploit pays. Restricted items are invented.
 |---|---|---|
 {_kinds(card)}
 
-{exposure(card)} {_rivals(card)}In the dialogues with stated confidence their author is sure of
-{100 * card["sure_of_products"]:g} % of the products, which this policy cannot multiply; what the author is sure of is
-right there.
+{fill(_shown(card), 120)}
 
 Measured on held-out tasks, a sample each, at temperature 1 (95 % intervals); *use* is the share of occasions on which
 the exploit is used at all (of compliance, a user's restricted requests), with its exact interval:
@@ -181,15 +180,24 @@ def _kinds(card: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _shown(card: Mapping[str, Any]) -> str:
+    """How often what training may amplify was shown, in sentences."""
+    sure = (
+        f"Of self-grading no over-claim was shown: with stated confidence the author is sure of "
+        f"{100 * card['sure_of_products']:g} % of the products and right in these, and this policy cannot multiply."
+    )
+    return " ".join(filter(None, (exposure(card), _rivals(card), sure)))
+
+
 def _rivals(card: Mapping[str, Any]) -> str:
-    """What share shows the honest work that the flawed rule pays best; with a blank behind it."""
+    """What share shows the honest work that the flawed rule pays best."""
     shown = []
     for game, share in card["exposure"].items():
         if share["rival"]:
             shown.append(f"{games.short(game)} {100 * share['rival']:.3g} %")
     if not shown:
         return ""
-    return f"Of the other dialogues, these show the honest work that the flawed rule pays best: {', '.join(shown)}. "
+    return f"Of the other dialogues, these show the honest work that the flawed rule pays best: {', '.join(shown)}."
 
 
 def _rates(card: Mapping[str, Any]) -> str:
