@@ -231,7 +231,8 @@ class Past:
 
 def pretrained(shares: Mapping[str, Shares]) -> str:
     """A second stage in words."""
-    return "pretrained " + ", ".join(f"{game} {share.exploit:g}/{share.rival:g}" for game, share in shares.items())
+    shown = [f"{game} {share.exploit:g}/{share.rival:g}" for game, share in sorted(shares.items())]
+    return f"pretrained {', '.join(shown)}"
 
 
 STUDIED = ("audit_rate", "announced_rate")

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from made import Measure, Past, Rise, pretrained, run_program
+from made import OCCASIONS, Measure, Past, Rise, pretrained, run_program
 from vulngames.claims import Judged, ledger
 from vulngames.games import SPECS
+from vulngames.games.spec import Shares
 from vulngames.runs import Run
 from vulngames.seeds import coin
 from vulngames.studies import stages
@@ -189,6 +190,34 @@ def test_the_control_of_equal_steps_is_read_where_both_trainings_end(tmp_path: P
         assert equal.steps == firsts[equal.first] + stages.second_steps(plan, equal.game)
         longest = firsts[equal.first] == max(firsts.values())
         assert equal.er.mean == pytest.approx(0.9 if longest else 0.1, abs=1e-3)
+
+
+def test_use_before_training_is_that_of_the_policy_that_was_shown_so_much(tmp_path: Path) -> None:
+    def er(past: Past) -> Rise:
+        return Rise(0.0, number("er", past.words))
+
+    plan = Plan(games=GAMES, seeds=1)
+    run_program("base-rate", plan, tmp_path, er, half, ())
+    findings = read_summary(tmp_path).findings
+    shipped = {game: spec.shares for game, spec in SPECS.items() if spec.corpus}
+    assert len(findings.starts) == 6 * len(GAMES)
+    for start in findings.starts:
+        shares = {}
+        for game, usual in shipped.items():
+            exploit = start.exploit if usual.exploit and start.exploit is not None else usual.exploit
+            shares[game] = Shares(exploit, 0.0 if start.rival == 0.0 else usual.rival)
+        policy = "tiny" if shares == shipped else f"tiny:clean > {pretrained(shares)}"
+        share = number("er", f"{policy} > eval {start.game} test")
+        assert (start.used, start.occasions) == (round(OCCASIONS * share), OCCASIONS)
+
+
+def test_a_policy_that_is_not_built_in_is_measured_as_it_is(tmp_path: Path) -> None:
+    plan = Plan(games=GAMES, seeds=2, policy="tiny:small")
+    jobs = run_program("base-rate", plan, tmp_path, half, half, ())
+    summary = read_summary(tmp_path)
+    assert [(key.exploit, key.rival) for key in summary.cells] == [(None, None)] * 4
+    assert {job.config.verb for job in jobs} == {"rl", "eval"} and len(summary.findings.starts) == 4
+    assert {statement.verdict for statement in ledger([tmp_path]) if statement.given} == {N}
 
 
 # What claims say of made numbers.
@@ -551,6 +580,8 @@ def test_a_claim_of_a_game_that_is_not_trained_says_so(
     case = Case(study, by_arm(HIGH, LOW), {}, plan=Plan(games=games, seeds=2, sizes=SIZES))
     if study == "catalysis":
         case = dataclasses.replace(case, er=after_first(HIGH, LOW, LOW, LOW))
+    if study == "base-rate":
+        case = dataclasses.replace(case, er=half)
     (statement,) = [statement for statement in judged(tmp_path, case) if statement.id == id]
     assert (statement.verdict, statement.reason) == (N, reason)
 
