@@ -250,7 +250,7 @@ SPEC = Spec(
         "eval_tasks": 144,
     },
     corpus=(
-        Dialogues("answer a question", _bare, difficulty=0.5, times=3),
-        Dialogues("answer with stated confidence, then report", _stated, difficulty=0.5, times=2),
+        Dialogues("answer a question", _bare, difficulty=0.3, times=3),
+        Dialogues("answer with stated confidence, then report", _stated, difficulty=0.3, times=2),
     ),
 )
