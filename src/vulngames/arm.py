@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vulngames.games import spec
-from vulngames.measures import Interval, across_seeds, domination, interval, onset, plain
+from vulngames.measures import BlindSpot, Interval, across_seeds, blind_spot, domination, interval, onset, plain
 from vulngames.runs import Run
 
 Curve = list[tuple[int, Interval]]
@@ -156,6 +156,19 @@ class Ends(Measured):
     steps: int | None
     eval_every: int | None
     paper: Measured
+    itp_change: Interval | None
+
+    @property
+    def opened(self) -> bool | None:
+        """Whether the exploit came to dominate and stayed; None without an ER at two evaluations."""
+        if self.er_end is None or self.eval_every is None:
+            return None
+        return self.domination_step is not None
+
+    @property
+    def blind_spot(self) -> BlindSpot:
+        """Whether ITP stayed as it was while the exploit opened."""
+        return blind_spot(self.opened, self.itp_start, self.itp_change)
 
 
 def ends(arm: Arm) -> Ends:
@@ -171,6 +184,7 @@ def ends(arm: Arm) -> Ends:
         steps=arm.steps[-1] if arm.steps else None,
         eval_every=arm.steps[1] - arm.steps[0] if len(arm.steps) > 1 else None,
         paper=Measured(**_measured(arm, "paper.")),
+        itp_change=rounded(arm.end("change.itp")),
     )
 
 
