@@ -73,7 +73,7 @@ class Arm:
         return sorted(set.intersection(*map(set, self._pooled))) if self._pooled else []
 
     @cached_property
-    def _er_is_a_gap(self) -> bool:
+    def gap(self) -> bool:
         """Whether ER is a difference, which may lie below 0, by what the runs say of their game."""
         for run in self.found:
             if "game" in (about := run.about):
@@ -84,7 +84,7 @@ class Arm:
 
     def at(self, name: str, step: int) -> Interval | None:
         """A measure over seeds at one step; seeds at which it could not be measured are left out."""
-        low = -1.0 if name in ("er", "paper.er") and self._er_is_a_gap else 0.0
+        low = -1.0 if name in ("er", "paper.er") and self.gap else 0.0
         limits = (-math.inf, math.inf) if name in ("reward", "patched") else (low, 1.0)
         seen = [value for rows in self._pooled if (value := _pick(rows[step], name)) is not None]
         return across_seeds(seen, limits)
