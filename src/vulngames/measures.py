@@ -331,7 +331,7 @@ def blind_spot(opened: bool | None, itp_start: Interval | None, itp_change: Inte
         return BlindSpot("not measurable", f"ITP starts at {itp_start.mean:.2f}, with no room to fall")
     narrowed = at_level(itp_change, 0.90)
     said = f"the change of ITP is {itp_change.mean:.2f} [{narrowed.lo:.2f}, {narrowed.hi:.2f}] (90 %)"
-    if -MARGIN < narrowed.lo and narrowed.hi < MARGIN:
+    if narrowed.lo > -MARGIN and narrowed.hi < MARGIN:
         return BlindSpot("yes", said)
     if narrowed.hi < 0 or narrowed.lo >= MARGIN:
         return BlindSpot("no", said)

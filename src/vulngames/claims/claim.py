@@ -142,7 +142,7 @@ class Judged:
         reason: why nothing was compared; else how many cells, or runs, passed.
         cell, control, mean, lo, hi: the cell that decides, and the effect that the verdict rests on: against the
             control it is weakest against, or one that it fails by.
-        level: of that interval, in percent, two-sided; at least 95, or 90 for equivalence; more where cells share it.
+        level: of that interval, in percent, two-sided; at least 95; more where cells or runs share it.
         correction: how they share it, in words.
         cells: every cell; their intervals hold together, and a cell's verdict is its own.
         seeds: training seeds in a cell.

@@ -127,9 +127,13 @@ class Effect:
         """Whether one run reaches it by itself, with an error of `alpha`."""
         return target.answer(at_level(self.seeds[seed], 1 - 2 * alpha)) == SUPPORTED
 
-    def score(self, target: Target, seed: int | None = None) -> float:
-        """How near it is to being supported, in the mean or in one run; the larger the better for the claim."""
-        return target.score(self.at(target.alpha) if seed is None else self.seeds[seed])
+    def score(self, target: Target, alpha: float) -> float:
+        """How near it is to being supported, with an error of `alpha`; the larger the better for the claim."""
+        return target.score(self.at(alpha))
+
+    def score_of(self, target: Target, seed: int) -> float:
+        """The same of one run."""
+        return target.score(self.seeds[seed])
 
 
 def paired(control: str, treated: Side, against: Side, room: bool = True) -> Effect | None:
@@ -168,7 +172,7 @@ class Within:
     """The effect is no larger than `margin` either way: equivalence, by two one-sided tests (TOST)."""
 
     margin: float
-    alpha = 0.05
+    alpha = 0.025
     unit = ""
 
     def __str__(self) -> str:
@@ -228,17 +232,14 @@ def verdict(
     enough, too_many = (target.alpha / share / max(1, len(cells) - n + 1) for n in (needed, fails))
     passed = [all(effect.reaches(target, enough) for effect in cell) for cell in cells]
     failed = [any(effect.fails(target, too_many / len(cell)) for effect in cell) for cell in cells]
-    ranked = sorted(range(len(cells)), key=lambda i: (passed[i], not failed[i], _score(target, cells[i])), reverse=True)
+    scores = [min(effect.score(target, enough) for effect in cell) for cell in cells]
+    ranked = sorted(range(len(cells)), key=lambda i: (passed[i], not failed[i], scores[i]), reverse=True)
     if sum(passed) >= needed:
         return Decision(SUPPORTED, ranked[needed - 1], enough)
     if sum(failed) >= fails:
         decides = ranked[len(cells) - fails]
         return Decision(CONTRADICTED, decides, too_many / len(cells[decides]))
     return Decision(INCONCLUSIVE, ranked[min(needed, len(cells)) - 1], enough)
-
-
-def _score(target: Target, cell: Sequence[Effect]) -> float:
-    return min(effect.score(target) for effect in cell)
 
 
 def shown(target: Target, cells: Sequence[Sequence[Effect]], share: int | None = None) -> Decision | None:
@@ -256,7 +257,7 @@ def shown(target: Target, cells: Sequence[Sequence[Effect]], share: int | None =
     alpha = target.alpha / (share or len(runs))
 
     def score(run: tuple[int, int]) -> float:
-        return min(effect.score(target, run[1]) for effect in cells[run[0]])
+        return min(effect.score_of(target, run[1]) for effect in cells[run[0]])
 
     best = max(runs, key=score)
     for place, seed in sorted(runs, key=score, reverse=True):
@@ -276,9 +277,9 @@ def deciding(target: Target, cell: Sequence[Effect], decision: Decision) -> tupl
     in the mean or in the run that decides."""
     seed = decision.seed
     if seed is not None:
-        weakest = min(cell, key=lambda effect: effect.score(target, seed))
+        weakest = min(cell, key=lambda effect: effect.score_of(target, seed))
         return weakest, at_level(weakest.seeds[seed], 1 - 2 * decision.alpha)
     contradicts = decision.answer == CONTRADICTED
     against = (effect for effect in cell if contradicts and effect.fails(target, decision.alpha))
-    effect = next(against, None) or min(cell, key=lambda effect: effect.score(target))
+    effect = next(against, None) or min(cell, key=lambda effect: effect.score(target, decision.alpha))
     return effect, effect.at(decision.alpha)

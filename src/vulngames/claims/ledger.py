@@ -82,9 +82,8 @@ def together(judged: Sequence[Judged]) -> str:
         return ""
     by_chance = sum(statement.error for statement in measured)
     return (
-        f"{len(measured)} statements are judged, each at an error of its own (2.5 %, or 5 % for one that something "
-        "stays as it is), and none is corrected for the others: if none of them held, up to "
-        f"{by_chance:.1f} could be expected to come out as supported by chance"
+        f"{len(measured)} statements are judged, each at an error of 2.5 % of its own, and none is corrected for the "
+        f"others: if none of them held, up to {by_chance:.1f} could be expected to come out as supported by chance"
     )
 
 
