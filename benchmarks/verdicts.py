@@ -18,8 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from simulated import Level, Tally, World, beta, opens, tallies
-from vulngames.studies.catalogue import CATALOGUE
+from simulated import SIMULATED, Level, Tally, World, beta, opens, tallies
 
 FULL, NONE = World(opens(1.0), opens(0.0)), World(opens(0.0), opens(0.0))
 WORLDS = [
@@ -76,7 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--studies", type=int, default=200)
     parser.add_argument("--seeds", type=int, nargs="+", default=[3, 5, 10])
-    parser.add_argument("--only", nargs="+", default=list(CATALOGUE))
+    parser.add_argument("--only", nargs="+", default=list(SIMULATED))
     options = parser.parse_args()
     started = time.process_time()
     worst: dict[tuple[str, str, int], tuple[float, World]] = {}

@@ -63,7 +63,8 @@ class Level:
     def draw(self, random: np.random.Generator, n: int) -> np.ndarray:
         """The levels of n seeds."""
         if self.sd:
-            return random.beta(*self._shape, n)
+            about: np.ndarray = random.beta(*self._shape, n)
+            return about
         levels: np.ndarray = np.where(random.random(n) < self.chance, self.high, self.low)
         return levels
 
@@ -117,6 +118,12 @@ def _untrained(study: str, key: Any) -> list[Any]:
     return [key] if fixed else []
 
 
+SIMULATED = (
+    "emergence", "correction", "distillation", "catalysis", "scale", "audit-rate", "transfer", "perfect-reward",
+)  # fmt: skip
+"""The studies whose treated cells are known here."""
+
+
 def _is_treated(study: str, key: Any, cut: float) -> bool:
     if study in ("emergence", "transfer"):
         return bool(key.arm == "flawed")
@@ -157,7 +164,8 @@ def _shares(levels: np.ndarray, ranks: np.ndarray, random: np.random.Generator) 
     part = (place - below)[:, None]
     ease = _ease()
     chances = (1 - part) * ease[below][:, ranks] + part * ease[below + 1][:, ranks]
-    return random.binomial(SAMPLES, chances) / SAMPLES
+    shares: np.ndarray = random.binomial(SAMPLES, chances) / SAMPLES
+    return shares
 
 
 def rates(shares: np.ndarray) -> list[Interval]:
@@ -358,9 +366,8 @@ def variants(study: str) -> Iterator[tuple[Claim, Variant]]:
 
 def tallies(study: str, world: World, seeds: int, studies: int) -> list[Tally]:
     """How every variant of a study's claims comes out in simulated studies of a world."""
-    random = np.random.default_rng(
-        hashed("simulated", study, str(world), str(world.cut), str(world.itp), seeds, studies)
-    )
+    name = (study, str(world), str(world.cut), str(world.itp), seeds, studies)
+    random = np.random.default_rng(hashed("simulated", *name))
     found = [Tally(claim.id, variant.by, holds(claim, variant, study, world)) for claim, variant in variants(study)]
     for _ in range(studies):
         summary = simulated(study, world, seeds, random)

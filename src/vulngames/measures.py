@@ -319,7 +319,8 @@ def blind_spot(opened: bool | None, itp_start: Interval | None, itp_change: Inte
     Args:
         opened: whether the exploit came to dominate; None if ER could not be measured.
         itp_start: at the first evaluation.
-        itp_change: since then, paired by task, with its 95 % interval (`change`); None in files from before it was kept.
+        itp_change: since then, paired by task, with its 95 % interval (`change`); None in files from before it was
+            kept.
     """
     if opened is None:
         return BlindSpot("not measurable", "ER was not measured over a training")

@@ -96,8 +96,10 @@ def sooner(label: str, treated: Cell, controls: Mapping[str, Cell]) -> Compariso
     A run that does not get there within its steps counts as getting there at the last: what is compared is the time it
     takes of the steps it has.
     """
-    runs = [run for cell in (treated, *controls.values()) for run in cell.each]
-    if all(run.domination_step is None for run in runs):
+    found = [run.domination_step for run in treated.each]
+    for control in controls.values():
+        found += [run.domination_step for run in control.each]
+    if all(step is None for step in found):
         return Comparison(label, reason="the exploit comes to dominate in no run")
     # Treated minus control would be negative where it is sooner; so time is counted backwards.
     return compare(label, treated, controls, _minus_steps)

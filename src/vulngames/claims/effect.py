@@ -138,11 +138,12 @@ class Effect:
 
 def paired(control: str, treated: Side, against: Side, room: bool = True) -> Effect | None:
     """The effect over the seeds in which both sides were measured; None if there are none."""
-    both = treated.seeds.keys() & against.seeds.keys()
-    if not both:
-        return None
-    sides = [Side({seed: side.seeds[seed] for seed in sorted(both)}, side.limits) for side in (treated, against)]
-    return Effect(control, sides[0], sides[1], room)
+    both = sorted(treated.seeds.keys() & against.seeds.keys())
+    return Effect(control, _only(treated, both), _only(against, both), room) if both else None
+
+
+def _only(side: Side, seeds: Sequence[int]) -> Side:
+    return Side({seed: side.seeds[seed] for seed in seeds}, side.limits)
 
 
 @dataclass(frozen=True)
@@ -230,9 +231,9 @@ def verdict(
     """
     fails = len(cells) + unmeasured - needed + 1
     enough, too_many = (target.alpha / share / max(1, len(cells) - n + 1) for n in (needed, fails))
-    passed = [all(effect.reaches(target, enough) for effect in cell) for cell in cells]
-    failed = [any(effect.fails(target, too_many / len(cell)) for effect in cell) for cell in cells]
-    scores = [min(effect.score(target, enough) for effect in cell) for cell in cells]
+    passed = [_passes(target, cell, enough) for cell in cells]
+    failed = [_fails(target, cell, too_many) for cell in cells]
+    scores = [_score(target, cell, enough) for cell in cells]
     ranked = sorted(range(len(cells)), key=lambda i: (passed[i], not failed[i], scores[i]), reverse=True)
     if sum(passed) >= needed:
         return Decision(SUPPORTED, ranked[needed - 1], enough)
@@ -240,6 +241,18 @@ def verdict(
         decides = ranked[len(cells) - fails]
         return Decision(CONTRADICTED, decides, too_many / len(cells[decides]))
     return Decision(INCONCLUSIVE, ranked[min(needed, len(cells)) - 1], enough)
+
+
+def _passes(target: Target, cell: Sequence[Effect], alpha: float) -> bool:
+    return all(effect.reaches(target, alpha) for effect in cell)
+
+
+def _fails(target: Target, cell: Sequence[Effect], alpha: float) -> bool:
+    return any(effect.fails(target, alpha / len(cell)) for effect in cell)
+
+
+def _score(target: Target, cell: Sequence[Effect], alpha: float) -> float:
+    return min(effect.score(target, alpha) for effect in cell)
 
 
 def shown(target: Target, cells: Sequence[Sequence[Effect]], share: int | None = None) -> Decision | None:
@@ -251,7 +264,9 @@ def shown(target: Target, cells: Sequence[Sequence[Effect]], share: int | None =
     Args:
         share: how many runs share the error; all of `cells` if left out.
     """
-    runs = [(place, seed) for place, cell in enumerate(cells) for seed in runs_of(cell)]
+    runs: list[tuple[int, int]] = []
+    for place, cell in enumerate(cells):
+        runs += [(place, seed) for seed in runs_of(cell)]
     if not runs:
         return None
     alpha = target.alpha / (share or len(runs))
