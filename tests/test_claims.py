@@ -639,12 +639,12 @@ def test_the_command(vulngames: Any, tmp_path: Path) -> None:
     assert rows == json.loads((tmp_path / "claims.json").read_text())["claims"]
     assert len(rows) == statements_of(claims())
     shown = " ".join(vulngames("claims", tmp_path / "scale", "--all").stdout.split())
-    assert "contradicted" in shown and "\N{HORIZONTAL ELLIPSIS}" not in shown and "no such study" in shown
+    assert "inconclusive" in shown and "\N{HORIZONTAL ELLIPSIS}" not in shown and "no such study" in shown
 
 
 @pytest.mark.slow
 def test_claims_of_studies_that_are_not_there_are_a_line(vulngames: Any, tmp_path: Path) -> None:
-    judged(tmp_path, "scale", "the paper", scale(0.25, 0.56))
+    judged(tmp_path, "scale", "ours", scale(0.25, 0.56))
     said = vulngames("claims", tmp_path).stdout
     ours = statements_of(claim for claim in claims() if claim.study == "scale")
     others = statements_of(claims()) - ours
