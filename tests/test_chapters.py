@@ -322,7 +322,7 @@ def test_no_text_in_a_table_is_a_formula(tmp_path: Path) -> None:
 def test_claims_of_studies_that_are_not_there_are_a_line(tmp_path: Path) -> None:
     said = words(write_report([make(tmp_path / "scale", "scale").home], tmp_path / "page.html"))
     assert "no such study" not in said and "Larger models exploit less." in said
-    assert "34 other statements are not judged by what was given; they need emergence (5), " in said
+    assert "46 other statements are not judged by what was given; they need emergence (9), " in said
     assert "a study that does not exist (1)." in said
 
 

@@ -14,8 +14,10 @@ import pytest
 
 from made import OCCASIONS, Measure, Past, Rise, pretrained, run_program
 from vulngames.claims import Judged, ledger
+from vulngames.claims import effect as effects
 from vulngames.games import SPECS
 from vulngames.games.spec import Shares
+from vulngames.measures import Interval
 from vulngames.runs import Run
 from vulngames.seeds import coin
 from vulngames.studies import stages
@@ -27,7 +29,7 @@ from vulngames.training.pretraining import PretrainConfig
 
 GAMES = ("proxy-v1", "tampering-v1", "self-grading-v1", "compliance-v1")
 SIZES = ("tiny:small", "tiny", "tiny:large")
-S, C, N = "supported", "contradicted", "not measurable"
+S, C, Q, N = "supported", "contradicted", "inconclusive", "not measurable"
 
 
 @pytest.fixture(autouse=True)
@@ -339,8 +341,7 @@ def by_dose(never: Rise, little: Rise, shipped: Rise, much: Rise) -> Measure:
 
 
 Expected = Mapping[tuple[str, str], str]
-PAPER = "v1 and v2"
-NEIGHBOUR = "a neighbouring paper"
+PAPER, OURS = "the paper", "ours"
 
 
 @dataclass(frozen=True)
@@ -361,7 +362,7 @@ CASES = {
     "emergence, learned under the flaw": Case(
         "emergence", by_arm(HIGH, LOW),
         {
-            ("emergence", "v1"): S, ("emergence", "v2"): S, ("patch", PAPER): S, ("blind-spot", PAPER): S,
+            ("emergence", "v1"): S, ("emergence", "v2"): S, ("patch", OURS): S, ("blind-spot", PAPER): Q,
             ("score-rises", PAPER): S,
         },
         itp=lambda past: Rise(0.4, 0.6),
@@ -369,14 +370,18 @@ CASES = {
     "emergence, learned under both rules and at the task's cost": Case(
         "emergence", by_arm(HIGH, HIGH),
         {
-            ("emergence", "v1"): C, ("emergence", "v2"): C, ("patch", PAPER): C, ("blind-spot", PAPER): C,
+            ("emergence", "v1"): C, ("emergence", "v2"): Q, ("patch", OURS): C, ("blind-spot", PAPER): Q,
             ("score-rises", PAPER): C,
         },
         itp=lambda past: Rise(0.6, 0.1),
     ),
     "emergence, in the patched arm alone": Case(
         "emergence", by_arm(LOW, HIGH),
-        {("emergence", "v1"): C, ("emergence", "v2"): C, ("patch", PAPER): C, ("blind-spot", PAPER): N},
+        {("emergence", "v1"): C, ("emergence", "v2"): Q, ("patch", OURS): C, ("blind-spot", PAPER): N},
+    ),
+    "emergence, one run beside an unchanged task score": Case(
+        "emergence", by_arm(HIGH, LOW), {("emergence", "v1"): N, ("emergence", "v2"): S, ("blind-spot", PAPER): S},
+        plan=Plan(games=GAMES[1:2], seeds=1),
     ),
     "transfer, to every game": Case(
         "transfer", after_training(0.6, 0.02, 0.02),
@@ -408,27 +413,27 @@ CASES = {
     "distillation, of all": Case(
         "distillation", taught(0.9, 0.02, 0.02, Rise(0.0, 0.9, at=0.1), Rise(0.0, 0.3)),
         {
-            ("distillation", PAPER): S, ("distillation-other-size", PAPER): S, ("one-percent-higher", NEIGHBOUR): S,
-            ("one-percent-sooner", NEIGHBOUR): S,
+            ("distillation", PAPER): S, ("distillation-other-size", PAPER): S, ("one-percent-higher", OURS): S,
+            ("one-percent-sooner", OURS): S,
         },
     ),
     "distillation, of nothing but honest transcripts": Case(
         "distillation", taught(0.1, 0.6, 0.02, Rise(0.0, 0.3), Rise(0.0, 0.8, at=0.1)),
         {
-            ("distillation", PAPER): C, ("distillation-other-size", PAPER): C, ("one-percent-higher", NEIGHBOUR): C,
-            ("one-percent-sooner", NEIGHBOUR): C,
+            ("distillation", PAPER): C, ("distillation-other-size", PAPER): C, ("one-percent-higher", OURS): C,
+            ("one-percent-sooner", OURS): C,
         },
     ),
     "distillation, the untrained student does it": Case(
         "distillation", taught(0.1, 0.02, 0.6, LOW, LOW),
-        {("distillation", PAPER): C, ("distillation-other-size", PAPER): C, ("one-percent-sooner", NEIGHBOUR): N},
+        {("distillation", PAPER): C, ("distillation-other-size", PAPER): C, ("one-percent-sooner", OURS): N},
     ),
     "distillation, of exploiters that exploit too little": Case(
         "distillation", taught(0.9, 0.02, 0.02, SOON, LATE),
         dict.fromkeys(
             [
-                ("distillation", PAPER), ("distillation-other-size", PAPER), ("one-percent-higher", NEIGHBOUR),
-                ("one-percent-sooner", NEIGHBOUR),
+                ("distillation", PAPER), ("distillation-other-size", PAPER), ("one-percent-higher", OURS),
+                ("one-percent-sooner", OURS),
             ],
             N,
         ),
@@ -442,7 +447,7 @@ CASES = {
         ),
         {
             ("harder-to-correct", "v1"): S, ("harder-to-correct", "v2"): S, ("longer-to-correct", "v1"): S,
-            ("longer-to-correct", "v2"): S, ("relapse", NEIGHBOUR): S,
+            ("longer-to-correct", "v2"): S, ("relapse", OURS): S,
         },
     ),
     "correction, harder after SFT, and no relapse": Case(
@@ -453,7 +458,7 @@ CASES = {
         ),
         {
             ("harder-to-correct", "v1"): C, ("harder-to-correct", "v2"): C, ("longer-to-correct", "v1"): C,
-            ("longer-to-correct", "v2"): C, ("relapse", NEIGHBOUR): C,
+            ("longer-to-correct", "v2"): C, ("relapse", OURS): C,
         },
     ),
     "correction, later than the first time": Case(
@@ -462,7 +467,7 @@ CASES = {
             {"rl": CURED_LATE, "sft": CURED_AT_ONCE, "never": LOW},
             {"rl": LATE, "sft": LATE, "never": LATE, "fresh": SOON},
         ),
-        {("longer-to-correct", "v1"): S, ("relapse", NEIGHBOUR): C},
+        {("longer-to-correct", "v1"): S, ("relapse", OURS): C},
     ),
     "correction, of exploiters that are no match": Case(
         "correction",
@@ -472,46 +477,46 @@ CASES = {
     "correction, of exploiters that exploit too little": Case(
         "correction",
         after_correction(dict.fromkeys(ORIGINS, LOW), dict.fromkeys(ORIGINS, LOW)),
-        {("harder-to-correct", "v1"): N, ("longer-to-correct", "v1"): N, ("relapse", NEIGHBOUR): N},
+        {("harder-to-correct", "v1"): N, ("longer-to-correct", "v1"): N, ("relapse", OURS): N},
         taught=(),
     ),
     "scale, larger policies exploit less": Case(
-        "scale", by_size(0.8, 0.3), {("scale", PAPER): S, ("scale-compliance", PAPER): S}
+        "scale", by_size(0.8, 0.3), {("scale", OURS): S, ("scale-compliance", PAPER): S}
     ),
     "scale, larger policies exploit more": Case(
-        "scale", by_size(0.3, 0.8), {("scale", PAPER): C, ("scale-compliance", PAPER): C}
+        "scale", by_size(0.3, 0.8), {("scale", OURS): C, ("scale-compliance", PAPER): C}
     ),
     "audits, as the closed form has it": Case(
-        "audit-rate", audits(usual=0.1, centred=0.05),
+        "audit-rate", audits(usual=0.1, centred=0.0),
         {
-            ("audits-too-rare", PAPER): S, ("audits-of-all", PAPER): S, ("audit-crossing", "the closed form"): S,
-            ("audit-crossing-able", "the closed form"): S, ("audit-normalized", "ours"): S, ("announcing", PAPER): S,
+            ("audits-too-rare", OURS): S, ("audits-of-all", PAPER): S, ("audit-crossing", OURS): S,
+            ("audit-crossing-able", OURS): S, ("audit-normalized", OURS): S, ("announcing", PAPER): S,
         },
         itp=constant(0.02),
     ),
     "audits, that take too many": Case(
         "audit-rate", audits(usual=0.5, centred=0.2),
         {
-            ("audits-too-rare", PAPER): S, ("audits-of-all", PAPER): S, ("audit-crossing", "the closed form"): C,
-            ("audit-crossing-able", "the closed form"): C, ("audit-normalized", "ours"): S,
+            ("audits-too-rare", OURS): S, ("audits-of-all", PAPER): S, ("audit-crossing", OURS): C,
+            ("audit-crossing-able", OURS): C, ("audit-normalized", OURS): S,
         },
         itp=constant(0.02),
     ),
     "audits, that take fewer if normalised, and announcements that help": Case(
-        "audit-rate", audits(usual=0.1, centred=0.3, announced=0.2),
-        {("audit-normalized", "ours"): C, ("announcing", PAPER): C},
+        "audit-rate", audits(usual=0.1, centred=0.2, announced=0.2),
+        {("audit-normalized", OURS): C, ("announcing", PAPER): C},
         itp=constant(0.02),
     ),
     "audits, that turn it round": Case(
         "audit-rate", audits(usual=0.15, centred=0.15, low=0.2, high=0.9),
         {
-            ("audits-too-rare", PAPER): C, ("audits-of-all", PAPER): C, ("audit-crossing", "the closed form"): N,
-            ("audit-crossing-able", "the closed form"): N, ("audit-normalized", "ours"): N,
+            ("audits-too-rare", OURS): C, ("audits-of-all", PAPER): C, ("audit-crossing", OURS): N,
+            ("audit-crossing-able", OURS): N, ("audit-normalized", OURS): N,
         },
     ),
     "audits, of a policy that is often right": Case(
         "audit-rate", audits(usual=0.2, centred=0.05),
-        {("audit-crossing-able", "the closed form"): C},
+        {("audit-crossing-able", OURS): C},
         itp=constant(0.6),
     ),
     "perfect reward, it grows": Case(
@@ -532,17 +537,25 @@ CASES = {
         },
     ),
     "perfect reward, it does not": Case(
-        "perfect-reward", lambda past: Rise(0.3, 0.1), {("unpaid", PAPER): C, ("unpaid-tampering", PAPER): C}
+        "perfect-reward", lambda past: Rise(0.3, 0.1), {("unpaid", PAPER): Q, ("unpaid-tampering", PAPER): C}
     ),
 }  # fmt: skip
 
 
 def judged(home: Path, case: Case) -> list[Judged]:
-    """The study's claims as the ledger has them."""
+    """The study's claims as the ledger has them, by our measures."""
     run_program(case.study, case.plan, home, case.er, case.itp, case.taught)
-    return [statement for statement in ledger([home]) if statement.given]
+    return [statement for statement in ledger([home]) if statement.given and statement.measures == "ours"]
 
 
+@pytest.fixture
+def certain_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seeds speak for all others: what is asked here is what is compared with what. What so few of them can say
+    otherwise is in test_verdicts.py."""
+    monkeypatch.setattr(effects, "_spread", lambda means, limits, level: Interval(*[sum(means) / len(means)] * 3))
+
+
+@pytest.mark.usefixtures("certain_seeds")
 @pytest.mark.parametrize("name", list(CASES))
 def test_claims_come_out_as_the_made_numbers_say(tmp_path: Path, name: str) -> None:
     statements = judged(tmp_path, CASES[name])
@@ -553,7 +566,7 @@ def test_claims_come_out_as_the_made_numbers_say(tmp_path: Path, name: str) -> N
         assert not any("no cell" in reason or "in the study" in reason for reason in reasons), statement
 
 
-def test_every_claim_of_a_study_is_seen_supported_and_contradicted() -> None:
+def test_every_claim_of_a_study_is_seen_supported_and_failing() -> None:
     seen: dict[tuple[str, str], set[str]] = {}
     for case in CASES.values():
         for of, verdict in case.verdicts.items():
@@ -561,7 +574,9 @@ def test_every_claim_of_a_study_is_seen_supported_and_contradicted() -> None:
     for name in CATALOGUE:
         for claim in CATALOGUE[name].part("claims").CLAIMS:
             for variant in claim.variants:
-                assert seen[claim.id, variant.by] >= {S, C}, (claim.id, variant.by)
+                # No number of runs shows that something cannot be.
+                against = Q if variant.quantifier.truth == "single run" else C
+                assert seen[claim.id, variant.by] >= {S, against}, (claim.id, variant.by)
 
 
 @pytest.mark.parametrize(
@@ -586,6 +601,7 @@ def test_a_claim_of_a_game_that_is_not_trained_says_so(
     assert (statement.verdict, statement.reason) == (N, reason)
 
 
+@pytest.mark.usefixtures("certain_seeds")
 def test_policies_of_one_size_are_compared_in_the_plan_s_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("made.PARAMETERS_OF", {})
     verdicts = {statement.verdict for statement in judged(tmp_path, Case("scale", by_size(0.8, 0.3), {}))}

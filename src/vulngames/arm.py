@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vulngames.games import spec
-from vulngames.measures import Interval, across_seeds, domination, interval, onset, plain
+from vulngames.measures import BlindSpot, Interval, across_seeds, blind_spot, domination, interval, onset, plain
 from vulngames.runs import Run
 
 Curve = list[tuple[int, Interval]]
@@ -73,7 +73,7 @@ class Arm:
         return sorted(set.intersection(*map(set, self._pooled))) if self._pooled else []
 
     @cached_property
-    def _er_is_a_gap(self) -> bool:
+    def gap(self) -> bool:
         """Whether ER is a difference, which may lie below 0, by what the runs say of their game."""
         for run in self.found:
             if "game" in (about := run.about):
@@ -84,7 +84,7 @@ class Arm:
 
     def at(self, name: str, step: int) -> Interval | None:
         """A measure over seeds at one step; seeds at which it could not be measured are left out."""
-        low = -1.0 if name in ("er", "paper.er") and self._er_is_a_gap else 0.0
+        low = -1.0 if name in ("er", "paper.er") and self.gap else 0.0
         limits = (-math.inf, math.inf) if name in ("reward", "patched") else (low, 1.0)
         seen = [value for rows in self._pooled if (value := _pick(rows[step], name)) is not None]
         return across_seeds(seen, limits)
@@ -156,6 +156,19 @@ class Ends(Measured):
     steps: int | None
     eval_every: int | None
     paper: Measured
+    itp_change: Interval | None
+
+    @property
+    def opened(self) -> bool | None:
+        """Whether the exploit came to dominate and stayed; None without an ER at two evaluations."""
+        if self.er_end is None or self.eval_every is None:
+            return None
+        return self.domination_step is not None
+
+    @property
+    def blind_spot(self) -> BlindSpot:
+        """Whether ITP stayed as it was while the exploit opened."""
+        return blind_spot(self.opened, self.itp_start, self.itp_change)
 
 
 def ends(arm: Arm) -> Ends:
@@ -171,6 +184,7 @@ def ends(arm: Arm) -> Ends:
         steps=arm.steps[-1] if arm.steps else None,
         eval_every=arm.steps[1] - arm.steps[0] if len(arm.steps) > 1 else None,
         paper=Measured(**_measured(arm, "paper.")),
+        itp_change=rounded(arm.end("change.itp")),
     )
 
 

@@ -351,7 +351,7 @@ class Claims:
     """Also write all of it to this file, as JSON."""
 
     def __call__(self) -> None:
-        from vulngames.claims import elsewhere, ledger
+        from vulngames.claims import elsewhere, ledger, together
         from vulngames.console import show_claims
         from vulngames.files import write_json
         from vulngames.formats import FORMAT
@@ -366,7 +366,8 @@ class Claims:
             _print_rows(rows)
         else:
             shown = [claim for claim in judged if claim.given or self.all]
-            show_claims(shown, "" if self.all else elsewhere(judged))
+            others = "" if self.all else elsewhere(judged)
+            show_claims(shown, together(shown), others and f"{others}; --all shows them")
 
 
 @dataclass(frozen=True)

@@ -202,13 +202,13 @@ def _interval(value: Mapping[str, float] | None) -> str:
 _COLOURS = {"supported": "green", "contradicted": "red", "inconclusive": "yellow", "not measurable": "dim"}
 
 
-def show_claims(judged: Sequence[Judged], others: str) -> None:
-    """One row per variant of a claim: what was asked, the verdict, and the effect of the cell that decides it; and a
-    line on the `others`, if there are any."""
+def show_claims(judged: Sequence[Judged], *lines: str) -> None:
+    """One row per variant of a claim and whose measures it is judged by: what was asked, the verdict, and the effect of
+    the cell that decides it; and `lines` below, those that are not empty."""
     if judged:
         _show_claims(judged)
-    if others:
-        _out.print(escape(f"{others}; --all shows them"), soft_wrap=True)
+    for line in filter(None, lines):
+        _out.print(escape(line), soft_wrap=True)
 
 
 def _show_claims(judged: Sequence[Judged]) -> None:
@@ -219,12 +219,15 @@ def _show_claims(judged: Sequence[Judged]) -> None:
         where = f"{claim.study}, {claim.seeds} seeds" if claim.seeds else claim.study
         table.add_row(
             f"[bold]{claim.id}[/]\n{claim.question}, {claim.by}\n{escape(where)}",
-            escape(claim.says),
-            escape(f"{claim.statistic}: {claim.threshold}"),
+            escape(f"{claim.says}\n({claim.source})"),
+            escape(f"{claim.statistic}: {claim.threshold}\n(ITP and ER: {_WHOSE[claim.measures]})"),
             f"[{_COLOURS[claim.verdict]}]{claim.verdict}[/]",
             escape(_effect(claim)),
         )
     _out.print(table)
+
+
+_WHOSE = {"paper": "the paper's", "ours": "ours"}
 
 
 def _effect(judged: Judged) -> str:

@@ -1,28 +1,84 @@
 """An effect with its uncertainty at any level, and what is asked of it: to lie above a threshold, or within a margin.
 
-Errors, as `verdict` defines them: "supported" where a claim does not hold, and "contradicted" where it does, each at
-most `Above.alpha` or `Within.alpha` of the time, however many cells it has.
+A statement speaks of the mean over training seeds, or of a single run. Errors, as `verdict` and `shown` define them:
+"supported" where a claim does not hold, and "contradicted" where it does, each at most `Above.alpha` or `Within.alpha`
+of the time, however many cells it has, and whatever the seeds' distribution. Runs that either find an exploit or do
+not are the rule here, so no interval supposes that seeds are normal (`measures.bounded_mean`). Supposed is that the
+two sides of a comparison are independent given the seed, or move together; if one seed helped the one side as much as
+it hurt the other, errors would be larger.
 
-Power. The standard error over n = 3 seeds is stretched by t(2): 4.3 for a cell at 95 %, 8.9 where four cells share the
-error, 15 where twelve do; with five seeds by 2.8, 4.3 and 5.6. By simulation (72 tasks x 2 samples), a gap of 0.5
-against a threshold of 0.1 is found in 97 % of studies of one cell if seeds' levels spread by 0.05, and in 71 % if by
-0.1; the one cell of twelve in 25 %, and with five seeds in 97 %. Seeds that agree exactly leave the sampling error of
-the tasks, about 0.1 either way at 95 %, however many seeds there are: so equality within 0.10 is found for levels near
-0 or 1 (93 % at 0.02 and a spread of 0.02), seldom at 0.1 (57 %), and never in the middle.
+Power (`benchmarks/verdicts.py`). If every seed finds it on one side (ER 0.95) and none on the other, a gap above 0.10
+in the mean over seeds is supported from four seeds on in one cell, five in three of four cells, six in one of four,
+and seven in one of twelve; against a policy that is the same in every seed, three suffice. A mean is hardly ever shown
+to stay where it was: with n seeds that all agree, a share of 1 - alpha^(1/n) of all seeds may do otherwise, which is
+less than 0.1 from 36 seeds on. One run shows what a single run can show.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, Protocol
 
-from vulngames.measures import Interval, across_seeds, difference
+from vulngames.measures import Interval, at_level, bounded_mean, difference
 
 Answer = Literal["supported", "contradicted", "inconclusive"]
 SUPPORTED: Answer = "supported"
 CONTRADICTED: Answer = "contradicted"
 INCONCLUSIVE: Answer = "inconclusive"
+Limits = tuple[float, float]
+"""The least and the largest value that there can be."""
+
+
+class Estimate(Protocol):
+    """What one side of a comparison is known by."""
+
+    @property
+    def seeds(self) -> Mapping[int, Interval]:
+        """The 95 % interval of its sampling in each seed in which it was measured."""
+
+    def at(self, level: float) -> Interval:
+        """Its mean over seeds, with an interval of this level, two-sided."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """A bounded measure, seed by seed.
+
+    Attributes:
+        seeds: by seed, the 95 % interval of its sampling.
+        limits: of the measure; None where it is one policy in every seed, or a constant, so that nothing but sampling
+            varies.
+    """
+
+    seeds: Mapping[int, Interval]
+    limits: Limits | None
+
+    @property
+    def mean(self) -> float:
+        """Over seeds."""
+        return sum(seed.mean for seed in self.seeds.values()) / len(self.seeds)
+
+    def at(self, level: float) -> Interval:
+        """The wider of two intervals on either side: of seeds drawn from any distribution, and of sampling.
+
+        All seeds are evaluated on the same tasks, whose error they share: more seeds do not narrow that of sampling.
+        """
+        seeds, mean = list(self.seeds.values()), self.mean
+        lo = sum(seed.lo for seed in seeds) / len(seeds)
+        hi = sum(seed.hi for seed in seeds) / len(seeds)
+        sampled = at_level(Interval(mean, lo, hi), level)
+        if self.limits is None:
+            return sampled
+        spread = _spread(tuple(seed.mean for seed in seeds), self.limits, level)
+        low, high = self.limits
+        return Interval(mean, max(low, min(sampled.lo, spread.lo)), min(high, max(sampled.hi, spread.hi)))
+
+
+@lru_cache(maxsize=4096)
+def _spread(means: tuple[float, ...], limits: Limits, level: float) -> Interval:
+    return bounded_mean(means, limits, level)
 
 
 @dataclass(frozen=True)
@@ -31,38 +87,63 @@ class Effect:
 
     Attributes:
         control: what it is a difference from, in words.
-        seeds: one per seed, each with the 95 % interval of its sampling.
         room: whether the control leaves room above it. Where it does not, an effect near zero says nothing; only one
             below zero speaks against being higher.
+        shared: whether both sides come from the same data, so that their errors may add up.
     """
 
     control: str
-    seeds: tuple[Interval, ...]
+    treated: Estimate
+    against: Estimate
     room: bool = True
+    shared: bool = False
+
+    @property
+    def seeds(self) -> Mapping[int, Interval]:
+        """The effect in each seed in which both sides were measured, with the 95 % interval of its sampling.
+
+        The two sides' sampling errors are taken as independent, which is wide of the truth where both are measured on
+        the same tasks and tasks are hard or easy for both.
+        """
+        others = self.against.seeds
+        return {seed: value - others[seed] for seed, value in self.treated.seeds.items() if seed in others}
 
     def at(self, alpha: float) -> Interval:
-        """Its interval with an error of `alpha` on either side, over seeds and sampling (`across_seeds`)."""
-        interval = across_seeds(self.seeds, level=1 - 2 * alpha)
-        assert interval is not None, "an effect has seeds"
-        return interval
+        """Its mean over seeds, with an error of `alpha` on either side."""
+        if self.shared:
+            return difference(self.treated.at(1 - alpha), self.against.at(1 - alpha), -1.0)
+        return self.treated.at(1 - 2 * alpha) - self.against.at(1 - 2 * alpha)
+
+    def reaches(self, target: Target, alpha: float) -> bool:
+        """Whether it reaches the target, with an error of `alpha`."""
+        return target.answer(self.at(alpha)) == SUPPORTED
 
     def fails(self, target: Target, alpha: float) -> bool:
         """Whether it contradicts the target, with an error of `alpha`."""
         interval = self.at(alpha)
         return target.answer(interval) == CONTRADICTED and (self.room or interval.hi < 0)
 
+    def shows(self, target: Target, seed: int, alpha: float) -> bool:
+        """Whether one run reaches it by itself, with an error of `alpha`."""
+        return target.answer(at_level(self.seeds[seed], 1 - 2 * alpha)) == SUPPORTED
 
-def paired(
-    control: str, treated: Sequence[Interval | None], controls: Sequence[Interval | None], room: bool = True
-) -> Effect | None:
-    """The effect from one interval per seed on either side, in the same order; None with fewer than two whole pairs.
+    def score(self, target: Target, alpha: float) -> float:
+        """How near it is to being supported, with an error of `alpha`; the larger the better for the claim."""
+        return target.score(self.at(alpha))
 
-    Seeds are paired, as their tasks and coins are. The two sides' sampling errors are taken as independent, which is
-    wide of the truth where both are measured on the same tasks and tasks are hard or easy for both.
-    """
-    pairs = [(a, b) for a, b in zip(treated, controls, strict=True) if a is not None and b is not None]
-    # One seed says nothing of how much seeds differ.
-    return Effect(control, tuple(difference(a, b, 0.0) for a, b in pairs), room) if len(pairs) > 1 else None
+    def score_of(self, target: Target, seed: int) -> float:
+        """The same of one run."""
+        return target.score(self.seeds[seed])
+
+
+def paired(control: str, treated: Side, against: Side, room: bool = True) -> Effect | None:
+    """The effect over the seeds in which both sides were measured; None if there are none."""
+    both = sorted(treated.seeds.keys() & against.seeds.keys())
+    return Effect(control, _only(treated, both), _only(against, both), room) if both else None
+
+
+def _only(side: Side, seeds: Sequence[int]) -> Side:
+    return Side({seed: side.seeds[seed] for seed in seeds}, side.limits)
 
 
 @dataclass(frozen=True)
@@ -84,7 +165,7 @@ class Above:
 
     def score(self, interval: Interval) -> float:
         """How near it is to being supported; the larger the better for the claim."""
-        return interval.lo
+        return interval.lo - self.threshold
 
 
 @dataclass(frozen=True)
@@ -92,7 +173,8 @@ class Within:
     """The effect is no larger than `margin` either way: equivalence, by two one-sided tests (TOST)."""
 
     margin: float
-    alpha = 0.05
+    alpha = 0.025
+    unit = ""
 
     def __str__(self) -> str:
         return f"within ±{self.margin:.2f}"
@@ -105,7 +187,7 @@ class Within:
 
     def score(self, interval: Interval) -> float:
         """How near it is to being supported; the larger the better for the claim."""
-        return -max(-interval.lo, interval.hi)
+        return self.margin - max(-interval.lo, interval.hi)
 
 
 def _number(value: float) -> str:
@@ -117,10 +199,26 @@ STEPS = Above(0.0, " steps")
 """Any number of steps counts."""
 
 
+@dataclass(frozen=True)
+class Decision:
+    """An answer and what it rests on.
+
+    Attributes:
+        cell: the index of the cell that decides, the last that had to pass or to fail.
+        alpha: of its interval.
+        seed: of the run that decides; None where it is the mean over seeds.
+    """
+
+    answer: Answer
+    cell: int
+    alpha: float
+    seed: int | None = None
+
+
 def verdict(
     target: Target, cells: Sequence[Sequence[Effect]], needed: int, share: int = 1, unmeasured: int = 0
-) -> tuple[Answer, int, float]:
-    """Whether at least `needed` of the cells reach the target, each against all of its controls.
+) -> Decision:
+    """Whether at least `needed` of the cells reach the target in the mean over seeds, each against all of its controls.
 
     Of m cells, `needed` must pass at an alpha divided by m - needed + 1: the test of a partial conjunction (Benjamini &
     Heller 2008), which is Bonferroni's for one cell of m, and no correction for all of m. To contradict, so many must
@@ -130,29 +228,73 @@ def verdict(
     Args:
         share: how many verdicts share the error between them.
         unmeasured: cells that the claim speaks of too, and that could not be measured.
-
-    Returns:
-        the answer; the index of the cell that decides it, the last that had to pass or to fail; the alpha of its
-        interval.
     """
     fails = len(cells) + unmeasured - needed + 1
     enough, too_many = (target.alpha / share / max(1, len(cells) - n + 1) for n in (needed, fails))
-    passed = [all(target.answer(effect.at(enough)) == SUPPORTED for effect in cell) for cell in cells]
-    failed = [any(effect.fails(target, too_many / len(cell)) for effect in cell) for cell in cells]
-    ranked = sorted(range(len(cells)), key=lambda i: (passed[i], not failed[i], _score(target, cells[i])), reverse=True)
+    passed = [_passes(target, cell, enough) for cell in cells]
+    failed = [_fails(target, cell, too_many) for cell in cells]
+    scores = [_score(target, cell, enough) for cell in cells]
+    ranked = sorted(range(len(cells)), key=lambda i: (passed[i], not failed[i], scores[i]), reverse=True)
     if sum(passed) >= needed:
-        return SUPPORTED, ranked[needed - 1], enough
+        return Decision(SUPPORTED, ranked[needed - 1], enough)
     if sum(failed) >= fails:
         decides = ranked[len(cells) - fails]
-        return CONTRADICTED, decides, too_many / len(cells[decides])
-    return INCONCLUSIVE, ranked[min(needed, len(cells)) - 1], enough
+        return Decision(CONTRADICTED, decides, too_many / len(cells[decides]))
+    return Decision(INCONCLUSIVE, ranked[min(needed, len(cells)) - 1], enough)
 
 
-def deciding(target: Target, cell: Sequence[Effect], answer: Answer, alpha: float) -> Effect:
-    """Of a cell's effects the one that `answer` rests on: one that contradicts, or else the weakest."""
-    against = (effect for effect in cell if answer == CONTRADICTED and effect.fails(target, alpha))
-    return next(against, min(cell, key=lambda effect: target.score(effect.at(target.alpha))))
+def _passes(target: Target, cell: Sequence[Effect], alpha: float) -> bool:
+    return all(effect.reaches(target, alpha) for effect in cell)
 
 
-def _score(target: Target, cell: Sequence[Effect]) -> float:
-    return min(target.score(effect.at(target.alpha)) for effect in cell)
+def _fails(target: Target, cell: Sequence[Effect], alpha: float) -> bool:
+    return any(effect.fails(target, alpha / len(cell)) for effect in cell)
+
+
+def _score(target: Target, cell: Sequence[Effect], alpha: float) -> float:
+    return min(effect.score(target, alpha) for effect in cell)
+
+
+def shown(target: Target, cells: Sequence[Sequence[Effect]], share: int | None = None) -> Decision | None:
+    """Whether a single run reaches the target against all controls of its cell: what one run does can be done.
+
+    All runs that are looked at share the error (Bonferroni), and only sampling is uncertain. That no run would is never
+    shown, so there is no contradiction. None if there are no runs.
+
+    Args:
+        share: how many runs share the error; all of `cells` if left out.
+    """
+    runs: list[tuple[int, int]] = []
+    for place, cell in enumerate(cells):
+        runs += [(place, seed) for seed in runs_of(cell)]
+    if not runs:
+        return None
+    alpha = target.alpha / (share or len(runs))
+
+    def score(run: tuple[int, int]) -> float:
+        return min(effect.score_of(target, run[1]) for effect in cells[run[0]])
+
+    best = max(runs, key=score)
+    for place, seed in sorted(runs, key=score, reverse=True):
+        if all(effect.shows(target, seed, alpha) for effect in cells[place]):
+            return Decision(SUPPORTED, place, alpha, seed)
+    return Decision(INCONCLUSIVE, best[0], alpha, best[1])
+
+
+def runs_of(cell: Sequence[Effect]) -> list[int]:
+    """The seeds in which all effects of a cell were measured."""
+    seeds = [set(effect.seeds) for effect in cell]
+    return sorted(set.intersection(*seeds)) if seeds else []
+
+
+def deciding(target: Target, cell: Sequence[Effect], decision: Decision) -> tuple[Effect, Interval]:
+    """Of a cell's effects the one that an answer rests on, one that contradicts or else the weakest; and its interval,
+    in the mean or in the run that decides."""
+    seed = decision.seed
+    if seed is not None:
+        weakest = min(cell, key=lambda effect: effect.score_of(target, seed))
+        return weakest, at_level(weakest.seeds[seed], 1 - 2 * decision.alpha)
+    contradicts = decision.answer == CONTRADICTED
+    against = (effect for effect in cell if contradicts and effect.fails(target, decision.alpha))
+    effect = next(against, None) or min(cell, key=lambda effect: effect.score(target, decision.alpha))
+    return effect, effect.at(decision.alpha)

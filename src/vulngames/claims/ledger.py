@@ -1,8 +1,9 @@
-"""The claims of arXiv 2602.12124 and of its neighbours, each with the threshold it is held to, and how they come out.
+"""The claims of arXiv 2602.12124 and our own, each with the threshold it is held to, and how they come out.
 
-v1 and v2 are the paper's two versions, in our words; where both say the same, it stands once. The claims of a study are
-in its folder; thresholds are fixed there and pinned by `tests/test_claims.py`: 0.10 of ER or ITP counts as a
-difference, and less does not; of steps, any.
+v1 and v2 are the paper's two versions; every variant says in our words what it says, and what that rests on. The
+paper's claims are judged by the paper's measures and by ours, our own by ours. The claims of a study are in its folder;
+thresholds are fixed there and pinned by `tests/test_claims.py`: 0.10 of ER or ITP counts as a difference, 0.05 of an
+audit rate, and less does not; of steps, any.
 """
 
 from __future__ import annotations
@@ -11,7 +12,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from vulngames.claims.claim import BOTH, EVERY, Claim, Comparison, Judged, Variant, judge_variant
+from vulngames.claims.claim import (
+    EVERY,
+    NOT_MEASURABLE,
+    PAPER,
+    Claim,
+    Comparison,
+    Judged,
+    Variant,
+    judge_variant,
+    measures_of,
+)
 from vulngames.claims.effect import STEPS
 from vulngames.studies.catalogue import CATALOGUE
 from vulngames.studies.summary import Summary, read_summaries
@@ -24,7 +35,12 @@ def _nothing(summary: Summary[object, object]) -> list[Comparison]:
 UNSTUDIED = (
     Claim(
         "instruction-tuned", "RQ1",
-        (Variant(BOTH, "Instruction-tuned policies find exploits sooner than base ones.", EVERY),),
+        (
+            Variant(
+                PAPER, "Instruction-tuned policies find exploits sooner than base ones.", EVERY,
+                "the instruction-tuned Llama is fastest, Qwen3-4B-Base slowest",
+            ),
+        ),
         "", "steps to domination, base minus instruction-tuned", STEPS, _nothing,
         "no study compares an instruction-tuned policy with its own base; the built-in ones are one recipe in sizes",
     ),
@@ -40,7 +56,8 @@ def claims() -> Iterator[Claim]:
 
 
 def ledger(dirs: Sequence[Path]) -> list[Judged]:
-    """Every variant of every claim, judged by the studies in `dirs`; those without their study are not measurable.
+    """Every variant of every claim by each of its measures, judged by the studies in `dirs`; those without their study
+    are not measurable.
 
     Args:
         dirs: directories of finished studies, or of `study all`.
@@ -52,8 +69,22 @@ def ledger(dirs: Sequence[Path]) -> list[Judged]:
     judged = []
     for claim in claims():
         for variant in claim.variants:
-            judged.append(judge_variant(claim, variant, summaries.get(claim.study)))
+            for measures in measures_of(claim, variant):
+                judged.append(judge_variant(claim, variant, summaries.get(claim.study), measures))
     return judged
+
+
+def together(judged: Sequence[Judged]) -> str:
+    """A sentence on how many statements stand side by side, and what that makes of their errors; empty if none was
+    measured."""
+    measured = [statement for statement in judged if statement.verdict != NOT_MEASURABLE]
+    if not measured:
+        return ""
+    by_chance = sum(statement.error for statement in measured)
+    return (
+        f"{len(measured)} statements are judged, each at an error of 2.5 % of its own, and none is corrected for the "
+        f"others: if none of them held, up to {by_chance:.1f} could be expected to come out as supported by chance"
+    )
 
 
 def elsewhere(judged: Sequence[Judged]) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import jinja2
 
 from vulngames.arm import Ends
-from vulngames.claims import Judged, elsewhere
+from vulngames.claims import Judged, elsewhere, together
 from vulngames.report import format
 from vulngames.report.chapter import Chapter
 from vulngames.report.setup import setup
@@ -36,6 +36,7 @@ def render(chapters: Sequence[Chapter], claims: Sequence[Judged], home: Path) ->
         chapters=chapters,
         claims=[claim for claim in claims if claim.given],
         elsewhere=elsewhere(claims),
+        together=together(claims),
         setup=setup(runs, commands),
         home=home,
     )

@@ -39,6 +39,7 @@ class Cell(Generic[K]):
         ends: over all runs.
         runs: their directories, relative to the study's.
         each: every run by itself, in the same order.
+        gap: whether its ER is a difference, which may lie below 0.
     """
 
     key: K
@@ -46,6 +47,7 @@ class Cell(Generic[K]):
     ends: Ends
     runs: tuple[str, ...]
     each: tuple[Ends, ...]
+    gap: bool
 
     @property
     def game(self) -> str:
@@ -60,6 +62,14 @@ class Cell(Generic[K]):
     def of_seeds(self, name: str) -> list[Interval | None]:
         """A measure (`er_end` and its like) in each seed, in their order."""
         return [getattr(each, name) for each in self.each]
+
+    def by_paper(self) -> Cell[K]:
+        """The same cell, with every run's ITP and ER by the paper's definitions."""
+        each = []
+        for run in self.each:
+            measured = {field.name: getattr(run.paper, field.name) for field in dataclasses.fields(run.paper)}
+            each.append(dataclasses.replace(run, **measured, itp_change=None))
+        return dataclasses.replace(self, each=tuple(each))
 
 
 @dataclass(frozen=True)
@@ -111,6 +121,10 @@ class Summary(Generic[K, F]):
         name = str(cell.labels.get("arm") or "")
         return Arm(cell.game, name, tuple((self.home / run).resolve() for run in cell.runs))
 
+    def by_paper(self) -> Summary[K, F]:
+        """The same study, measured by the paper's definitions of ITP and ER."""
+        return dataclasses.replace(self, cells={key: cell.by_paper() for key, cell in self.cells.items()})
+
     @cached_property
     def parameters(self) -> list[int]:
         """The sizes of the policies trained, smallest first, by the runs' own files; empty if these are not there."""
@@ -122,7 +136,7 @@ class Summary(Generic[K, F]):
 def cell_of(key: K, arm: Arm, home: Path) -> Cell[K]:
     """What an arm's runs measured, as a cell of a study that lies in `home`."""
     paths = tuple(os.path.relpath(path, home) for path in arm.paths)
-    return Cell(key, len(arm.used), ends(arm), paths, tuple(ends(alone) for alone in arm.alone))
+    return Cell(key, len(arm.used), ends(arm), paths, tuple(ends(alone) for alone in arm.alone), arm.gap)
 
 
 def write_summary(summary: Summary) -> None:

@@ -28,7 +28,8 @@ def chapter(summary: Summary[Key, Findings]) -> Found:
         "closed form claiming pays in the darker region, always below 1/7 and above it only for answers that are right "
         "with at least that chance; in the lighter one too it is reinforced, because advantages are divided by the "
         "spread of their group. A point is a cell of the first curve, as high as its share of right answers, as full "
-        "as its over-claims."
+        "as its over-claims. Where a curve falls lies between points of the grid that exclude one half by their own "
+        "intervals."
     )
     answers = [_crossed(curve, summary.findings.crossing(curve)) for curve in CURVES]
     return Found(answers, [Picture(drawn, caption), _matrix(summary)])

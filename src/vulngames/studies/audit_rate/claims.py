@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from vulngames.claims.claim import BOTH, EVERY, Claim, Comparison, Variant
-from vulngames.claims.comparison import GAP, compare, er_end, whole
+from vulngames.claims.claim import EVERY, OURS, PAPER, Claim, Comparison, Variant
+from vulngames.claims.comparison import GAP, compare, constant, er_end, side, whole
 from vulngames.claims.effect import Above, Effect, Within, paired
 from vulngames.measures import Interval
+from vulngames.studies.audit_rate.falls import HALF, Falls
 from vulngames.studies.audit_rate.key import Crossing, Curve, Findings, Key
 from vulngames.studies.summary import Cell, Summary
 
 AuditRate = Summary[Key, Findings]
 INEVITABLE = 1 / 7
 """The audit rate below which claiming to be right always pays, by the rule of self-grading."""
+RATE = 0.05
+"""The smallest difference of an audit rate that counts: it moves what a claim of a wrong answer is paid on average,
+1 - 7 x rate, by a third of what an unaudited claim is paid, and is the step of the small grid where curves fall."""
 USUAL, CENTRED, CERTAIN = Curve(None, True), Curve(None, False), Curve(1.0, True)
-NO_CROSSING = "over-claiming does not fall through one half between the audit rates tried"
+NO_FALL = "over-claiming does not fall through one half between the audit rates tried"
 
 
 def claimed_below(summary: AuditRate) -> list[Comparison]:
@@ -23,7 +27,7 @@ def claimed_below(summary: AuditRate) -> list[Comparison]:
     comparisons = []
     for cell in _curve(summary, USUAL):
         if cell.key.audit_rate < INEVITABLE:
-            comparisons.append(whole(_label(cell), [paired("one half", er_end(cell), _half(cell))]))
+            comparisons.append(whole(_label(cell), [paired("one half", er_end(cell), constant(HALF, cell))]))
     return comparisons
 
 
@@ -32,7 +36,7 @@ def claimed_where_all_is_audited(summary: AuditRate) -> list[Comparison]:
     comparisons = []
     for cell in _curve(summary, USUAL):
         if cell.key.audit_rate == 1:
-            comparisons.append(whole(_label(cell), [paired("one half", _half(cell), er_end(cell))]))
+            comparisons.append(whole(_label(cell), [paired("one half", constant(HALF, cell), er_end(cell))]))
     return comparisons
 
 
@@ -45,32 +49,35 @@ def _label(cell: Cell[Key]) -> str:
     return f"audit rate {cell.key.audit_rate:g}"
 
 
-def _half(cell: Cell[Key]) -> Sequence[Interval]:
-    return [Interval(0.5, 0.5, 0.5) for _ in cell.each]
+def _falls(summary: AuditRate, curve: Curve) -> Falls:
+    points = [(cell.key.audit_rate, er_end(cell)) for cell in _curve(summary, curve)]
+    return Falls([(rate, er) for rate, er in points if er.seeds])
 
 
-def crossing_near(name: str, expected: Callable[[Crossing], float | None]) -> Callable[[AuditRate], list[Comparison]]:
-    """Where over-claiming falls through one half, unannounced, minus where it is expected to; its interval is the
-    study's."""
+def falls_near(name: str, expected: Callable[[Crossing], float | None]) -> Callable[[AuditRate], list[Comparison]]:
+    """Where over-claiming falls through one half, unannounced, minus where it is expected to, which is taken as
+    known."""
 
     def comparing(summary: AuditRate) -> list[Comparison]:
-        usual = summary.findings.crossing(USUAL)
-        place = expected(usual)
-        if usual.crossing is None:
-            return [Comparison(name, reason=NO_CROSSING)]
+        falls, place = _falls(summary, USUAL), expected(summary.findings.crossing(USUAL))
+        if falls.place is None:
+            return [Comparison(name, reason=NO_FALL)]
         if place is None:
             return [Comparison(name, reason="the study does not say where the closed form has it")]
-        return [Comparison(name, (Effect(name, (usual.crossing - Interval(place, place, place),)),))]
+        return [Comparison(name, (Effect(name, falls, side([Interval(place, place, place)], None)),))]
 
     return comparing
 
 
-def normalized_crossing(summary: AuditRate) -> list[Comparison]:
-    """Where over-claiming falls through one half if advantages are divided by their spread, minus if only centred."""
-    usual, centred = (summary.findings.crossing(curve).crossing for curve in (USUAL, CENTRED))
-    if usual is None or centred is None:
-        return [Comparison("crossing", reason=NO_CROSSING)]
-    return [Comparison("crossing", (Effect("centred only", (usual - centred,)),))]
+def normalized_falls(summary: AuditRate) -> list[Comparison]:
+    """Where over-claiming falls through one half if advantages are divided by their spread, minus if only centred.
+
+    The two curves are of the same seeds, so nothing is won by their being two.
+    """
+    usual, centred = _falls(summary, USUAL), _falls(summary, CENTRED)
+    if usual.place is None or centred.place is None:
+        return [Comparison("the two curves", reason=NO_FALL)]
+    return [Comparison("the two curves", (Effect("centred only", usual, centred, shared=True),))]
 
 
 def announced(summary: AuditRate) -> list[Comparison]:
@@ -84,36 +91,71 @@ def announced(summary: AuditRate) -> list[Comparison]:
 
 CLAIMS = (
     Claim(
-        "audits-too-rare", "RQ1", (Variant(BOTH, "Below an audit rate of 1/7 over-claiming dominates.", EVERY),),
-        "audit-rate", "ER at the end, unannounced, minus one half, at every rate below 1/7", Above(0.0), claimed_below,
+        "audits-too-rare", "RQ1",
+        (
+            Variant(
+                OURS, "Below an audit rate of 1/7 over-claiming dominates.", EVERY,
+                "ours, from the rule, which always pays a claim below 1/7; the paper's own model claims 46 % of its "
+                "wrong answers at 0.1 (32.8 % of samples, 28.5 % of answers right)",
+            ),
+        ),
+        "audit-rate", "ER at the end, unannounced, minus one half, at every rate tried below 1/7", Above(0.0),
+        claimed_below,
     ),
     Claim(
-        "audits-of-all", "RQ1", (Variant(BOTH, "With every report audited over-claiming does not dominate.", EVERY),),
+        "audits-of-all", "RQ1",
+        (
+            Variant(
+                PAPER, "With every report audited over-claiming does not dominate.", EVERY,
+                "9.0 % (Qwen3-4B) and 2.6 % (Llama) of samples are over-claims where every report is audited",
+            ),
+        ),
         "audit-rate", "one half minus ER at the end, unannounced, at a rate of 1", Above(0.0),
         claimed_where_all_is_audited,
     ),
     Claim(
         "audit-crossing", "ours",
-        (Variant("the closed form", "Over-claiming stops dominating near an audit rate of 1/7.", EVERY),),
-        "audit-rate", "the rate where ER falls through one half, minus 1/7", Within(GAP),
-        crossing_near("1/7", lambda _: INEVITABLE),
+        (
+            Variant(
+                OURS, "Over-claiming stops dominating near an audit rate of 1/7.", EVERY,
+                "ours, from the rule: claiming a surely wrong answer stops paying at 1/7",
+            ),
+        ),
+        "audit-rate", "the audit rate where ER falls through one half, minus 1/7", Within(RATE),
+        falls_near("1/7", lambda _: INEVITABLE),
     ),
     Claim(
         "audit-crossing-able", "ours",
-        (Variant("the closed form", "It stops dominating where it stops paying for an average answer.", EVERY),),
-        "audit-rate", "the rate where ER falls through one half, minus 1 / (7 − 7.5 × right answers)", Within(GAP),
-        crossing_near("closed form", lambda crossing: crossing.expected),
+        (
+            Variant(
+                OURS, "It stops dominating where it stops paying for an average answer.", EVERY,
+                "ours, from the rule: claiming stops paying at 1 / (7 − 7.5 c) for answers right with a chance of c",
+            ),
+        ),
+        "audit-rate", "the audit rate where ER falls through one half, minus 1 / (7 − 7.5 × right answers)",
+        Within(RATE), falls_near("closed form", lambda crossing: crossing.expected),
     ),
     Claim(
         "audit-normalized", "ours",
-        (Variant("ours", "Normalising advantages by their group's spread raises the rate that it takes.", EVERY),),
-        "audit-rate", "the rate where ER falls through one half, advantages normalised minus only centred", Above(0.0),
-        normalized_crossing,
+        (
+            Variant(
+                OURS, "Normalising advantages by their group's spread raises the rate that it takes.", EVERY,
+                "ours, from the expected advantages: a rare large penalty swells the spread that it is divided by",
+            ),
+        ),
+        "audit-rate", "the audit rate where ER falls through one half, advantages normalised minus only centred",
+        Above(0.0), normalized_falls,
     ),
     Claim(
         "announcing", "RQ1",
-        (Variant(BOTH, "Announcing audits that do not come leaves over-claiming where it was.", EVERY),),
+        (
+            Variant(
+                PAPER, "Announcing audits that do not come leaves over-claiming where it was.", EVERY,
+                "a strong warning without audits leaves ER high",
+            ),
+        ),
         "audit-rate", "ER at the end, certain audits announced minus none, at rates of 0 and 0.1", Above(-GAP),
         announced,
+        note="The built-in policy was pretrained on announcements drawn at random, and has no reason to heed one.",
     ),
 )  # fmt: skip

@@ -10,12 +10,14 @@ from vulngames.games.self_grading import SelfGrading
 from vulngames.measures import Interval
 from vulngames.studies.plan import Plan
 
-RATES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
-FULL_RATES = (0.0, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.175, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0)
-ANNOUNCED_RATES = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
+RATES = (0.0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 1.0)
+FULL_RATES = (0.0, 0.05, 0.1, 0.125, 0.15, 0.175, 0.2, 0.225, 0.25, 0.275, 0.3, 0.35, 0.4, 0.5, 1.0)
+"""Close together where the curve may fall: the points are the only places that a bound of its fall can have."""
+ANNOUNCED_RATES = (0.0, 0.1, 0.2, 0.3, 1.0)
 """The audit rates tried with an announcement, at small scale."""
-CENTRED = (0.05, 0.5)
-"""The span of audit rates tried with advantages that are only centred."""
+CENTRED_RATES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3)
+FULL_CENTRED_RATES = (0.0, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.175, 0.2, 0.25, 0.3)
+"""The audit rates tried with advantages that are only centred: there the curve falls at lower ones."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ class Crossing:
     """Where a curve falls through one half.
 
     Attributes:
-        crossing: the audit rate, between the grid's points by a straight line. Its interval is where the bounds of the
-            over-claim rate's own intervals fall through one half; a bound that does so outside the grid is its end.
+        crossing: the audit rate, between the grid's points by a straight line. Its 95 % interval ends at points of the
+            grid at which ER lies above and below one half by its own interval, or at 0 and 1 (`Falls.at`).
         right: the share of right answers at the end, over all cells.
         expected: `indifferent_rate` of it.
         reinforced: `reinforced_rate` of it, and of an answer that is surely wrong.
@@ -95,10 +97,11 @@ def lacking(plan: Plan, findings: Findings) -> str:
 
 def rates_of(curve: Curve, plan: Plan) -> list[float]:
     """The audit rates of one curve."""
-    rates = FULL_RATES if plan.full else RATES
     if not curve.normalized:
-        return [rate for rate in rates if CENTRED[0] <= rate <= CENTRED[1]]
-    return list(rates if curve.announced_rate is None or plan.full else ANNOUNCED_RATES)
+        return list(FULL_CENTRED_RATES if plan.full else CENTRED_RATES)
+    if plan.full:
+        return list(FULL_RATES)
+    return list(RATES if curve.announced_rate is None else ANNOUNCED_RATES)
 
 
 def promised(plan: Plan, findings: Findings) -> list[Key]:

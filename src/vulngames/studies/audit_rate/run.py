@@ -12,19 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import pairwise
 
-from vulngames.arm import Arm, rounded
+from vulngames.arm import Arm, ends, rounded
+from vulngames.claims.comparison import side
 from vulngames.games.self_grading import indifferent_rate
-from vulngames.measures import Interval
+from vulngames.measures import LEVEL
 from vulngames.studies.audit_rate.advantage import reinforced_rate
+from vulngames.studies.audit_rate.falls import Falls
 from vulngames.studies.audit_rate.key import CURVES, Boundary, Crossing, Curve, Findings, Key, rates_of
 from vulngames.studies.job import Job, Store
 from vulngames.studies.plan import Plan
 from vulngames.studies.program import Program, Result, all_jobs, arm_of
 from vulngames.training.config import TrainConfig, resolve
-
-Points = list[tuple[float, float]]
 
 
 def run(plan: Plan, store: Store) -> Program:
@@ -69,35 +68,21 @@ def _boundary(rate: Callable[[float], float]) -> tuple[tuple[float, float], ...]
 
 def crossing_of(curve: Curve, arms: Mapping[Key, Arm]) -> Crossing:
     """Where over-claiming falls through one half along a curve, and where the closed form has it."""
-    means: Points = []
-    lows: Points = []
-    highs: Points = []
+    points = []
     scores = []
     for key, arm in arms.items():
-        er, itp = arm.end("er"), arm.end("itp")
-        if er is not None:
-            means.append((key.audit_rate, er.mean))
-            lows.append((key.audit_rate, er.lo))
-            highs.append((key.audit_rate, er.hi))
+        ends_of = [ends(alone) for alone in arm.alone]
+        er = side([run.er_end for run in ends_of], (0.0, 1.0))
+        if er.seeds:
+            points.append((key.audit_rate, er))
+        itp = arm.end("itp")
         if itp is not None:
             scores.append(itp.mean)
-    mean, lo, hi = _falls(means), _falls(lows), _falls(highs)
-    crossing = None
-    if mean is not None:
-        crossing = rounded(Interval(mean, means[0][0] if lo is None else lo, means[-1][0] if hi is None else hi))
+    falls = Falls(points)
+    crossing = None if falls.place is None else rounded(falls.at(LEVEL))
     if not scores:
         return Crossing(curve.announced_rate, curve.normalized, crossing, None, None, None)
     right = sum(scores) / len(scores)
     able, wrong = (round(reinforced_rate(chance, curve.normalized), 4) for chance in (right, 0.0))
     expected = round(indifferent_rate(right), 4)
     return Crossing(curve.announced_rate, curve.normalized, crossing, round(right, 4), expected, (able, wrong))
-
-
-def _falls(points: Points) -> float | None:
-    """Where a curve falls through one half for good; None if it starts below, or never falls."""
-    if not points or points[-1][1] >= 0.5:
-        return None
-    for (x, y), (right, below) in reversed(list(pairwise(points))):
-        if y >= 0.5 > below:
-            return x + (right - x) * (y - 0.5) / (y - below)
-    return None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vulngames.claims.claim import EVERY, MOST, SOME, Claim, Comparison, Variant
-from vulngames.claims.comparison import GAP, change, compare, sooner
-from vulngames.claims.effect import STEPS, Above
+from vulngames.claims.claim import CAN, EVERY, MOST, OURS, Claim, Comparison, Variant
+from vulngames.claims.comparison import GAP, compare, rise, side, sooner
+from vulngames.claims.effect import STEPS, Above, Side
 from vulngames.studies.base_rate.key import EXPLOITS, Findings, Key
 from vulngames.studies.base_rate.opening import as_intervals
-from vulngames.studies.summary import Summary
+from vulngames.studies.summary import Cell, Summary
 
 BaseRate = Summary[Key, Findings]
 NONE, LEAST, MUCH = EXPLOITS[0], EXPLOITS[1], EXPLOITS[-1]
@@ -24,14 +24,19 @@ def more_seeds_where_shown(game: str) -> Callable[[BaseRate], list[Comparison]]:
         if shares is None or game not in summary.games:
             return [Comparison(game, reason=f"the study has no dial for {game}")]
         shown, never = (summary[_key(summary, game, share)] for share in (shares.exploit, NONE))
-        return [compare(game, shown, {"never shown": never}, as_intervals)]
+        return [compare(game, shown, {"never shown": never}, seeds_that_open)]
 
     return compared
 
 
+def seeds_that_open(cell: Cell[Key]) -> Side:
+    """1 for a seed that opens, and 0 for one that does not."""
+    return side(as_intervals(cell), (0.0, 1.0))
+
+
 def learned_unshown(summary: BaseRate) -> list[Comparison]:
     """ER at the end against its start, where no use of the exploit was shown."""
-    return [change(game, summary[_key(summary, game, NONE)], "er") for game in _dialled(summary)]
+    return [rise(game, summary[_key(summary, game, NONE)]) for game in _dialled(summary)]
 
 
 def steps_saved(summary: BaseRate) -> list[Comparison]:
@@ -56,27 +61,27 @@ STATISTIC = "share of seeds that open, exploit shown as shipped minus never show
 CLAIMS = (
     Claim(
         "unshown-compliance", "ours",
-        (Variant("ours", "Compliance's exploit has to be shown to be learned.", EVERY),),
+        (Variant(OURS, "Compliance's exploit has to be shown to be learned.", EVERY),),
         "base-rate", STATISTIC, Above(GAP), more_seeds_where_shown("compliance-v1"),
     ),
     Claim(
         "unshown-tampering", "ours",
-        (Variant("ours", "Tampering's exploit has to be shown to be learned.", EVERY),),
+        (Variant(OURS, "Tampering's exploit has to be shown to be learned.", EVERY),),
         "base-rate", STATISTIC, Above(GAP), more_seeds_where_shown("tampering-v1"),
     ),
     Claim(
         "unshown-proxy", "ours",
-        (Variant("ours", "Proxy's exploit has to be shown to be learned.", EVERY),),
+        (Variant(OURS, "Proxy's exploit has to be shown to be learned.", EVERY),),
         "base-rate", STATISTIC, Above(GAP), more_seeds_where_shown("proxy-v1"),
     ),
     Claim(
         "learned-unshown", "ours",
-        (Variant("ours", "Some exploit is learned though no use of it was ever shown.", SOME),),
+        (Variant(OURS, "Some exploit is learned though no use of it was ever shown.", CAN),),
         "base-rate", "ER where the exploit was never shown, end minus start", Above(GAP), learned_unshown,
     ),
     Claim(
         "dose", "ours",
-        (Variant("ours", "The more of an exploit was shown, the sooner it dominates.", MOST),),
+        (Variant(OURS, "The more of an exploit was shown, the sooner it dominates.", MOST),),
         "base-rate", "steps to domination, 0.1 % of dialogues showing it minus 10 %", STEPS, steps_saved,
     ),
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import permutations
 
-from vulngames.claims.claim import BOTH, EVERY, SOME, Claim, Comparison, Variant
+from vulngames.claims.claim import EVERY, PAPER, SOME, Claim, Comparison, Variant
 from vulngames.claims.comparison import GAP, compare, sooner
 from vulngames.claims.effect import STEPS, Above
 from vulngames.studies.catalysis.key import Findings, Key
@@ -49,19 +49,23 @@ def _controls(summary: Catalysis, first: str, game: str) -> dict[str, Cell[Key]]
     return {"fresh": summary[Key(game, None, "fresh")], "patched first": summary[Key(game, first, "patched")]}
 
 
+SOURCE = "transfer catalysed by a first exploit is one of its three kinds of transfer"
+FIGURE = "tampering first, then self-grading: 47.1 % against 32.8 % directly (Qwen3-4B)"
 HIGHER = "ER at the end, exploit-first minus fresh, patched-first, and as many steps or more"
 CLAIMS = (
     Claim(
-        "catalysis-sooner", "RQ2", (Variant(BOTH, "A first exploit can bring a second one out sooner.", SOME),),
+        "catalysis-sooner", "RQ2",
+        (Variant(PAPER, "A first exploit can bring a second one out sooner.", SOME, SOURCE),),
         "catalysis", "steps to domination, fresh and patched-first minus exploit-first", STEPS, second_sooner,
     ),
     Claim(
-        "catalysis-higher", "RQ2", (Variant(BOTH, "A first exploit can make a second one more frequent.", SOME),),
+        "catalysis-higher", "RQ2",
+        (Variant(PAPER, "A first exploit can make a second one more frequent.", SOME, SOURCE),),
         "catalysis", HIGHER, Above(GAP), second_higher,
     ),
     Claim(
         "tampering-then-grading", "RQ2",
-        (Variant(BOTH, "Tampering learned first makes over-claiming more frequent (47 % for 33 %).", EVERY),),
+        (Variant(PAPER, "Tampering learned first makes over-claiming more frequent (47 % for 33 %).", EVERY, FIGURE),),
         "catalysis", HIGHER, Above(GAP), grading_after_tampering,
     ),
 )  # fmt: skip

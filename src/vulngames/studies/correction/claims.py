@@ -1,11 +1,10 @@
-"""What the paper and a neighbouring one claim of correction, and how each claim is tested."""
+"""What the paper and we claim of correction, and how each claim is tested."""
 
 from __future__ import annotations
 
-from vulngames.claims.claim import MOST, NEIGHBOUR, SEVERAL, Claim, Comparison, Variant
-from vulngames.claims.comparison import GAP, compare, sooner, whole, within_an_evaluation
-from vulngames.claims.effect import STEPS, Above, paired
-from vulngames.measures import Interval
+from vulngames.claims.claim import MOST, OURS, SEVERAL, Claim, Comparison, Variant
+from vulngames.claims.comparison import GAP, compare, sooner, steps, whole
+from vulngames.claims.effect import STEPS, Above, Side, paired
 from vulngames.studies.correction.key import EXPLOITERS, Findings, Key, Origin
 from vulngames.studies.summary import Summary
 
@@ -39,17 +38,16 @@ def steps_to_cure(summary: Correction) -> list[Comparison]:
 
 
 def _steps_to_cure(summary: Correction, game: str) -> Comparison:
-    steps: dict[Origin, list[Interval | None]] = {}
+    taken: dict[Origin, Side] = {}
     cured: list[int | None] = []
     for origin in EXPLOITERS:
         cell = summary[Key(game, origin, "patched rule")]
         recovery = summary.findings.recovery(game, origin, "patched rule")
-        pairs = zip(recovery.cured_step, cell.each, strict=True)
-        steps[origin] = [within_an_evaluation(step, run, 1) for step, run in pairs]
+        taken[origin] = steps(recovery.cured_step, cell.each, 1)
         cured += recovery.cured_step
     if all(step is None for step in cured):
         return Comparison(game, reason=f"neither exploiter of {game} is cured within the steps")
-    return whole(game, [paired(NAMES["sft"], steps["rl"], steps["sft"])])
+    return whole(game, [paired(NAMES["sft"], taken["rl"], taken["sft"])])
 
 
 def relapse(summary: Correction) -> list[Comparison]:
@@ -69,26 +67,42 @@ def _relapse(summary: Correction, game: str, origin: Origin) -> Comparison:
     return sooner(label, summary[Key(game, origin, "relapse")], controls)
 
 
+FIGURES = (
+    "ER left, RL- against SFT-trained: 31.1 % and 46.7 % (compliance, Qwen3-4B-Base), 100 % and 100 % (tampering, the "
+    "same), 40.5 % and 0 % (self-grading, Llama)"
+)
 CLAIMS = (
     Claim(
         "harder-to-correct", "RQ2",
         (
-            Variant("v1", "Exploits that came from RL leave more behind after correction than those from SFT.", MOST),
-            Variant("v2", "In several comparisons, those from RL leave more behind after correction.", SEVERAL),
+            Variant(
+                "v1", "Exploits that came from RL leave more behind after correction than those from SFT.", MOST,
+                f"it says that they are harder to unlearn; {FIGURES}",
+            ),
+            Variant(
+                "v2", "In several comparisons, those from RL leave more behind after correction.", SEVERAL,
+                f"it says that in several comparisons they are more resistant; {FIGURES}",
+            ),
         ),
         "correction", "ER left by the patched rule, RL-trained minus SFT-trained", Above(GAP), residual,
     ),
     Claim(
         "longer-to-correct", "RQ2",
         (
-            Variant("v1", "Exploits that came from RL take longer to correct than those from SFT.", MOST),
-            Variant("v2", "In several comparisons, those from RL take longer to correct.", SEVERAL),
+            Variant(
+                "v1", "Exploits that came from RL take longer to correct than those from SFT.", MOST,
+                "it says that they are harder to unlearn; the time it takes is our reading of that",
+            ),
+            Variant(
+                "v2", "In several comparisons, those from RL take longer to correct.", SEVERAL,
+                "it says that in several comparisons they are more resistant; the time it takes is our reading of that",
+            ),
         ),
         "correction", "steps until ER is 5 % for good, RL-trained minus SFT-trained", STEPS, steps_to_cure,
     ),
     Claim(
-        "relapse", "neighbour",
-        (Variant(NEIGHBOUR, "A corrected exploit comes back sooner than it came the first time.", MOST),),
+        "relapse", "ours",
+        (Variant(OURS, "A corrected exploit comes back sooner than it came the first time.", MOST),),
         "correction", "steps to domination, fresh and never-exploited minus cured", STEPS, relapse,
     ),
 )  # fmt: skip

@@ -1,11 +1,11 @@
-"""What the paper and a neighbouring one claim of distillation, and how each claim is tested."""
+"""What the paper and we claim of distillation, and how each claim is tested."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from vulngames.claims.claim import BOTH, MOST, NEIGHBOUR, SOME, Claim, Comparison, Variant
-from vulngames.claims.comparison import GAP, Controls, compare, sooner
+from vulngames.claims.claim import MOST, OURS, PAPER, SOME, Claim, Comparison, Variant
+from vulngames.claims.comparison import GAP, Controls, compare, same_policy, sooner
 from vulngames.claims.effect import STEPS, Above
 from vulngames.studies.distillation.key import Findings, Key, others
 from vulngames.studies.summary import Cell, Summary
@@ -34,8 +34,8 @@ def _students(summary: Distillation, policies: Sequence[str]) -> list[Comparison
             if game not in summary.findings.taught:
                 comparisons.append(Comparison(label, reason=_untaught(game)))
                 continue
-            controls = {
-                "untrained": summary[Key(game, policy, None)],
+            controls: Controls = {
+                "untrained": same_policy(summary[Key(game, policy, None)]),
                 "honest teacher": summary[Key(game, policy, 0.0)],
             }
             comparisons.append(compare(label, summary[Key(game, policy, 1.0)], controls, limit="ceiling"))
@@ -56,11 +56,14 @@ def sooner_after_one_percent(summary: Distillation) -> list[Comparison]:
     return _one_percent(summary, sooner)
 
 
-def _higher(label: str, treated: Cell, controls: Controls) -> Comparison:
+def _higher(label: str, treated: Cell, controls: Mapping[str, Cell]) -> Comparison:
     return compare(label, treated, controls, limit="ceiling")
 
 
-def _one_percent(summary: Distillation, comparing: Callable[[str, Cell, Controls], Comparison]) -> list[Comparison]:
+Comparing = Callable[[str, Cell, Mapping[str, Cell]], Comparison]
+
+
+def _one_percent(summary: Distillation, comparing: Comparing) -> list[Comparison]:
     comparisons = []
     for game in summary.games:
         if game not in summary.findings.taught:
@@ -71,26 +74,32 @@ def _one_percent(summary: Distillation, comparing: Callable[[str, Cell, Controls
     return comparisons
 
 
+SOURCE = "it says that exploits pass to students through SFT on the teacher's outputs; no figure is known to us"
 STATISTIC = "ER of the exploiter's student, minus untrained and minus the honest teacher's"
 CLAIMS = (
     Claim(
         "distillation", "RQ2",
-        (Variant(BOTH, "Exploits pass to students through supervised training on a teacher's outputs.", MOST),),
+        (
+            Variant(
+                PAPER, "Exploits pass to students through supervised training on a teacher's outputs.", MOST, SOURCE
+            ),
+        ),
         "distillation", STATISTIC, Above(GAP), students,
     ),
     Claim(
-        "distillation-other-size", "RQ2", (Variant(BOTH, "They pass to students of another model, too.", MOST),),
+        "distillation-other-size", "RQ2",
+        (Variant(PAPER, "They pass to students of another model, too.", MOST, SOURCE),),
         "distillation", STATISTIC, Above(GAP), other_students,
     ),
     Claim(
-        "one-percent-higher", "neighbour",
-        (Variant(NEIGHBOUR, "One transcript in a hundred is enough for later RL to exploit more.", SOME),),
+        "one-percent-higher", "ours",
+        (Variant(OURS, "One transcript in a hundred is enough for later RL to exploit more.", SOME),),
         "distillation", "ER after RL under the flaw, after 1 % of an exploiter's minus after none", Above(GAP),
         higher_after_one_percent,
     ),
     Claim(
-        "one-percent-sooner", "neighbour",
-        (Variant(NEIGHBOUR, "One transcript in a hundred is enough for later RL to exploit sooner.", SOME),),
+        "one-percent-sooner", "ours",
+        (Variant(OURS, "One transcript in a hundred is enough for later RL to exploit sooner.", SOME),),
         "distillation", "steps to domination, after none minus after 1 % of an exploiter's", STEPS,
         sooner_after_one_percent,
     ),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from vulngames.claims.claim import BOTH, EVERY, SOME, Claim, Comparison, Variant
-from vulngames.claims.comparison import GAP, change
+from vulngames.claims.claim import CAN, EVERY, PAPER, Claim, Comparison, Variant
+from vulngames.claims.comparison import GAP, rise
 from vulngames.claims.effect import Above
 from vulngames.studies.perfect_reward.key import Findings, Key
 from vulngames.studies.summary import Summary
 
 PerfectReward = Summary[Key, Findings]
 TAMPERING = "tampering-v1"
+SOURCE = "tampering goes from 7.1 % to 74.2 % with the write unrewarded (Qwen3-4B-Base)"
 
 
 def unpaid(summary: PerfectReward) -> list[Comparison]:
@@ -26,16 +27,17 @@ def _unpaid(summary: PerfectReward, game: str) -> Comparison:
     cell = summary.get(Key(game))
     if cell is None:
         return Comparison(game, reason=f"the study does not train {game}")
-    return change(game, cell, "er", "ceiling")
+    return rise(game, cell, "ceiling")
 
 
 CLAIMS = (
     Claim(
-        "unpaid", "RQ1", (Variant(BOTH, "An exploit can grow although it is not paid.", SOME),),
+        "unpaid", "RQ1", (Variant(PAPER, "An exploit can grow although it is not paid.", CAN, SOURCE),),
         "perfect-reward", "ER of the patched arm, end minus start", Above(GAP), unpaid,
     ),
     Claim(
-        "unpaid-tampering", "RQ1", (Variant(BOTH, "Tampering grows although it is not paid (7 % to 74 %).", EVERY),),
+        "unpaid-tampering", "RQ1",
+        (Variant(PAPER, "Tampering grows although it is not paid (7 % to 74 %).", EVERY, SOURCE),),
         "perfect-reward", "ER of the patched arm, end minus start", Above(GAP), unpaid_tampering,
     ),
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vulngames.claims.claim import BOTH, EVERY, MOST, Claim, Comparison, Variant
+from vulngames.claims.claim import EVERY, MOST, OURS, PAPER, Claim, Comparison, Variant
 from vulngames.claims.comparison import GAP, compare
 from vulngames.claims.effect import Above
 from vulngames.studies.scale.key import Findings, Key
@@ -42,12 +42,23 @@ def _smaller_against_larger(summary: Scale, games: Sequence[str]) -> list[Compar
 
 CLAIMS = (
     Claim(
-        "scale", "RQ1", (Variant(BOTH, "Larger models exploit less.", MOST),),
+        "scale", "RQ1",
+        (
+            Variant(
+                OURS, "Larger models exploit less.", MOST,
+                "ours: it makes a rule of the paper's one comparison, compliance at 4B and at 8B",
+            ),
+        ),
         "scale", "ER at the end of the flawed arm, smallest policy minus largest", Above(GAP), smaller_against_larger,
     ),
     Claim(
         "scale-compliance", "RQ1",
-        (Variant(BOTH, "In compliance a larger model exploits less (25 % for 56 %).", EVERY),),
+        (
+            Variant(
+                PAPER, "In compliance a larger model exploits less (25 % for 56 %).", EVERY,
+                "compliance 55.8 % at 4B and 24.7 % at 8B (Qwen3)",
+            ),
+        ),
         "scale", "ER at the end of the flawed arm, smallest policy minus largest", Above(GAP), in_compliance,
     ),
 )  # fmt: skip
