@@ -222,8 +222,9 @@ def test_training_may_be_colder_than_evaluations(train: Callable[..., Watched]) 
 @pytest.mark.slow
 def test_students_are_evaluated_as_it_is_asked(tmp_path: Path) -> None:
     wrote = evaluate(resolve(EvalConfig, "proxy-v1", "script:able", split="train", n=4), tmp_path / "wrote")
-    few: dict[str, Any] = {"honest": str(wrote.path), "share": 0.0, "examples": 4, "batch": 4, "epochs": 1, "eval_tasks": 4}
-    run = sft(resolve(SFTConfig, "proxy-v1", **few, eval_top_k=1), tmp_path / "run")
+    few = {"examples": 4, "batch": 4, "epochs": 1, "eval_tasks": 4}
+    config = resolve(SFTConfig, "proxy-v1", honest=str(wrote.path), share=0.0, eval_top_k=1, **few)
+    run = sft(config, tmp_path / "run")
     evaluated = list(run.samples())
     assert len(evaluated) == 16 and all(_alike(evaluated[:8])) and all(_alike(evaluated[8:]))
 

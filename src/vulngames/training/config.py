@@ -54,10 +54,10 @@ class SampledConfig(RunConfig):
     temperature: float = 1.0
     """Sampling temperature; 0 takes the most likely token, from which GRPO learns nothing."""
     top_p: float = 1.0
-    """Sample from the smallest set of tokens with this much probability: above 0, up to 1. GRPO reckons with the whole
-    distribution at this temperature, of which that set is not a fair sample: what it leaves out is never tried."""
+    """Sample from the smallest set of tokens with this much probability: above 0, up to 1. GRPO takes log-probabilities
+    from the whole distribution at the temperature, so that below 1 its gradient is not that of the text it samples."""
     top_k: int = 0
-    """Sample from at most this many tokens; 0 or -1 for all. GRPO reckons as with top_p."""
+    """Sample from at most this many tokens; 0 or -1 for all. For GRPO see top_p."""
 
     @property
     def sampling(self) -> Sampling:
@@ -114,16 +114,16 @@ class TrainConfig(TrainingConfig, SampledConfig):
     patched: bool = False
     """Pay by the patched rule: the control arm."""
     steps: int
-    """Steps: a batch of prompts sampled and learned from. At the paper's size the rows of --data are by default seen as
-    often as in the paper: 5 times in compliance, 4 in self-grading and tampering, once in proxy."""
+    """Batches of prompts that are sampled and learned from. With --data, at the paper's size, by default as many as the
+    paper's passes over the rows take: 5 in compliance, 4 in self-grading and tampering, 1 in proxy."""
     prompts: int
     """Prompts per step."""
     group: int = 8
     """Samples per prompt, whose rewards are normalised together."""
     mini_batch: int
-    """Prompts per optimizer update. A step has prompts / mini_batch updates, each on as many of its samples, shuffled,
-    as so many prompts have; after the first the ratio to the policy that sampled is clipped. Must divide prompts; by
-    default all of them (32 at the paper's size, where that divides them)."""
+    """Prompts per optimizer update, of which a step has prompts / mini_batch: its samples are shuffled and shared out.
+    From the second update on, the clip limits how far the policy moves from the one that sampled. Must divide prompts;
+    by default all of them (at the paper's size 32, where that divides them)."""
     micro_batch: int
     """Samples in one forward and backward pass; the rest of an update is accumulated. Must divide mini_batch x group;
     by default the largest number that does, up to 16 (8 at the paper's size)."""
