@@ -222,7 +222,7 @@ def test_training_may_be_colder_than_evaluations(train: Callable[..., Watched]) 
 @pytest.mark.slow
 def test_students_are_evaluated_as_it_is_asked(tmp_path: Path) -> None:
     wrote = evaluate(resolve(EvalConfig, "proxy-v1", "script:able", split="train", n=4), tmp_path / "wrote")
-    few = {"examples": 4, "batch": 4, "epochs": 1, "eval_tasks": 4}
+    few: dict[str, Any] = {"examples": 4, "batch": 4, "epochs": 1, "eval_tasks": 4}
     config = resolve(SFTConfig, "proxy-v1", honest=str(wrote.path), share=0.0, eval_top_k=1, **few)
     run = sft(config, tmp_path / "run")
     evaluated = list(run.samples())
