@@ -126,7 +126,7 @@ class Made(Exception):
     """The trainer is made, and nothing more is wanted of it."""
 
 
-@pytest.mark.parametrize(("given", "told"), OPTIONS, ids=lambda value: " ".join(value))
+@pytest.mark.parametrize(("given", "told"), OPTIONS, ids=[" ".join(given) or "defaults" for given, _ in OPTIONS])
 def test_trl_is_told_what_a_run_is_asked(
     train: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], told: dict[str, Any]
 ) -> None:
