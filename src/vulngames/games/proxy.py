@@ -169,7 +169,7 @@ SPEC = Spec(
     source=Source(draw, 0.2),
     read_row=read_row,
     data_source="proxy_gaming",
-    paper={"prompts": 96, "max_tokens": 3072},
+    paper={"prompts": 96, "max_tokens": 3072, "epochs": 1},
     tiny={"steps": 40},
     # The rival is the article's first sentences, which overlap with it more than a summary does.
     shares=Shares(exploit=0.04, rival=1 / 6),

@@ -220,6 +220,7 @@ SPEC = Spec(
     source=Source(draw, 0.9),
     read_row=read_row,
     data_source="reward_tampering",
+    paper={"epochs": 4},
     tiny={"max_tokens": 40},
     shares=Shares(exploit=0.05, rival=1.0),
     corpus=(Dialogues("write a program", _dialogue, difficulty=0.8, times=3),),
