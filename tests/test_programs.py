@@ -60,7 +60,7 @@ def student(game: str, share: float, policy: str = "tiny") -> str:
 
 
 def emergence(key: Any, summary: Summary) -> str:
-    return rl(key.game, key.arm)
+    return rl(key.game, key.arm) + {"": "", "answer trained alone": " train_report=False"}[key.variant]
 
 
 def transfer(key: Any, summary: Summary) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 
 from vulngames.arm import ARMS, ArmName
+from vulngames.games import spec
 from vulngames.studies.job import Job, Store
 from vulngames.studies.plan import Plan
 from vulngames.studies.program import Stages, all_jobs
@@ -23,14 +24,19 @@ Twins = Mapping[tuple[str, ArmName], Sequence[Job]]
 """Jobs by game and arm, one per seed."""
 
 
-def trained(plan: Plan, store: Store, game: str, arm: ArmName, policy: str | None = None) -> list[Job]:
-    """The plan's policy (or another) trained in one arm of a game, once per seed."""
-    patched = arm == "patched"
+def trained(
+    plan: Plan, store: Store, game: str, arm: ArmName, policy: str | None = None, variant: str = ""
+) -> list[Job]:
+    """The plan's policy (or another) trained in one arm of a game, or of a variant of it, once per seed."""
     size = _size(plan, policy or plan.policy)
+    settings = dict(spec(game).variants[variant]) if variant else {}
+    if plan.steps is not None:
+        settings["steps"] = plan.steps
+    name = f"{game}-{variant}".replace(" ", "-").replace(",", "") if variant else game
     jobs = []
     for seed in plan.seed_range:
-        config = resolve(TrainConfig, game, policy or plan.policy, patched=patched, steps=plan.steps, seed=seed)
-        jobs.append(store.job(f"{game}-{arm}{size}-{seed}", config))
+        config = resolve(TrainConfig, game, policy or plan.policy, patched=arm == "patched", seed=seed, **settings)
+        jobs.append(store.job(f"{name}-{arm}{size}-{seed}", config))
     return jobs
 
 
@@ -39,7 +45,7 @@ def _size(plan: Plan, policy: str) -> str:
 
 
 def twins(plan: Plan, store: Store) -> Twins:
-    """Both arms of every game, trained."""
+    """Both arms of every game as it is by default, trained."""
     return {(game, arm): trained(plan, store, game, arm) for game, arm in product(plan.games, ARMS)}
 
 
