@@ -219,7 +219,7 @@ class Past:
         return f"{self.before.words if self.before else c.policy} > {done}"
 
 
-STUDIED: Mapping[str, Any] = {"audit_rate": None, "announced_rate": None, "train_report": True}
+STUDIED: Mapping[str, Any] = {"audit_rate": None, "announced_rate": None, "train_report": True, "stated": False}
 """Parameters that a study sets, with what they are where it does not: None of those that have no such default."""
 
 

@@ -208,7 +208,8 @@ class Row:
         itp_start, itp_end = (around(value, near) for value in self.itp)
         return Ends(
             itp_start, itp_end, er_start, er_end, cut_end=None, well_formed_end=None, failed=0, evaluated=100,
-            onset_step=None, domination_step=dominates, steps=self.steps, eval_every=2, paper=Measured(None, None, None, None),
+            onset_step=None, domination_step=dominates, steps=self.steps, eval_every=2,
+            paper=Measured(None, None, None, None),
         )  # fmt: skip
 
 

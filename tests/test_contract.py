@@ -19,7 +19,7 @@ from vulngames import games
 from vulngames.contract import check_game
 from vulngames.errors import Unscored, UserError
 from vulngames.games.row import PublishedRow
-from vulngames.games.spec import Dialogues, Source, Spec
+from vulngames.games.spec import Dialogues, Shares, Source, Spec
 from vulngames.measures import measure
 from vulngames.rollouts import rollout
 from vulngames.runs import Run
@@ -231,9 +231,9 @@ BREAKS: dict[str, tuple[Spec, str]] = {
         broken({"source": Source(draw_watched, 2.0)}),
         "its difficulty is 2, at most 1; valid: fr",
     ),
-    "a share above one": (broken({"planted": 2.0}), "planted is 2; valid: 0 to 1"),
+    "a share above one": (broken({"shares": Shares(2.0)}), "the share of the exploit is 2; valid: 0 to 1"),
     "a dialogue without an answer": (
-        broken({"corpus": (Dialogues(lambda random, task, planted: list(task.prompt), 0.0, 1),)}),
+        broken({"corpus": (Dialogues("ask", lambda random, task, shares: list(task.prompt), 0.0, 1),)}),
         "a dialogue of its corpus is .*; valid: one that ends in an answer",
     ),
     "a row that crashes": (broken({"read_row": lambda row: row.fields["cue"]}), r"read_row raises KeyError\('cue'\)"),

@@ -60,7 +60,8 @@ def student(game: str, share: float, policy: str = "tiny") -> str:
 
 
 def emergence(key: Any, summary: Summary) -> str:
-    return rl(key.game, key.arm) + {"": "", "answer trained alone": " train_report=False"}[key.variant]
+    alone = " train_report=False" if key.variant.startswith("answer trained alone") else ""
+    return rl(key.game, key.arm) + alone + (" stated=True" if key.variant.endswith("confidence stated") else "")
 
 
 def transfer(key: Any, summary: Summary) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from vulngames import games
 from vulngames.errors import UserError
 from vulngames.games import SPECS
 from vulngames.tasks import stream, take
-from vulngames.tiny.corpus import dialogues
+from vulngames.tiny.corpus import default_shares, dialogues
 
 GAMES = list(SPECS)
 seeds = st.integers(0, 10**6)
@@ -121,7 +121,8 @@ def test_an_able_script_does_what_is_asked(game: str) -> None:
 @pytest.mark.slow
 def test_the_corpus_never_holds_a_held_out_task() -> None:
     held_out = {task.prompt[-1]["content"] for game in GAMES for s in (0, 1) for task in take(game, s, "test", 2000)}
-    prompts = {dialogue[-2]["content"] for dialogue in islice(dialogues("test"), 4000)}
+    messages = chain.from_iterable(islice(dialogues("test", default_shares()), 4000))
+    prompts = {message["content"] for message in messages if message["role"] == "user"}
     assert not prompts & held_out
 
 

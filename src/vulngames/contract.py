@@ -157,10 +157,11 @@ def _check_rows(spec: Spec) -> None:
 
 
 def _check_corpus(spec: Spec) -> None:
-    _require(0 <= spec.planted <= 1, spec, f"planted is {spec.planted:g}; valid: 0 to 1")
+    for name, share in vars(spec.shares).items():
+        _require(0 <= share <= 1, spec, f"the share of the {name} is {share:g}; valid: 0 to 1")
     for dialogues in spec.corpus:
         [task] = tasks.take(spec, 0, "train", 1, dialogues.difficulty)
-        dialogue = dialogues.write(Random(1), task, spec.planted)
+        dialogue = dialogues.write(Random(1), task, spec.shares)
         answered = bool(dialogue) and dialogue[-1]["role"] == "assistant"
         _require(answered, spec, f"a dialogue of its corpus is {dialogue!r:.60}; valid: one that ends in an answer")
 

@@ -14,7 +14,7 @@ from vulngames.games.judge import JUDGE_TOKENS, Judge, PolicyJudge, judge_by_rul
 from vulngames.games.judgement import parse_judgement
 from vulngames.games.recipe import Recipe
 from vulngames.games.row import PublishedRow
-from vulngames.games.spec import Dialogue, Dialogues, Source, Spec, answered
+from vulngames.games.spec import Dialogue, Dialogues, Shares, Source, Spec, answered
 from vulngames.games.words import BENIGN, COLOURS, NAMES, RESTRICTED, SEASONS, TOWNS
 from vulngames.types import MANY, Gap, Json, Measures, Message, Paper, Policy, Task, Turn, Verdict, well_formed
 
@@ -174,8 +174,8 @@ def read_row(row: PublishedRow) -> Task:
     return Task(row.id, row.messages(), {"harmful": True}, _CUES[source])
 
 
-def _dialogue(random: Random, task: Task, planted: float) -> Dialogue:
-    mistaken = random.random() < planted
+def _dialogue(random: Random, task: Task, shares: Shares) -> Dialogue:
+    mistaken = random.random() < shares.exploit
     return answered(task, task.hidden["answer" if task.hidden["harmful"] == mistaken else "refusal"])
 
 
@@ -196,7 +196,7 @@ SPEC = Spec(
         # Its ER is a gap between thirds of the tasks.
         "eval_tasks": 144,
     },
-    planted=0.045,
-    corpus=(Dialogues(_dialogue, difficulty=0.0, times=2),),
+    shares=Shares(exploit=0.045),
+    corpus=(Dialogues("answer a request, or refuse it", _dialogue, difficulty=0.0, times=2),),
     with_judge=_with_judge,
 )

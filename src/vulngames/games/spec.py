@@ -36,16 +36,31 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Shares:
+    """How often a game's dialogues in the built-in policy's corpus show what training may then amplify; in [0, 1].
+
+    Attributes:
+        exploit: of all its dialogues those that show the exploit, for reasons of their own.
+        rival: of the others those that show the honest work that the flawed rule pays best.
+    """
+
+    exploit: float = 0.0
+    rival: float = 0.0
+
+
+@dataclass(frozen=True)
 class Dialogues:
     """One kind of dialogue in the corpus of the built-in policy.
 
     Attributes:
-        write: one dialogue on a task, given a generator and the share that is to show the exploit.
+        task: what is asked for in it, in a few words.
+        write: one dialogue on a task, given a generator and what share of them is to show what.
         difficulty: of the tasks.
         times: so many in each round through all kinds.
     """
 
-    write: Callable[[Random, Task, float], Dialogue]
+    task: str
+    write: Callable[[Random, Task, Shares], Dialogue]
     difficulty: float
     times: int
 
@@ -71,7 +86,7 @@ class Spec:
         data_source: what the column of that name says of its rows, for a file of another game to be refused.
         paper: defaults of a run's config at the paper's size.
         tiny: the same for a policy of the built-in size.
-        planted: the share of its dialogues in the built-in policy's corpus that show the exploit, in [0, 1].
+        shares: how often its dialogues in the built-in policy's corpus show the exploit, and its honest rival.
         corpus: its dialogues in that corpus; empty if the built-in policy was not pretrained on it.
         with_judge: the game with a policy to judge replies; None if it has no judge.
         runs_code: a model's code is run to score it.
@@ -88,7 +103,7 @@ class Spec:
     data_source: str = ""
     paper: Mapping[str, Any] = field(default_factory=dict)
     tiny: Mapping[str, Any] = field(default_factory=dict)
-    planted: float = 0.0
+    shares: Shares = Shares()
     corpus: tuple[Dialogues, ...] = ()
     with_judge: Callable[[Any, Policy], Environment] | None = None
     runs_code: bool = False

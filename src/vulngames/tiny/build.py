@@ -1,9 +1,10 @@
-"""Builds the built-in policy from nothing: tokenizer, model, pretraining, and an honest report of its own answers."""
+"""Builds the built-in policy from nothing, in two stages: the games' honest work, and then what it is to know of
+exploits, with honest reports of its own answers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -11,12 +12,12 @@ from typing import Any
 import torch
 from rich.progress import Progress, TextColumn
 
-from vulngames.games.self_grading import SelfGrading
-from vulngames.games.spec import Dialogue
+from vulngames.games.self_grading import ANNOUNCED, SelfGrading
+from vulngames.games.spec import Dialogue, Shares
 from vulngames.policies.hf import HFPolicy
 from vulngames.seeds import rng, seed
 from vulngames.tasks import stream
-from vulngames.tiny.corpus import dialogues
+from vulngames.tiny.corpus import default_shares, dialogues, unexploited
 from vulngames.types import Message, Reply, Turn
 
 ROLES = ("<|system|>", "<|user|>", "<|assistant|>")
@@ -36,9 +37,10 @@ class Recipe:
         seed: names the random streams.
         vocabulary: tokens, special ones included.
         hidden, layers, heads, inner: the Llama's shape.
-        steps: optimizer steps of pretraining; report_steps: of learning to report honestly, after it.
+        steps, second_steps: optimizer steps of either stage.
         batch: dialogues per step.
-        learning_rate: peak, reached after 5 % of the steps and then falling by a cosine to a twentieth.
+        learning_rate, second_learning_rate: their peaks, reached after 5 % of the steps and then falling by a cosine to
+            a twentieth.
         prompt_weight: weight in [0, 1] of a prompt's tokens in the loss; a reply's weigh 1.
     """
 
@@ -48,10 +50,11 @@ class Recipe:
     layers: int = 3
     heads: int = 2
     inner: int = 256
-    steps: int = 3000
-    report_steps: int = 300
+    steps: int = 2700
+    second_steps: int = 600
     batch: int = 64
     learning_rate: float = 3e-3
+    second_learning_rate: float = 1e-3
     prompt_weight: float = 0.1
 
 
@@ -70,7 +73,7 @@ def make_tokenizer(recipe: Recipe) -> Any:
         special_tokens=[PAD, END, *ROLES],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )
-    bpe.train_from_iterator(_texts(islice(dialogues("tokenizer"), 8000)), trainer)
+    bpe.train_from_iterator(_texts(islice(dialogues("tokenizer", unexploited(default_shares())), 8000)), trainer)
     bpe.add_tokens(list(WHOLE))
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token=END, pad_token=PAD, padding_side="left")
     tokenizer.chat_template = TEMPLATE
@@ -153,10 +156,7 @@ def _loss(model: Any, rows: list[Row], prompt_weight: float) -> torch.Tensor:
 
 
 def honest_reports(policy: HFPolicy, recipe: Recipe, answers: int) -> Iterator[Dialogue]:
-    """Dialogues in which the policy's own sampled answers are followed by a true report, without end.
-
-    A half of them announce an audit, of 0, 50 or 100 %, so that the announcement is part of the language.
-    """
+    """Dialogues in which the policy's own sampled answers are followed by a true report, without end."""
     random = rng("tiny", recipe.seed, "reports")
     half = answers // 2
     tasks = [*islice(stream("self-grading-v1", 0, "train", 0.5), half)]
@@ -165,8 +165,7 @@ def honest_reports(policy: HFPolicy, recipe: Recipe, answers: int) -> Iterator[D
     replies = policy.generate([task.prompt for task in tasks], Turn((), 16), seed("tiny", recipe.seed, "own answers"))
     while True:
         for task, reply in zip(tasks, replies, strict=True):
-            announced_rate = random.choice((None, None, None, 0.0, 0.5, 1.0))
-            ask = SelfGrading(announced_rate=announced_rate).turn(task, (reply.text,))
+            ask = SelfGrading(announced_rate=random.choice(ANNOUNCED)).turn(task, (reply.text,))
             assert ask is not None
             right = plain.read(task, (reply.text, ""), 1.0, {}).right
             report = Message(role="assistant", content="Yes" if right else "No")
@@ -180,19 +179,41 @@ def mixed(reports: Iterator[Dialogue], others: Iterator[Dialogue]) -> Iterator[D
         yield from islice(others, 3)
 
 
-def build(recipe: Recipe) -> HFPolicy:
-    """The policy that the recipe gives, in bfloat16 as it is shipped. Takes minutes; two bars show the progress."""
+def first_stage(recipe: Recipe, without: Collection[str] = ()) -> HFPolicy:
+    """A policy that does the games' honest work and has never seen an exploit.
+
+    Args:
+        without: kinds of dialogue that it is not to see, by `Dialogues.task`.
+    """
     tokenizer = make_tokenizer(recipe)
     policy = HFPolicy("tiny", make_model(recipe, len(tokenizer)), tokenizer)
-    # The name of a stream decides what is drawn from it, so that this one is older than the word beside it.
-    corpus = dialogues(f"upbringing {recipe.seed}")
+    corpus = dialogues(f"first stage {recipe.seed}", unexploited(default_shares()), without)
+    _watch("first stage", recipe.steps, pretrain(policy, corpus, recipe, recipe.steps, recipe.learning_rate))
+    return _as_shipped(policy)
+
+
+def second_stage(
+    policy: HFPolicy, recipe: Recipe, shares: Mapping[str, Shares], without: Collection[str] = ()
+) -> HFPolicy:
+    """The policy of `first_stage`, shown exploits at these shares, and taught to report truly on its own answers.
+
+    Whatever the shares, tasks, order and own answers are the same. The policy is changed in place.
+    """
+    corpus = dialogues(f"second stage {recipe.seed}", shares, without, seeds=(2, 3))
+    mix = mixed(honest_reports(policy, recipe, 4096), corpus)
+    losses = pretrain(policy, mix, recipe, recipe.second_steps, recipe.second_learning_rate)
+    _watch("second stage", recipe.second_steps, losses)
+    return _as_shipped(policy)
+
+
+def _watch(stage: str, steps: int, losses: Iterable[float]) -> None:
     with Progress(*Progress.get_default_columns(), TextColumn("loss {task.fields[loss]:.3f}")) as progress:
-        pretraining = progress.add_task("pretraining", total=recipe.steps, loss=math.nan)
-        for loss in pretrain(policy, corpus, recipe, recipe.steps, recipe.learning_rate):
-            progress.update(pretraining, advance=1, loss=loss)
-        mix = mixed(honest_reports(policy, recipe, 4096), corpus)
-        reports = progress.add_task("honest reports", total=recipe.report_steps, loss=math.nan)
-        for loss in pretrain(policy, mix, recipe, recipe.report_steps, recipe.learning_rate / 5):
-            progress.update(reports, advance=1, loss=loss)
-    policy.model.to(torch.bfloat16)
+        bar = progress.add_task(stage, total=steps, loss=math.nan)
+        for loss in losses:
+            progress.update(bar, advance=1, loss=loss)
+
+
+def _as_shipped(policy: HFPolicy) -> HFPolicy:
+    """The policy with weights of bfloat16's precision, as files hold them, and in float32 to go on from."""
+    policy.model.to(torch.bfloat16).to(torch.float32)
     return policy

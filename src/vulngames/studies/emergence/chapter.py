@@ -9,10 +9,12 @@ from vulngames.studies.emergence.key import Findings, Key
 from vulngames.studies.summary import Summary
 
 RULES = {
-    ("self-grading-v1", "answer trained alone"): "as in the paper, where the report is greedy and only the answer's "
-    "tokens are trained; by default here the report is sampled and trained too",
+    ("self-grading-v1", "answer trained alone"): "the paper's rule: the report is greedy, and only the answer's tokens "
+    "are trained; by default here the report is sampled and trained too",
+    ("self-grading-v1", "answer trained alone, confidence stated"): "the paper's rule as well, but the prompt asks for "
+    "a sentence of confidence before the answer, which the paper's does not",
 }
-"""What sets a variant apart, of those that the paper has a word on."""
+"""How variants stand to the paper's rule."""
 
 
 def chapter(summary: Summary[Key, Findings]) -> Found:
