@@ -130,7 +130,7 @@ def _check_defaults(spec: Spec) -> None:
 
 
 def _check_variants(spec: Spec, usual: TrainConfig) -> None:
-    from vulngames.training.config import TrainConfig, resolve
+    from vulngames.training.config import TrainConfig, alike, resolve
 
     valid = [field.name for field in dataclasses.fields(TrainConfig) if field.name not in _ASKED]
     for name, settings in spec.variants.items():
@@ -138,8 +138,10 @@ def _check_variants(spec: Spec, usual: TrainConfig) -> None:
         for field in settings:
             what = f"its variant {name!r} sets {field!r}"
             _require(field in valid, spec, f"{what}; valid: {', '.join(valid)}")
-        same = resolve(TrainConfig, spec, data=usual.data, **settings) == usual
-        _require(not same, spec, f"its variant {name!r} is what it is by default; valid: another setting")
+        varied = resolve(TrainConfig, spec, data=usual.data, **settings)
+        _require(
+            not alike(varied, usual), spec, f"its variant {name!r} is what it is by default; valid: another setting"
+        )
 
 
 def _check_rows(spec: Spec) -> None:

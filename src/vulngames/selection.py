@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 from vulngames.errors import UserError
 from vulngames.options import optional
-from vulngames.types import WELL_FORMED
 
 if TYPE_CHECKING:
     from vulngames.runs import Run, SampleRow
@@ -83,6 +82,9 @@ def select(run: Run, wanted: Selection, every_step: bool = False) -> Selected:
     Raises:
         UserError: the run holds no samples, or none of that split or step; it names those there are.
     """
+    # Not at the top: the command line shows these options' help without it.
+    from vulngames.types import WELL_FORMED
+
     steps: dict[str, set[int]] = {}
     for row in run.samples():
         steps.setdefault(row["split"], set()).add(row["step"])

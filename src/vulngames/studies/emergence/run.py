@@ -7,31 +7,18 @@ overlap.
 
 from __future__ import annotations
 
-from vulngames import games
 from vulngames.studies.emergence.key import Findings, promised
 from vulngames.studies.job import Store
 from vulngames.studies.plan import Plan
 from vulngames.studies.program import Program, Result, all_jobs
-from vulngames.studies.stages import trained
-from vulngames.training.config import TrainConfig, resolve
+from vulngames.studies.stages import trained, variants
 
 
 def run(plan: Plan, store: Store) -> Program:
     """Train both arms of every game and of its variants."""
-    findings = Findings({game: _variants(plan, game) for game in plan.games})
+    findings = Findings({game: variants(plan, game) for game in plan.games})
     conditions = {}
     for key in promised(plan, findings):
         conditions[key] = trained(plan, store, key.game, key.arm, variant=key.variant)
     yield all_jobs(conditions)
     return Result(conditions, findings)
-
-
-def _variants(plan: Plan, game: str) -> tuple[str, ...]:
-    """Those that are not what is trained already: the defaults at the paper's size may be a variant of those of the
-    built-in policy."""
-    usual = resolve(TrainConfig, game, plan.policy)
-    variants = []
-    for name, settings in games.spec(game).variants.items():
-        if resolve(TrainConfig, game, plan.policy, **settings) != usual:
-            variants.append(name)
-    return tuple(variants)
