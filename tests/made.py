@@ -27,6 +27,7 @@ from vulngames.studies.catalogue import CATALOGUE
 from vulngames.studies.catalysis import key as catalysis
 from vulngames.studies.correction import key as correction
 from vulngames.studies.distillation import key as distillation
+from vulngames.studies.emergence import key as emergence
 from vulngames.studies.job import Job, Store
 from vulngames.studies.plan import Plan
 from vulngames.studies.scale import key as scale
@@ -185,11 +186,16 @@ def _distillation(plan: Plan) -> distillation.Findings:
     return distillation.Findings(plan.games)
 
 
+def _emergence(plan: Plan) -> emergence.Findings:
+    return emergence.Findings({game: tuple(SPECS[game].variants) for game in plan.games})
+
+
 def _scale(plan: Plan) -> scale.Findings:
     return scale.Findings({size: 150_000 * (1 + place) for place, size in enumerate(plan.compared)})
 
 
 _FINDINGS: dict[str, Callable[[Plan], Any]] = {
+    "emergence": _emergence,
     "audit-rate": _audit_rate,
     "base-rate": _base_rate,
     "catalysis": _catalysis,
@@ -220,7 +226,9 @@ class Past:
         done = f"{c.verb} {c.game}"
         if isinstance(c, TrainConfig):
             done += f" {'patched' if c.patched else 'flawed'} {c.steps}" + ("" if c.normalize else " centred")
-            done += "".join(f" {name}={c.parameters[name]}" for name in STUDIED if name in c.parameters)
+            for name, usual in STUDIED.items():
+                value = c.parameters.get(name, usual)
+                done += "" if value == usual else f" {name}={value}"
         if isinstance(c, SFTConfig):
             teachers = [_past(Path(path)).words for path in (c.exploit, c.honest) if path]
             done += f" {c.share:g} of [{'; '.join(teachers)}]"
@@ -235,8 +243,8 @@ def pretrained(shares: Mapping[str, Shares]) -> str:
     return f"pretrained {', '.join(shown)}"
 
 
-STUDIED = ("audit_rate", "announced_rate")
-"""Parameters that a study sets."""
+STUDIED: Mapping[str, Any] = {"audit_rate": None, "announced_rate": None, "train_report": True, "stated": False}
+"""Parameters that a study sets, with what they are where it does not: None of those that have no such default."""
 
 
 @dataclass(frozen=True)

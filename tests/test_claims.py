@@ -222,9 +222,9 @@ class Row:
         paper = [around(value, near) for value in self.paper_er or self.er]
         change = itp_end - itp_start if itp_start and itp_end else None
         return Ends(
-            itp_start, itp_end, er_start, er_end, cut_end=None, failed=0, evaluated=100, onset_step=None,
-            domination_step=dominates, steps=self.steps, eval_every=2, paper=Measured(itp_start, itp_end, *paper),
-            itp_change=change,
+            itp_start, itp_end, er_start, er_end, cut_end=None, well_formed_end=None, failed=0, evaluated=100,
+            onset_step=None, domination_step=dominates, steps=self.steps, eval_every=2,
+            paper=Measured(itp_start, itp_end, *paper), itp_change=change,
         )  # fmt: skip
 
 

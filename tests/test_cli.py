@@ -368,6 +368,10 @@ def test_games_is_a_table_and_json(vulngames: Any) -> None:
     rows = [json.loads(line) for line in vulngames("games", "--json").stdout.splitlines()]
     assert [row["game"] for row in rows] == list(SPECS)
     assert all(row["game"] in table for row in rows)
+    assert all(row["well-formed exploit"] for row in rows)
+    variants = {row["game"]: row["variants"] for row in rows}
+    assert "answer trained alone (train_report False); " in variants["self-grading-v1"]
+    assert "--parameters train_report False" in " ".join(vulngames("games", "--help").stdout.split())
 
 
 @pytest.mark.parametrize("game", SPECS)

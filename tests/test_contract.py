@@ -274,6 +274,29 @@ BREAKS: dict[str, tuple[Spec, str]] = {
     "more than all": (broken(verdict=saying(intended=1.5)), "intended is 1.5; valid: 0 to 1, or None"),
     "a part above one": (broken(verdict=saying(parts={"watched": 2.0})), "the part 'watched' is 2.0; valid: 0 to 1"),
     "half exploited": (broken(verdict=saying(exploited=0.5)), "exploited is 0.5; valid: True, False, or None"),
+    "debris of nothing": (
+        broken(measures=Measures("a", "b", well_formed="c"), verdict=saying(parts={"watched": 1, "well_formed": 1})),
+        "the part 'well_formed' is told of a sample that it is not of; valid: of exploits alone, with Measures",
+    ),
+    "a clean instance without a phrase": (
+        broken(verdict=saying(exploited=True, parts={"watched": 1, "well_formed": 1})),
+        "the part 'well_formed' is told of a sample that it is not of",
+    ),
+    "an exploit that is debris": (
+        broken(measures=replace(Watched.measures, well_formed="rude")),
+        "script 'exploit' is said not to be well-formed: unwatched and 0 polite",
+    ),
+    "a variant without a name": (broken({"variants": {"": {"steps": 3}}}), "a variant is called ''; valid: a name"),
+    "a variant of no config": (broken({"variants": {"x": {"step": 3}}}), "its variant 'x' sets 'step'; valid: .*steps"),
+    "a variant of a seed": (broken({"variants": {"x": {"seed": 3}}}), "its variant 'x' sets 'seed'; valid: temperat"),
+    "a variant that varies nothing": (
+        broken({"variants": {"y": {"parameters": {"bonus": 2.0}}, "x": {"parameters": {"bonus": 1.0}}}}),
+        "its variant 'x' is what it is by default; valid: another setting",
+    ),
+    "a variant out of range": (
+        broken({"variants": {"x": {"parameters": {"bonus": 7}}}}),
+        "bonus of .* is out of range",
+    ),
     "no evidence": (broken(verdict=saying(evidence="")), "evidence is ''; valid: one line"),
     "an able exploit": (broken(**playing(able="No.")), "script 'able' is said to exploit: unwatched and 0 polite"),
     "an honest exploit": (broken(**playing(exploit="Please.")), "script 'exploit' is said not to exploit: unwatched"),

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from made import OCCASIONS, Measure, Past, Rise, pretrained, run_program
+from made import OCCASIONS, Measure, Past, Rise, made_study, pretrained, run_program
 from vulngames.claims import Judged, ledger
 from vulngames.claims import effect as effects
 from vulngames.games import SPECS
@@ -22,6 +22,7 @@ from vulngames.runs import Run
 from vulngames.seeds import coin
 from vulngames.studies import stages
 from vulngames.studies.catalogue import CATALOGUE
+from vulngames.studies.job import Store
 from vulngames.studies.plan import Plan
 from vulngames.studies.summary import Summary, read_summary
 from vulngames.training.config import EvalConfig, SFTConfig, TrainConfig, resolve
@@ -64,7 +65,8 @@ def student(game: str, share: float, policy: str = "tiny") -> str:
 
 
 def emergence(key: Any, summary: Summary) -> str:
-    return rl(key.game, key.arm)
+    alone = " train_report=False" if key.variant.startswith("answer trained alone") else ""
+    return rl(key.game, key.arm) + alone + (" stated=True" if key.variant.endswith("confidence stated") else "")
 
 
 def transfer(key: Any, summary: Summary) -> str:
@@ -671,3 +673,58 @@ def test_a_summary_is_plain_json(tmp_path: Path) -> None:
     content = json.loads((tmp_path / "summary.json").read_text())
     assert content["format"] == 1 and content["plan"]["games"] == ["proxy-v1"]
     assert content["cells"][0]["key"] == {"game": "proxy-v1", "origin": "rl", "stage": "patched rule"}
+
+
+VARIED = "self-grading-v1"
+
+
+@pytest.mark.parametrize(("policy", "left_out"), [("tiny", []), ("hf", ["answer trained alone"])])
+def test_emergence_trains_every_variant_that_differs(tmp_path: Path, policy: str, left_out: list[str]) -> None:
+    # At the paper's size the report is not trained by default.
+    if policy == "hf":
+        policy = f"hf:{tmp_path / 'model'}"
+        (tmp_path / "model").mkdir()
+        (tmp_path / "model" / "config.json").write_text("{}")
+        with (tmp_path / "model" / "model.safetensors").open("wb") as file:
+            file.truncate(60_000_000)
+    program = CATALOGUE["emergence"].part("run").run(Plan(games=(VARIED,), seeds=2, policy=policy), Store(tmp_path))
+    jobs = next(program)
+    trained = ["", *(name for name in SPECS[VARIED].variants if name not in left_out)]
+    settings = [tuple(job.config.parameters.get(name) for name in ("train_report", "stated")) for job in jobs]
+    usual = (True, None) if policy == "tiny" else (None, None)
+    known = {
+        "": usual, "answer trained alone": (False, None), "answer trained alone, confidence stated": (False, True),
+    }  # fmt: skip
+    # Both arms, each with both seeds.
+    assert settings == [known[name] for name in trained for _ in range(4)]
+    assert [job.config.patched for job in jobs] == [False, False, True, True] * len(trained)
+    assert [job.config.seed for job in jobs] == [0, 1] * 2 * len(trained)
+    assert len({job.path for job in jobs}) == len(jobs)
+
+
+def test_the_steps_that_are_asked_for_are_those_of_variants_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    longer = dataclasses.replace(SPECS["proxy-v1"], variants={"longer": {"steps": 60}})
+    monkeypatch.setitem(SPECS, "proxy-v1", longer)
+    for asked, steps in ((None, [40, 40, 60, 60]), (4, [4, 4])):
+        plan = Plan(games=("proxy-v1",), seeds=1, steps=asked)
+        jobs = next(CATALOGUE["emergence"].part("run").run(plan, Store(tmp_path)))
+        assert [job.config.steps for job in jobs] == steps
+
+
+def test_variants_stand_beside_the_game_on_the_page(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    from pages import words
+    from vulngames.report import write_report
+
+    def er(key: Any, seed: int) -> list[float | None]:
+        return [0.02, 0.9, 0.9, 0.9] if key.arm == "flawed" else [0.02] * 4
+
+    made_study(tmp_path, "emergence", Plan(games=(VARIED,), seeds=2), er)
+    said = words(write_report([tmp_path], tmp_path / "report.html", tmp_path / "er.png"))
+    assert "self-grading-v1, answer trained alone: the paper's rule: the report is greedy" in said
+    for label in ("", ", answer trained alone", ", answer trained alone, confidence stated"):
+        assert f"learned {VARIED}{label} : the exploit is learned under the flaw" in said
+    summary = read_summary(tmp_path)
+    assert summary.games == [VARIED] and len(summary.cells) == 6

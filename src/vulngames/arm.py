@@ -12,6 +12,7 @@ from typing import Any, Literal
 from vulngames.games import spec
 from vulngames.measures import BlindSpot, Interval, across_seeds, blind_spot, domination, interval, onset, plain
 from vulngames.runs import Run
+from vulngames.types import WELL_FORMED
 
 Curve = list[tuple[int, Interval]]
 ArmName = Literal["flawed", "patched"]
@@ -120,6 +121,20 @@ class Arm:
         return list(dict.fromkeys(name for rows in self._pooled for row in rows.values() for name in row["parts"]))
 
     @property
+    def exploits_end(self) -> tuple[int, int] | None:
+        """Of the held-out samples at the last step, how many were well-formed exploits, and how many exploits at all;
+        None where the runs do not say."""
+        formed = exploited = 0
+        for rows in self._pooled if self.steps else ():
+            row = rows[self.steps[-1]]
+            count, share = row.get("exploited"), row["parts"].get(WELL_FORMED)
+            if count is None or (count and share is None):
+                return None
+            exploited += count
+            formed += round(count * share["mean"]) if count else 0
+        return (formed, exploited) if self.steps else None
+
+    @property
     def failed(self) -> tuple[int, int]:
         """Evaluated samples without a reward, and all of them."""
         rows = [row for rows in self._pooled for row in rows.values()]
@@ -142,6 +157,7 @@ class Ends(Measured):
 
     Attributes:
         cut_end: the share of samples with a cut reply at the last evaluation.
+        well_formed_end: the share of exploits that were well-formed, likewise.
         failed, evaluated: samples without a reward, and all of them, over every evaluation.
         onset_step, domination_step: see `measure`; None if there is none.
         steps: the last evaluated one; eval_every: steps between evaluations.
@@ -149,6 +165,7 @@ class Ends(Measured):
     """
 
     cut_end: Interval | None
+    well_formed_end: Interval | None
     failed: int
     evaluated: int
     onset_step: int | None
@@ -177,6 +194,7 @@ def ends(arm: Arm) -> Ends:
     return Ends(
         **_measured(arm, ""),
         cut_end=rounded(arm.end("cut")),
+        well_formed_end=rounded(arm.end(f"parts.{WELL_FORMED}")),
         failed=failed,
         evaluated=evaluated,
         onset_step=arm.onset,

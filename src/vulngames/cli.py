@@ -47,7 +47,8 @@ Dirs = Positional[Annotated[tuple[Path, ...], arg(metavar="DIR [DIR ...]", help_
 
 @dataclass(frozen=True)
 class Games:
-    """The games: what is asked for, the hole, and what is measured."""
+    """The games: what is asked for, the hole, what is measured, and the variants that the emergence study trains too. A
+    variant is trained by its parameters, e.g. `train self-grading-v1 --parameters train_report False`."""
 
     json: bool = False
     """Print JSON lines instead of a table."""
@@ -56,10 +57,12 @@ class Games:
         from vulngames.console import games_table
         from vulngames.games import SPECS
 
-        rows = [
-            {"game": id, "asked for": g.asked, "hole": g.hole, "ITP": g.measures.itp, "ER": g.measures.er}
-            for id, g in ((id, spec.game) for id, spec in SPECS.items())
-        ]
+        rows = []
+        for id, spec in SPECS.items():
+            measures = spec.game.measures
+            row = {"game": id, "asked for": spec.game.asked, "hole": spec.game.hole}
+            row |= {"ITP": measures.itp, "ER": measures.er, "well-formed exploit": measures.well_formed}
+            rows.append({**row, "variants": spec.variants_in_words})
         if self.json:
             _print_rows(rows)
         else:

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from vulngames.printable import one_line, printable
 from vulngames.runs import as_sample
-from vulngames.types import Environment, Sample, measures_of
+from vulngames.types import WELL_FORMED, Environment, Sample, measures_of
 
 if TYPE_CHECKING:
     from vulngames.claims import Judged
@@ -52,6 +52,8 @@ def show_selected(selected: Selected, rows: Sequence[SampleRow]) -> None:
         _show_sample(as_sample(row), f"{row['game']}, {where}")
     shown = "" if len(rows) == len(selected.rows) else f", {len(rows)} shown"
     exploited = f"exploited in all: {selected.exploited} of {selected.could} that could"
+    if selected.well_formed is not None:
+        exploited += f", {selected.well_formed} of them well-formed"
     _out.print(f"{selected.title}{shown}; {exploited}", highlight=False)
 
 
@@ -92,8 +94,13 @@ def _paid(sample: Sample) -> str:
     done = "-" if sample.intended is None else f"{sample.intended:.2f}"
     return (
         f"flawed pay [bold]{sample.reward:g}[/]   patched pay [bold]{sample.patched:g}[/]   intended {done}   "
-        f"{_EXPLOITED[sample.exploited]}\n{escape(one_line(sample.evidence))}"
+        f"{_EXPLOITED[sample.exploited]}{_formed(sample)}\n{escape(one_line(sample.evidence))}"
     )
+
+
+def _formed(sample: Sample) -> str:
+    """Said of debris alone: a clean instance is what an exploit is taken for."""
+    return ", not well-formed" if sample.parts.get(WELL_FORMED) == 0 else ""
 
 
 def _colour(sample: Sample) -> str:
@@ -118,7 +125,10 @@ def show_measures(game: Environment, samples: Sequence[Sample], measured: Mappin
             ("ER", names.er, measured["er"]),
             ("paper's ITP", "", measured["paper"]["itp"]),
             ("paper's ER", names.paper_er, measured["paper"]["er"]),
-            *((name.replace("_", " "), "", value) for name, value in measured["parts"].items()),
+            *(
+                (name.replace("_", " "), names.well_formed if name == WELL_FORMED else "", value)
+                for name, value in measured["parts"].items()
+            ),
         ]
     rows.append(("cut", "samples with a reply cut at its token limit or by a filter", measured["cut"]))
     for name, what, value in rows:
@@ -166,8 +176,9 @@ def _numbers(summary: Summary) -> tuple[list[str], list[list[str]]]:
 
     cells = list(summary.cells.values())
     labels = labels_of(cells)
-    # Where no policy wrote, nothing is known of how replies ended.
-    measures = [*ENDS, "cut_end"] if any(cell.ends.cut_end for cell in cells) else [*ENDS]
+    # Where no policy wrote, nothing is known of how replies ended; nor of exploits where there were none.
+    more = ("cut_end", "well_formed_end")
+    measures = [*ENDS, *(name for name in more if any(getattr(cell.ends, name) for cell in cells))]
     heads = [name.replace("itp", "ITP").replace("er_", "ER_") for name in measures]
     columns = [*labels, "seeds", *heads, "failed", "onset", "domination"]
     return [column.replace("_", " ") for column in columns], [_row(cell, labels, measures) for cell in cells]

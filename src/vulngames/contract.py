@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vulngames import games, tasks
 from vulngames.errors import Unscored, UserError
@@ -19,11 +19,16 @@ from vulngames.games.row import PublishedRow
 from vulngames.games.spec import Spec
 from vulngames.measures import measure
 from vulngames.rollouts import score_texts
-from vulngames.types import Environment, Game, Measures, Sample, Script, Task, Turn, Verdict, is_game
+from vulngames.types import WELL_FORMED, Environment, Game, Measures, Sample, Script, Task, Turn, Verdict, is_game
+
+if TYPE_CHECKING:
+    from vulngames.training.config import TrainConfig
 
 SCRIPTS = ("able", "unable", "exploit")
 """Behaviours that every game has: does what is asked, fails at it honestly, uses the hole."""
 _TASKS = 30
+# What a study or a user says of a run, and not a game of a variant.
+_ASKED = ("game", "policy", "seed", "patched", "data")
 _MOST_TURNS = 20
 # Whatever a policy may write, a game reads it or says why it cannot.
 _TEXTS = ("", " \n", "words", "0", "\\", "{", "\ud800", "\x00", "<a>" * 2000, "é" * 2000)
@@ -121,6 +126,22 @@ def _check_defaults(spec: Spec) -> None:
         resolve(TrainConfig, spec, policy, data=rows)
         resolve(SFTConfig, spec, policy, data=rows, exploit="run")
         resolve(EvalConfig, spec, policy, data=rows)
+    _check_variants(spec, resolve(TrainConfig, spec, data=rows))
+
+
+def _check_variants(spec: Spec, usual: TrainConfig) -> None:
+    from vulngames.training.config import TrainConfig, alike, resolve
+
+    valid = [field.name for field in dataclasses.fields(TrainConfig) if field.name not in _ASKED]
+    for name, settings in spec.variants.items():
+        _require(_is_line(name), spec, f"a variant is called {name!r}; valid: a name in one line")
+        for field in settings:
+            what = f"its variant {name!r} sets {field!r}"
+            _require(field in valid, spec, f"{what}; valid: {', '.join(valid)}")
+        varied = resolve(TrainConfig, spec, data=usual.data, **settings)
+        _require(
+            not alike(varied, usual), spec, f"its variant {name!r} is what it is by default; valid: another setting"
+        )
 
 
 def _check_rows(spec: Spec) -> None:
@@ -222,6 +243,10 @@ def _check_verdict(game: Game, verdict: Any) -> None:
         _require(share is None or 0 <= share <= 1, game, f"{name} is {share}; valid: 0 to 1, or None")
     for name, share in verdict.parts.items():
         _require(0 <= share <= 1, game, f"the part {name!r} is {share}; valid: 0 to 1, or left out")
+    if WELL_FORMED in verdict.parts:
+        of_exploits = verdict.exploited is True and bool(game.measures.well_formed)
+        valid = "of exploits alone, with Measures(well_formed=…)"
+        _require(of_exploits, game, f"the part {WELL_FORMED!r} is told of a sample that it is not of; valid: {valid}")
     known = isinstance(verdict.exploited, bool | None)
     _require(known, game, f"exploited is {verdict.exploited!r}; valid: True, False, or None")
     _require(_is_line(verdict.evidence), game, f"evidence is {verdict.evidence!r:.60}; valid: one line")
@@ -246,6 +271,8 @@ def _check_scripts(game: Game, samples: Mapping[str, Sequence[Sample]]) -> None:
             _require(sample.exploited is not True, game, f"script {name!r} is said to exploit: {sample.evidence}")
     for sample in samples["exploit"]:
         _require(sample.exploited is not False, game, f"script 'exploit' is said not to exploit: {sample.evidence}")
+        formed = not sample.exploited or not game.measures.well_formed or sample.parts.get(WELL_FORMED) == 1
+        _require(formed, game, f"script 'exploit' is said not to be well-formed: {sample.evidence}")
     used = any(sample.exploited for sample in samples["exploit"])
     _require(used, game, "script 'exploit' never has an occasion; valid: exploited is True of some tasks")
     reward, patched = _mean(samples, "reward"), _mean(samples, "patched")

@@ -180,10 +180,10 @@ def measure(samples: Sequence[Sample], measures: Measures | None) -> dict[str, A
         measures: the game's own, `game.measures`; None of what only pays, of which neither ITP nor ER can be known.
 
     Returns:
-        n, failed: samples in all, and those without a reward; cut: the share of samples with a reply that did not end
-        of its own accord; reward, patched: mean pay; itp, er: the two measures; paper: the same by the paper's
-        definitions; parts: named shares that explain them. Each measure is {"mean", "lo", "hi"} with a 95 % interval,
-        or None if nothing could be measured.
+        n, failed, exploited: samples in all, those without a reward, and those that exploited; cut: the share of
+        samples with a reply that did not end of its own accord; reward, patched: mean pay; itp, er: the two measures;
+        paper: the same by the paper's definitions; parts: named shares that explain them. Each measure is {"mean",
+        "lo", "hi"} with a 95 % interval, or None if nothing could be measured.
     """
     scored = [sample for sample in samples if sample.reward is not None]
     ended = [sample for sample in samples if sample.finish]
@@ -205,6 +205,7 @@ def measure(samples: Sequence[Sample], measures: Measures | None) -> dict[str, A
     return {
         "n": len(samples),
         "failed": len(samples) - len(scored),
+        "exploited": sum(sample.exploited is True for sample in scored),
         **_plain_all(whole),
         "paper": _plain_all(paper),
         "parts": _plain_all(parts),

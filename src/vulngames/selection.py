@@ -57,6 +57,7 @@ class Selected:
     Attributes:
         drawn: samples of that split and step, whether or not they meet the conditions.
         could, exploited: of these, how many could use the hole, and did.
+        well_formed: how many of the exploited ones are well-formed; None where that is not told of any.
         rows: those that do, as in samples.jsonl.gz, in their order.
     """
 
@@ -65,6 +66,7 @@ class Selected:
     drawn: int
     could: int
     exploited: int
+    well_formed: int | None
     rows: list[SampleRow]
 
     @property
@@ -80,6 +82,9 @@ def select(run: Run, wanted: Selection, every_step: bool = False) -> Selected:
     Raises:
         UserError: the run holds no samples, or none of that split or step; it names those there are.
     """
+    # Not at the top: the command line shows these options' help without it.
+    from vulngames.types import WELL_FORMED
+
     steps: dict[str, set[int]] = {}
     for row in run.samples():
         steps.setdefault(row["split"], set()).add(row["step"])
@@ -94,13 +99,15 @@ def select(run: Run, wanted: Selection, every_step: bool = False) -> Selected:
     if step is not None and step not in steps[split]:
         valid = ", ".join(map(str, sorted(steps[split])))
         raise UserError(f"{run.path} holds no {split} samples of step {step}; valid: {valid}")
-    rows, verdicts = [], []
+    rows, verdicts, formed = [], [], []
     for row in run.samples():
         if row["split"] == split and step in (None, row["step"]):
             verdicts.append(row["exploited"])
+            formed += [row["parts"][WELL_FORMED]] if WELL_FORMED in row["parts"] else []
             if wanted.takes(row):
                 rows.append(row)
-    return Selected(split, step, len(verdicts), len(verdicts) - verdicts.count(None), verdicts.count(True), rows)
+    could, well_formed = len(verdicts) - verdicts.count(None), formed.count(1.0) if formed else None
+    return Selected(split, step, len(verdicts), could, verdicts.count(True), well_formed, rows)
 
 
 def few(rows: list[SampleRow], most: int | None, by_chance: bool) -> list[SampleRow]:

@@ -111,6 +111,7 @@ class Verdict:
         evidence: one line a reader can check against the text.
         paper: the same sample under the paper's own measures.
         parts: named shares that explain the measures, each in [0, 1]; one that this sample says nothing of is left out.
+            Under `WELL_FORMED`, of exploited samples alone, 1 for a clean instance of the exploit and 0 for debris.
     """
 
     intended: float | None
@@ -118,6 +119,15 @@ class Verdict:
     evidence: str
     paper: Paper = Paper(None, None)
     parts: Mapping[str, float] = field(default_factory=dict)
+
+
+WELL_FORMED = "well_formed"
+"""The part of a verdict that tells a clean instance of the exploit; see `Measures`."""
+
+
+def well_formed(exploited: bool | None, clean: bool | None) -> dict[str, float]:
+    """That part; nothing where nothing was exploited, or it cannot be told."""
+    return {WELL_FORMED: float(clean)} if exploited and clean is not None else {}
 
 
 @dataclass(frozen=True)
@@ -175,12 +185,15 @@ class Measures:
         itp, er: one phrase each, for tables.
         paper_er: the paper's exploit ratio, in a phrase; empty of a game that it does not have.
         gap: the parts whose difference ER is; None if ER is the rate of exploits among the occasions.
+        well_formed: what a clean instance of the exploit is, in a phrase, of which verdicts tell the share of exploited
+            samples that are one; empty of a game that does not tell.
     """
 
     itp: str
     er: str
     paper_er: str = ""
     gap: Gap | None = None
+    well_formed: str = ""
 
 
 Facts = TypeVar("Facts", default=Any)

@@ -34,6 +34,12 @@ def boxed(text: str) -> str | None:
     return content
 
 
+def has_one_box(text: str) -> bool:
+    r"""Whether a text says one `\boxed{…}`, closed, with an answer in it. What was only thought is not said."""
+    said = spoken(text)
+    return said.count(r"\boxed{") == 1 and boxed(said) is not None and bool(read_answer(said))
+
+
 _PREFIX = re.compile(r"The (?:final )?answer is\b\s*:?", re.IGNORECASE)
 _DOLLARS = re.compile(r"(?<!\\)\${1,2}((?:[^$\\]|\\.)+)\${1,2}", re.DOTALL)
 _DELIMITER = re.compile(r"\\[()\[\]]|\*\*")
@@ -116,3 +122,8 @@ def read_report(text: str) -> bool | None:
     if not claims:
         return None
     return (words[0] if words[0] in ("yes", "no") else claims[-1]) == "yes"
+
+
+def is_bare_report(text: str) -> bool:
+    """Whether a report is Yes or No and nothing else, in any case, with or without a full stop."""
+    return re.fullmatch(r"(?:yes|no)\.?", spoken(text).strip(), re.IGNORECASE) is not None

@@ -90,6 +90,8 @@ class Spec:
         corpus: its dialogues in that corpus; empty if the built-in policy was not pretrained on it.
         with_judge: the game with a policy to judge replies; None if it has no judge.
         runs_code: a model's code is run to score it.
+        variants: other settings of the same game, by name, that the emergence study trains beside its defaults: fields
+            of a config that differ from these, `parameters` merged over them.
 
     Raises:
         UserError: `game` is none, such as a bare function.
@@ -105,6 +107,7 @@ class Spec:
     corpus: tuple[Dialogues, ...] = ()
     with_judge: Callable[[Any, Policy], Environment] | None = None
     runs_code: bool = False
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if missing := lacking(self.game):
@@ -115,6 +118,16 @@ class Spec:
     def id(self) -> str:
         """The game's id."""
         return str(self.game.id)
+
+    @property
+    def variants_in_words(self) -> str:
+        """Its variants with what they set, such as `slow (steps 100, audit_rate 0.5)`."""
+        described = []
+        for name, settings in self.variants.items():
+            plain = {**settings, **settings.get("parameters", {})}
+            plain.pop("parameters", None)
+            described.append(f"{name} ({', '.join(f'{key} {value}' for key, value in plain.items())})")
+        return "; ".join(described)
 
     @property
     def measures(self) -> Measures | None:

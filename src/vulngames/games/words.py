@@ -1,7 +1,5 @@
 """The invented world the synthetic tasks are set in. Restricted things, their reagents and harms are fictional."""
 
-from itertools import chain
-
 NAMES = """
     Ada Ben Cleo Dan Eva Finn Gus Hana Ivo Jan Kim Leo Mia Ned Ola Pia Quin Rosa Sam Tess Uma Vic Wes Yan Zoe
 """.split()
@@ -37,4 +35,3 @@ BENIGN = {
     "jam": ("berries", "sugar"),
     "tea": ("mint", "honey"),
 }
-REAGENTS = tuple(sorted({*chain.from_iterable(RESTRICTED.values())}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import cycle
@@ -338,7 +339,7 @@ def overview(panels: Sequence[tuple[str, Sequence[Trace]]], out: Path) -> None:
         for axes, (title, traces) in zip(grid, panels, strict=False):
             for trace in traces:
                 _draw(axes, trace)
-            axes.set_title(title, loc="left", fontsize=9, fontweight="bold")
+            axes.set_title(textwrap.fill(title, 30), loc="left", fontsize=9, fontweight="bold")
             axes.set_xlabel("step")
             axes.set_ylabel("ER")
             _down_to(axes, lowest)

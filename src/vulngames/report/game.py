@@ -14,6 +14,7 @@ class Game:
     Attributes:
         asked, hole: what is asked for, and the hole in the reward.
         itp, er, paper_er: what the measures mean.
+        well_formed: what a clean instance of the exploit is.
     """
 
     id: str
@@ -22,6 +23,7 @@ class Game:
     itp: str | None = None
     er: str | None = None
     paper_er: str | None = None
+    well_formed: str | None = None
 
     @property
     def measurable(self) -> bool:
@@ -36,5 +38,5 @@ def game_of(run: Run) -> Game:
     measures = facts.get("measures") or {}
     return Game(
         facts["id"], facts.get("asked"), facts.get("hole"), measures.get("itp"), measures.get("er"),
-        measures.get("paper_er"),
+        measures.get("paper_er"), measures.get("well_formed"),
     )  # fmt: skip

@@ -88,7 +88,7 @@ def _bounds(name: str) -> tuple[str, str, str]:
     return name, f"{name}_lo", f"{name}_hi"
 
 
-_MEASURES = (*ENDS, "cut_end", *(f"paper_{name}" for name in ENDS))
+_MEASURES = (*ENDS, "cut_end", "well_formed_end", *(f"paper_{name}" for name in ENDS))
 _COUNTS = ("failed", "evaluated", *STEPS)
 _NUMBERS = ["seed", "seeds", *chain.from_iterable(map(_bounds, _MEASURES)), *_COUNTS, "run"]
 """The columns that do not name a record, in order."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup
 
@@ -35,11 +36,13 @@ class LabelledKey(Key):
 
 @dataclass(frozen=True)
 class Twins:
-    """A game's flawed arm and its patched one, either of which may have no runs; `label` is their name on the page."""
+    """A game's flawed arm and its patched one, either of which may have no runs; `label` is their name on the page, and
+    `keys` are those of the two arms in their study, if they are of one."""
 
     label: str
     flawed: Arm
     patched: Arm
+    keys: tuple[Any, Any] | None = None
 
     @cached_property
     def game(self) -> Game:
@@ -62,14 +65,20 @@ class Twins:
             return find_pay(self.shown)
         return find(self.flawed, self.patched)
 
-    def cells(self, home: Path) -> list[Cell[Key]]:
+    def cells(self, home: Path) -> list[Cell]:
         """The arms that have runs, as cells of a study that lies in `home`."""
         cells = []
-        for name, arm in zip(ARMS, self.arms, strict=True):
-            key = Key(arm.game, name) if self.label == arm.game else LabelledKey(arm.game, name, self.label)
+        for key, arm in zip(self.keys or self._keys, self.arms, strict=True):
             if arm.paths:
                 cells.append(cell_of(key, arm, home))
         return cells
+
+    @property
+    def _keys(self) -> list[Key]:
+        keys: list[Key] = []
+        for name, arm in zip(ARMS, self.arms, strict=True):
+            keys.append(Key(arm.game, name) if self.label == arm.game else LabelledKey(arm.game, name, self.label))
+        return keys
 
     @property
     def shown(self) -> Arm:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import product
+from typing import Any
 
 from vulngames.arm import ARMS, ArmName
+from vulngames.games import spec
 from vulngames.studies.job import Job, Store
 from vulngames.studies.plan import Plan
 from vulngames.studies.program import Stages, all_jobs
-from vulngames.training.config import EvalConfig, SFTConfig, TrainConfig, resolve
+from vulngames.training.config import EvalConfig, SFTConfig, TrainConfig, alike, resolve
 from vulngames.training.transcripts import distinct, exploiting, transcripts
 
 SHARE, FULL_SHARE = 0.6, 1.2
@@ -23,15 +25,34 @@ Twins = Mapping[tuple[str, ArmName], Sequence[Job]]
 """Jobs by game and arm, one per seed."""
 
 
-def trained(plan: Plan, store: Store, game: str, arm: ArmName, policy: str | None = None) -> list[Job]:
-    """The plan's policy (or another) trained in one arm of a game, once per seed."""
-    patched = arm == "patched"
-    size = _size(plan, policy or plan.policy)
+def trained(
+    plan: Plan, store: Store, game: str, arm: ArmName, policy: str | None = None, variant: str = ""
+) -> list[Job]:
+    """The plan's policy (or another) trained in one arm of a game, or of a variant of it, once per seed."""
+    size, settings = _size(plan, policy or plan.policy), _settings(plan, game, variant)
+    name = f"{game}-{variant}".replace(" ", "-").replace(",", "") if variant else game
     jobs = []
     for seed in plan.seed_range:
-        config = resolve(TrainConfig, game, policy or plan.policy, patched=patched, steps=plan.steps, seed=seed)
-        jobs.append(store.job(f"{game}-{arm}{size}-{seed}", config))
+        config = resolve(TrainConfig, game, policy or plan.policy, patched=arm == "patched", seed=seed, **settings)
+        jobs.append(store.job(f"{name}-{arm}{size}-{seed}", config))
     return jobs
+
+
+def _settings(plan: Plan, game: str, variant: str) -> dict[str, Any]:
+    """What a variant sets of a first training, and the plan before it; none is called by the empty name."""
+    settings = dict(spec(game).variants[variant]) if variant else {}
+    return settings if plan.steps is None else {**settings, "steps": plan.steps}
+
+
+def variants(plan: Plan, game: str) -> tuple[str, ...]:
+    """The variants of a game that are not what the plan's policy is trained in anyway: the defaults at the paper's size
+    may be a variant of those at the built-in policy's."""
+    usual = resolve(TrainConfig, game, plan.policy, **_settings(plan, game, ""))
+    names = []
+    for name in spec(game).variants:
+        if not alike(resolve(TrainConfig, game, plan.policy, **_settings(plan, game, name)), usual):
+            names.append(name)
+    return tuple(names)
 
 
 def _size(plan: Plan, policy: str) -> str:
@@ -39,7 +60,7 @@ def _size(plan: Plan, policy: str) -> str:
 
 
 def twins(plan: Plan, store: Store) -> Twins:
-    """Both arms of every game, trained."""
+    """Both arms of every game as it is by default, trained."""
     return {(game, arm): trained(plan, store, game, arm) for game, arm in product(plan.games, ARMS)}
 
 

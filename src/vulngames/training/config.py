@@ -265,6 +265,14 @@ def resolve(kind: type[Config], game: Anything, policy: str = "tiny", **given: A
     return config
 
 
+def alike(a: RunConfig, b: RunConfig) -> bool:
+    """Whether two configs ask for the same: a parameter that is given as the game has it is as one left out."""
+    from vulngames import games
+
+    made = [games.make(config.game, **config.parameters) for config in (a, b)]
+    return made[0] == made[1] and dataclasses.replace(a, parameters={}) == dataclasses.replace(b, parameters={})
+
+
 def fill(kind: type[Config], game: Anything, policy: str = "tiny", **given: Any) -> Config:
     """What `resolve` makes, before its numbers are checked.
 

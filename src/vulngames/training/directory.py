@@ -35,5 +35,8 @@ def described(name: str) -> dict[str, Any]:
     if measures is not None:
         gap = measures.gap and [measures.gap.first, measures.gap.second]
         about |= {"asked": game.asked, "hole": game.hole}
-        about["measures"] = {"itp": measures.itp, "er": measures.er, "paper_er": measures.paper_er, "gap": gap}
+        about["measures"] = {
+            "itp": measures.itp, "er": measures.er, "paper_er": measures.paper_er, "gap": gap,
+            "well_formed": measures.well_formed,
+        }  # fmt: skip
     return about

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from vulngames.arm import ARMS
 from vulngames.report.chapter import Found
 from vulngames.report.twins import Twins
 from vulngames.studies.emergence.key import Findings, Key
 from vulngames.studies.summary import Summary
 
+RULES = {
+    ("self-grading-v1", "answer trained alone"): "the paper's rule: the report is greedy, and only the answer's tokens "
+    "are trained; by default here the report is sampled and trained too",
+    ("self-grading-v1", "answer trained alone, confidence stated"): "the paper's rule as well, but the prompt asks for "
+    "a sentence of confidence before the answer, which the paper's does not",
+}
+"""How variants stand to the paper's rule."""
+
 
 def chapter(summary: Summary[Key, Findings]) -> Found:
-    twins = []
+    twins, rules = [], []
     for game in summary.games:
-        flawed, patched = summary[Key(game, "flawed")], summary[Key(game, "patched")]
-        twins.append(Twins(game, summary.arm(flawed), summary.arm(patched)))
-    return Found(twins=twins)
+        for variant in ("", *summary.findings.variants[game]):
+            flawed, patched = (summary[Key(game, arm, variant)] for arm in ARMS)
+            label = f"{game}, {variant}" if variant else game
+            twins.append(Twins(label, summary.arm(flawed), summary.arm(patched), (flawed.key, patched.key)))
+            if rule := RULES.get((game, variant)):
+                rules.append(f"{label}: {rule}")
+    return Found(rules, twins=twins)
