@@ -145,7 +145,8 @@ def test_runs_share_the_error_where_one_of_them_is_enough() -> None:
     def answer(runs: int, mean: float = 0.15, half: float = 0.04) -> Answer:
         seeds = [Interval(mean, mean - half, mean + half), *[ZERO] * (runs - 1)]
         decision = shown(Above(0.1), [[Effect("c", side(seeds, (0.0, 1.0)), side([ZERO] * runs, None))]])
-        assert decision and decision.seed == 0
+        # Where the first run is no higher than the others, any of them may be the best.
+        assert decision and (decision.seed == 0 or mean == 0.0)
         return decision.answer
 
     assert [answer(runs) for runs in (1, 3, 12)] == [S, S, Q]
