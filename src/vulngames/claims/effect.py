@@ -13,11 +13,14 @@ the tasks, about 0.1 either way at 95 %, however many seeds there are: so equali
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from vulngames.measures import Interval, across_seeds, difference
+import numpy as np
+
+from vulngames.measures import Interval, difference, sampling
 
 Answer = Literal["supported", "contradicted", "inconclusive"]
 SUPPORTED: Answer = "supported"
@@ -41,15 +44,26 @@ class Effect:
     room: bool = True
 
     def at(self, alpha: float) -> Interval:
-        """Its interval with an error of `alpha` on either side, over seeds and sampling (`across_seeds`)."""
-        interval = across_seeds(self.seeds, level=1 - 2 * alpha)
-        assert interval is not None, "an effect has seeds"
-        return interval
+        """Its interval with an error of `alpha` on either side, over seeds and sampling."""
+        return _t_interval(self.seeds, 1 - 2 * alpha)
 
     def fails(self, target: Target, alpha: float) -> bool:
         """Whether it contradicts the target, with an error of `alpha`."""
         interval = self.at(alpha)
         return target.answer(interval) == CONTRADICTED and (self.room or interval.hi < 0)
+
+
+def _t_interval(seeds: Sequence[Interval], level: float) -> Interval:
+    """The envelope of a t interval over the seeds' estimates and of the sampling interval; it holds where seeds lie
+    about a level of their own, not where some open and some do not."""
+    from scipy.special import stdtrit  # scipy takes longer to import than a command line may take to answer
+
+    drawn = sampling(seeds, (-math.inf, math.inf), level)
+    assert drawn is not None, "an effect has seeds"
+    n = len(seeds)
+    spread = float(np.std([seed.mean for seed in seeds], ddof=1)) if n > 1 else 0.0
+    half = float(stdtrit(n - 1, 0.5 + level / 2)) * spread / math.sqrt(n) if n > 1 else 0.0
+    return Interval(drawn.mean, min(drawn.lo, drawn.mean - half), max(drawn.hi, drawn.mean + half))
 
 
 def paired(

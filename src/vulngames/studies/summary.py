@@ -15,7 +15,7 @@ from typing import Any, Generic
 from typing_extensions import TypeVar
 
 from vulngames import formats
-from vulngames.arm import Arm, Ends, ends
+from vulngames.arm import Arm, Ends, Pooled, ends, pooled
 from vulngames.digests import Inputs
 from vulngames.errors import UserError
 from vulngames.files import write_json
@@ -43,7 +43,7 @@ class Cell(Generic[K]):
 
     key: K
     seeds: int
-    ends: Ends
+    ends: Pooled
     runs: tuple[str, ...]
     each: tuple[Ends, ...]
 
@@ -122,7 +122,7 @@ class Summary(Generic[K, F]):
 def cell_of(key: K, arm: Arm, home: Path) -> Cell[K]:
     """What an arm's runs measured, as a cell of a study that lies in `home`."""
     paths = tuple(os.path.relpath(path, home) for path in arm.paths)
-    return Cell(key, len(arm.used), ends(arm), paths, tuple(ends(alone) for alone in arm.alone))
+    return Cell(key, len(arm.used), pooled(arm), paths, tuple(ends(alone) for alone in arm.alone))
 
 
 def write_summary(summary: Summary) -> None:
