@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from made import findings_of
+from made import findings_of, pooled_of
 from vulngames.arm import Ends, Measured
 from vulngames.claims import Judged, ledger
 from vulngames.claims.claim import EVERY, MOST, NEARLY, SEVERAL, SOME, Claim, Comparison, Variant, judge_variant
@@ -207,8 +207,9 @@ class Row:
         er_start, er_end = (around(value, near) for value in self.er)
         itp_start, itp_end = (around(value, near) for value in self.itp)
         return Ends(
-            itp_start, itp_end, er_start, er_end, cut_end=None, failed=0, evaluated=100, onset_step=None,
-            domination_step=dominates, steps=self.steps, eval_every=2, paper=Measured(None, None, None, None),
+            itp_start, itp_end, er_start, er_end, cut_end=None, itp_change=None, failed=0, evaluated=100,
+            onset_step=None, domination_step=dominates, steps=self.steps, eval_every=2,
+            paper=Measured(None, None, None, None),
         )  # fmt: skip
 
 
@@ -234,7 +235,7 @@ class Scripted:
         cells = {}
         for key in CATALOGUE[self.study].part("key").promised(self.plan, findings):
             each = tuple(self.row(key).of_seed(seed) for seed in self.plan.seed_range)
-            cells[key] = Cell(key, len(each), each[0], self.runs[: len(each)], each)
+            cells[key] = Cell(key, len(each), pooled_of(each[0]), self.runs[: len(each)], each)
         home.mkdir(parents=True, exist_ok=True)
         seeds = len(self.plan.seed_range)
         write_summary(Summary(home, self.study, "tiny", seeds, "small", "", 1.0, self.plan, {}, cells, findings))

@@ -119,12 +119,12 @@ def _paired(clusters: Mapping[str, Sides]) -> Interval | None:
     Two clustered rates and their difference by MOVER, with the correlation that the clusters' means have.
     """
     both = {name: sides for name, sides in clusters.items() if all(sides)}
-    first, second = (_side(both or clusters, place) for place in (0, 1))
-    if first is None or second is None:
+    left, right = (_side(both or clusters, place) for place in (0, 1))
+    if left is None or right is None:
         return None
-    means = np.array([[np.mean(side) for side in sides] for sides in both.values()])
+    means = np.array([[sum(first) / len(first), sum(second) / len(second)] for first, second in both.values()])
     varied = len(both) > 2 and bool((means.std(axis=0) > 0).all())
-    return difference(first, second, float(np.corrcoef(means.T)[0, 1]) if varied else 0.0)
+    return difference(left, right, float(np.corrcoef(means.T)[0, 1]) if varied else 0.0)
 
 
 def _side(clusters: Mapping[str, Sides], place: int) -> Interval | None:

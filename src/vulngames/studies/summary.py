@@ -27,6 +27,8 @@ from vulngames.studies.plan import Plan
 K = TypeVar("K", default=Any)
 F = TypeVar("F", default=Any)
 _AGAIN = "run the study again"
+_SINCE = 2
+"""The format from which on a file says of an arm which of its seeds open, rather than when their mean does."""
 
 
 @dataclass(frozen=True)
@@ -195,6 +197,8 @@ def read_summary(home: Path) -> Summary:
     formats.check(content, path)
     if "format" not in content:
         raise UserError(f"{path} has no format: it is from before there were any, or damaged; {_AGAIN}")
+    if content["format"] < _SINCE:
+        raise UserError(f"{path} has format {content['format']}, of an older vulngames; {_AGAIN}")
     head = formats.read_as(_Head, content, path, _AGAIN)
     if head.study not in CATALOGUE:
         raise UserError(f"{path} holds an unknown study {head.study!r}; valid: {', '.join(CATALOGUE)}")

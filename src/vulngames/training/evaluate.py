@@ -53,7 +53,7 @@ def record(config: EvalConfig, out: Path, observers: Iterable[Observer] = ()) ->
 def _write(run: Run, config: EvalConfig, observer: Observer) -> None:
     run.rewind({"metrics.jsonl": 0, "samples.jsonl.gz": 0})
     game, samples = draw(config, observer)
-    measures = {"step": 0, **measure(samples, measures_of(game)), "change": None}
+    measures = {"step": 0, **measure(samples, measures_of(game))}
     run.add_samples(0, config.split, samples)
     run.add_metrics(measures)
     if measures["failed"] < measures["n"]:

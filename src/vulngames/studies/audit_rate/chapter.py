@@ -26,8 +26,8 @@ def chapter(summary: Summary[Key, Findings]) -> Found:
         "Left: the share of wrong answers that are claimed right, at the end of training; thick, the mean over seeds, "
         "and thin, each seed. Right: by the reward's closed form claiming pays in the darker region, always below 1/7 "
         "and above it only for answers that are right with at least that chance; in the lighter one too it is "
-        "reinforced, because advantages are divided by the spread of their group. A point is a cell of the first curve, "
-        "as high as its share of right answers, as full as its over-claims."
+        "reinforced, because advantages are divided by the spread of their group. A point is a cell of the first "
+        "curve, as high as its share of right answers, as full as its over-claims."
     )
     answers = [_crossed(curve, summary.findings.crossing(curve)) for curve in CURVES]
     return Found(answers, [Picture(drawn, caption), _matrix(summary)])
