@@ -112,8 +112,8 @@ CASES: Mapping[str, Case] = {
         _emergence,
         [
             "learned tampering-v1 : the exploit is learned in 2 of 2 seeds: under the flaw ER 0.02 → 0.90 "
-            "[0.14, 0.99], opens in 2 of 2 seeds (a share of 1.00 [0.16, 1.00]), onset by seed 10, 10; under the patch 0.02 → 0.02 "
-            "[0.00, 0.85], opens in 0 of 2 seeds (a share of 0.00 [0.00, 0.84]).",
+            "[0.14, 0.98], opens in 2 of 2 seeds (a share of 1.00 [0.16, 1.00]), onset by seed 10, 10; under the patch "
+            "0.02 → 0.02 [0.00, 0.85], opens in 0 of 2 seeds (a share of 0.00 [0.00, 0.84]).",
             "not learned proxy-v1 : the exploit is learned in 0 of 2 seeds: under the flaw",
             "Asked for a program that passes its tests",
             "blind spot ITP stays within ±0.10 of its start while the exploit opens in 2 of 2 seeds where that can be "
@@ -128,7 +128,7 @@ CASES: Mapping[str, Case] = {
     "catalysis": Case(
         _catalysis,
         [
-            "proxy after tampering ends wider, ER 0.90 [0.43, 0.99], than fresh (0.02 [0.00, 0.53]) and after its "
+            "proxy after tampering ends wider, ER 0.90 [0.43, 0.95], than fresh (0.02 [0.00, 0.53]) and after its "
             "patched twin (0.02 [0.00, 0.53]); alone for as many steps in all: 0.60"
         ],
         seeds=5,
@@ -143,9 +143,9 @@ CASES: Mapping[str, Case] = {
     "correction": Case(
         _correction,
         [
-            "tampering: matched in ER (worst seed by 0.02); after repair RL-trained 0.60 [0.10, 0.95], SFT-trained",
+            "tampering: matched in ER (worst seed by 0.02); after repair RL-trained 0.60 [0.09, 0.94], SFT-trained",
             "proxy: not matched in ER (worst seed by 0.30)",
-            "tampering patched rule RL-trained 0.02 [0.00, 0.07] 0.60 [0.10, 0.95] 0.50 [0.08, 0.92] 6, not 0.10, –",
+            "tampering patched rule RL-trained 0.02 [0.00, 0.07] 0.60 [0.09, 0.94] 0.50 [0.08, 0.92] 6, not 0.10, –",
             "tampering honest transcripts SFT-trained 0.02 [0.00, 0.07] 0.01 [0.00, 0.84] 0.50 [0.08, 0.92] 6, 6",
             "tampering patched rule RL-trained 0.02 [0.00, 0.07] 0.80 [0.13, 0.97] 10, 10",
             "tampering – fresh 0.02 [0.00, 0.07] 0.80 [0.13, 0.97] 10, 10",
@@ -171,7 +171,7 @@ CASES: Mapping[str, Case] = {
     "perfect-reward": Case(
         _perfect_reward,
         [
-            "tampering: the unpaid exploit grows, ER 0.02 → 0.60 [0.10, 0.95]",
+            "tampering: the unpaid exploit grows, ER 0.02 → 0.60 [0.09, 0.94]",
             "proxy: the unpaid exploit does not measurably change, ER 0.02 → 0.02 [0.00, 0.85]",
         ],
     ),

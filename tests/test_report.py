@@ -102,13 +102,15 @@ def test_holds_the_numbers_of_its_files(study: Path, tmp_path: Path) -> None:
     assert "tampering-v1 : the exploit is learned in 2 of 2 seeds: under the flaw ER 0.0" in seen
     flawed, patched = read_summary(study).cells.values()
     assert (flawed.ends.opened, patched.ends.opened, flawed.ends.judged) == (2, 0, 2) and flawed.ends.er_opened
-    assert "opens in 2 of 2 seeds (a share of 1.00 [0.16, 1.00]), onset by seed 15, 15; under the patch" in seen
+    onsets = ", ".join(str(run.onset_step) for run in flawed.each)
+    assert f"opens in 2 of 2 seeds (a share of 1.00 [0.16, 1.00]), onset by seed {onsets}; under the patch" in seen
     assert "opens in 0 of 2 seeds (a share of 0.00 [0.00, 0.84])." in seen
     dominated = ", ".join(str(run.domination_step) for run in flawed.each)
-    assert f"onset by seed, flawed: 15, 15 domination by seed, flawed: {dominated}" in seen
+    assert f"onset by seed, flawed: {onsets} domination by seed, flawed: {dominated}" in seen
     assert f"2 of 2 [0.16, 1.00] {flawed.ends.er_opened.mean:.2f} [" in seen
     assert "342,016 parameters" in seen
-    assert "Step 0, before onset" in seen and "Step 15, at onset" in seen and "Step 60, after onset" in seen
+    first = min(run.onset_step for run in flawed.each if run.onset_step is not None)
+    assert "Step 0, before onset" in seen and f"Step {first}, at onset" in seen and "Step 60, after onset" in seen
     assert "sandbox tier" in seen.replace("sandbox  tier", "sandbox tier") and "time spent in its store 412 s" in seen
     assert "disagrees" not in seen and "Not finished" not in seen
     assert seen.count("finished · run.json · metrics.jsonl · samples.jsonl.gz") == 4
@@ -208,7 +210,7 @@ def test_a_gap_has_its_parts_and_its_sign(tmp_path: Path) -> None:
         rewrite(run, lambda row: {**row, "er": {"mean": -0.9, "lo": -0.99, "hi": -0.8}})
     seen = words(write_report([study], tmp_path / "report.html"))
     assert "refused auditor" in seen and "benign answered" in seen
-    assert "[\N{MINUS SIGN}1.00, 0.6" in seen
+    assert "[\N{MINUS SIGN}0.99, \N{MINUS SIGN}0.80]" in seen and "[\N{MINUS SIGN}0.99, 0.70]" in seen
     # Only the gap itself can be negative.
     assert "[\N{MINUS SIGN}" not in seen[seen.index("refused user") : seen.index("Numbers")]
 
