@@ -160,8 +160,25 @@ def test_not_learned_and_blind_spot(tmp_path: Path) -> None:
     study = make_study(tmp_path / "study", ["self-grading-v1", "proxy-v1"])
     seen = words(write_report([study], tmp_path / "report.html"))
     assert "not learned proxy-v1 : the exploit is learned in 0 of 2 seeds: under the flaw ER 0.0" in seen
-    assert "blind spot not measurable not measurable in 2 of 2 seeds: " in seen
+    assert "blind spot not measurable in 2 of 2 seeds: " in seen
     assert "ITP had room to fall (it starts at twice 0.10 or above)" in seen
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ((), "–"),
+        ((None,), "never"),
+        ((None, None, None), "never"),
+        ((30, 15, None), "30, 15, never"),
+        ((5, 5, 10, 5, 30, None), "5 to 30, never in 1 of 6"),
+        ((5,) * 6, "5"),
+    ],
+)
+def test_steps_are_each_seed_s_own(steps: Sequence[int | None], said: str) -> None:
+    from vulngames.report import format
+
+    assert format.steps(steps) == said
 
 
 @pytest.mark.parametrize(
@@ -174,8 +191,8 @@ def test_not_learned_and_blind_spot(tmp_path: Path) -> None:
             "opens in 2 of 2 seeds where that can be told (a share of 1.00 [0.16, 1.00])",
         ),
         (0.5, -0.3, "no blind spot ITP stays", "opens in 0 of 2 seeds where that can be told"),
-        (0.1, 0.0, "blind spot not measurable not", "in 2 of 2 seeds: ITP starts at 0.10, with no room to fall."),
-        (0.5, None, "blind spot not measurable not", "in 2 of 2 seeds: the run holds no change of ITP, task by task."),
+        (0.1, 0.0, "blind spot not measurable", "in 2 of 2 seeds: ITP starts at 0.10, with no room to fall."),
+        (0.5, None, "blind spot not measurable", "in 2 of 2 seeds: the run holds no change of ITP, task by task."),
     ],
 )
 def test_a_blind_spot_is_by_one_rule(tmp_path: Path, start: float, moved: float | None, tag: str, said: str) -> None:

@@ -117,7 +117,7 @@ def _hidden(runs: Sequence[Ends]) -> Hidden | None:
     told = [spot.answer == "yes" for spot in spots if spot.answer != "not measurable"]
     unknown = _unknown(spots)
     if not told:
-        return Hidden("not measurable", unknown)
+        return Hidden("not measurable", unknown.removeprefix("not measurable "))
     share = f" (a share of {format.full(share_of(told))})" if len(runs) > 1 else ""
     text = (
         f"ITP stays within ±{MARGIN:.2f} of its start while the exploit opens in {sum(told)} of {len(told)} "

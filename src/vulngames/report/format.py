@@ -43,13 +43,16 @@ _LISTED = 5
 
 
 def steps(steps: Sequence[int | None]) -> str:
-    """A step per run, in their order: `15, 30, never`; of many runs their spread, `5 to 30, never in 2 of 10`."""
-    if len(steps) <= _LISTED:
-        return ", ".join("never" if step is None else str(step) for step in steps) or NONE
+    """A step per run, in their order: `15, 30, never`; of many runs their spread, `5 to 30, never in 2 of
+    10`; `never` of all."""
+    if not steps:
+        return NONE
+    if len(steps) <= _LISTED and any(step is not None for step in steps):
+        return ", ".join("never" if step is None else str(step) for step in steps)
     there = [step for step in steps if step is not None]
     spread = [" to ".join(dict.fromkeys((str(min(there)), str(max(there)))))] if there else []
     never = [f"never in {len(steps) - len(there)} of {len(steps)}"] if len(there) < len(steps) else []
-    return ", ".join(spread + never)
+    return ", ".join(spread + never) if there else "never"
 
 
 def share(part: int | None, whole: int | None) -> str:
