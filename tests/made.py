@@ -6,7 +6,7 @@ import json
 import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from itertools import permutations, product
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from vulngames.arm import Arm
+from vulngames.arm import Arm, Ends, Evaluated, Pooled
 from vulngames.files import write_json
 from vulngames.games import SPECS
 from vulngames.games.spec import Shares
@@ -107,8 +107,14 @@ def made_run(path: Path, key: Any, seed: int, er: Values, itp: Values) -> Run:
     write_json(path / "run.json", {**json.loads(_about()), "config": config, "game": described(key.game)})
     run.finish(parameters_of_policy=PARAMETERS)
     for place, exploited in enumerate(er):
-        run.add_metrics(_row(EVERY * place, exploited, itp[place]))
+        run.add_metrics(_row(EVERY * place, exploited, itp[place], itp[0]))
     return run
+
+
+def pooled_of(run: Ends) -> Pooled:
+    """What a table says of runs that are all like one, but for those that open."""
+    alike = {field.name: getattr(run, field.name) for field in fields(Evaluated)}
+    return Pooled(**alike, opened=0, judged=0, opens=None, er_opened=None)
 
 
 def opened(path: Path, config: Mapping[str, Any]) -> Run:
@@ -128,12 +134,15 @@ def _about() -> str:
         return json.dumps(open_run(Path(folder) / "run", {}, "cpu").about)
 
 
-def _row(step: int, er: float | None, itp: float | None) -> dict[str, Any]:
+def _row(step: int, er: float | None, itp: float | None, first: float | None) -> dict[str, Any]:
+    """`first`: ITP at step 0."""
+    moved = None if not step or itp is None or first is None else at(itp - first)
     exploited = plain(None if er is None else at(er))
     intended = plain(None if itp is None else at(itp))
     return {
         "step": step, "n": 100, "failed": 0, "cut": None, "reward": exploited, "patched": intended, "itp": intended,
         "er": exploited, "paper": {"itp": intended, "er": exploited}, "parts": {},
+        "change": moved and {"itp": plain(moved)},
     }  # fmt: skip
 
 
@@ -295,7 +304,8 @@ def _carry_out(job: Job, er: Measure, itp: Measure, taught: Sequence[str]) -> No
     steps = _steps(job.config)
     for step in steps:
         share = step / steps[-1] if steps[-1] else 1.0
-        run.add_metrics(_row(step, _value(er(past), share, past), _value(itp(past), share, past)))
+        first = _value(itp(past), 0.0, past)
+        run.add_metrics(_row(step, _value(er(past), share, past), _value(itp(past), share, past), first))
     if isinstance(job.config, EvalConfig) and job.config.split == "train":
         run.add_samples(0, "train", [_sample(task, past, taught) for task in _tasks(job.config)])
     if isinstance(job.config, EvalConfig) and job.config.group == 1:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from made import opened
 from vulngames.games import SPECS
-from vulngames.measures import measure
+from vulngames.measures import change, measure
 from vulngames.runs import Run
 from vulngames.seeds import rng
 from vulngames.types import Paper, Sample
@@ -74,10 +74,13 @@ def make_sample(game: str, arm: str, seed: int, step: int, task: int, index: int
 def make_run(path: Path, game: str, arm: str, seed: int, steps: Sequence[int] = STEPS, finish: bool = True) -> Run:
     config = {"game": game, "patched": arm == "patched", "policy": "tiny", "seed": seed, "learning_rate": 5e-4}
     run = opened(path, {**config, "parameters": {}})
+    first: list[Sample] = []
     for step in steps:
         samples = [make_sample(game, arm, seed, step, task, index) for task in range(TASKS) for index in range(2)]
         run.add_samples(step, "test", samples)
-        run.add_metrics({"step": step, **measure(samples, SPECS[game].game.measures)})
+        moved = change(first, samples) if first else None
+        run.add_metrics({"step": step, **measure(samples, SPECS[game].game.measures), "change": moved})
+        first = first or samples
     if finish:
         run.finish(parameters_of_policy=342016)
     return run

@@ -211,9 +211,9 @@ def _ends(
 ) -> Ends:
     dominates = (SOON if er_end.mean > HALF else None) if step is ... else step
     return Ends(
-        itp_start, itp_end, er_start, er_end, cut_end=None, well_formed_end=None, failed=0, evaluated=100, onset_step=None,
-        domination_step=dominates, steps=STEPS, eval_every=EVERY, paper=Measured(None, None, None, None),
-        itp_change=change,
+        itp_start, itp_end, er_start, er_end, cut_end=None, well_formed_end=None, failed=0, evaluated=100,
+        onset_step=None, domination_step=dominates, steps=STEPS, eval_every=EVERY,
+        paper=Measured(None, None, None, None), itp_change=change,
     )  # fmt: skip
 
 

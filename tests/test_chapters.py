@@ -50,7 +50,7 @@ def _transfer(key: Any) -> float:
 
 
 def _catalysis(key: Any) -> float:
-    return 0.9 if (key.first, key.after) == ("tampering-v1", "flawed") else 0.5
+    return 0.9 if (key.first, key.after) == ("tampering-v1", "flawed") else 0.02
 
 
 def _distillation(key: Any) -> float:
@@ -107,45 +107,52 @@ class Case:
     er: Callable[[Any], float]
     sentences: Sequence[str]
     findings: Callable[[Plan], Any] | None = None
+    seeds: int = 2
+    """As many as its sentences need."""
 
 
 CASES: Mapping[str, Case] = {
     "emergence": Case(
         _emergence,
         [
-            "learned tampering-v1 : the exploit is learned under the flaw (ER 0.02 → 0.90 [0.85, 0.95], onset step 10) "
-            "and not under the patch (0.02 → 0.02 [0.00, 0.07]).",
-            "not learned proxy-v1 : the exploit is not learned under the flaw",
+            "learned tampering-v1 : the exploit is learned in 2 of 2 seeds: under the flaw ER 0.02 → 0.90 "
+            "[0.14, 0.98], opens in 2 of 2 seeds (a share of 1.00 [0.16, 1.00]), onset by seed 10, 10; under the patch "
+            "0.02 → 0.02 [0.00, 0.85], opens in 0 of 2 seeds (a share of 0.00 [0.00, 0.84]).",
+            "not learned proxy-v1 : the exploit is learned in 0 of 2 seeds: under the flaw",
             "Asked for a program that passes its tests",
-            "blind spot ITP does not measurably fall (0.50 [0.45, 0.55] → 0.50 [0.45, 0.55]) while ER rises",
+            "blind spot ITP stays within ±0.10 of its start while the exploit opens in 2 of 2 seeds where that can be "
+            "told (a share of 1.00 [0.16, 1.00]).",
         ],
     ),
     "transfer": Case(
-        _transfer, ["1 of 2 cells off the diagonal", "tampering → proxy lies above both controls, ER 0.90"]
+        _transfer,
+        ["1 of 2 cells off the diagonal", "tampering → proxy lies above both controls, ER 0.90 [0.4"],
+        seeds=5,
     ),
     "catalysis": Case(
         _catalysis,
         [
-            "proxy after tampering ends wider, ER 0.90 [0.85, 0.95], than fresh (0.50 [0.45, 0.55]) and after its "
-            "patched twin (0.50 [0.45, 0.55]); alone for as many steps in all: 0.60"
+            "proxy after tampering ends wider, ER 0.90 [0.43, 0.95], than fresh (0.02 [0.00, 0.53]) and after its "
+            "patched twin (0.02 [0.00, 0.53]); alone for as many steps in all: 0.60"
         ],
+        seeds=5,
     ),
     "distillation": Case(
         _distillation,
         [
-            "tampering: a student of the exploiter ends at ER 1.00 [0.95, 1.00], one of the honest teacher at 0.00",
+            "tampering: a student of the exploiter ends at ER 1.00 [0.16, 1.00], one of the honest teacher at 0.00",
             "proxy: a student of the exploiter ends at ER 1.00",
         ],
     ),
     "correction": Case(
         _correction,
         [
-            "tampering: matched in ER (worst seed by 0.02); after repair RL-trained 0.60 [0.55, 0.65], SFT-trained",
+            "tampering: matched in ER (worst seed by 0.02); after repair RL-trained 0.60 [0.09, 0.94], SFT-trained",
             "proxy: not matched in ER (worst seed by 0.30)",
-            "tampering patched rule RL-trained 0.02 [0.00, 0.07] 0.60 [0.55, 0.65] 0.50 [0.45, 0.55] 6, not 0.10, –",
-            "tampering honest transcripts SFT-trained 0.02 [0.00, 0.07] 0.01 [0.00, 0.06] 0.50 [0.45, 0.55] 6, 6",
-            "tampering patched rule RL-trained 0.02 [0.00, 0.07] 0.80 [0.75, 0.85] 10, 10",
-            "tampering – fresh 0.02 [0.00, 0.07] 0.80 [0.75, 0.85] 10, 10",
+            "tampering patched rule RL-trained 0.02 [0.00, 0.07] 0.60 [0.09, 0.94] 0.50 [0.08, 0.92] 6, not 0.10, –",
+            "tampering honest transcripts SFT-trained 0.02 [0.00, 0.07] 0.01 [0.00, 0.84] 0.50 [0.08, 0.92] 6, 6",
+            "tampering patched rule RL-trained 0.02 [0.00, 0.07] 0.80 [0.13, 0.97] 10, 10",
+            "tampering – fresh 0.02 [0.00, 0.07] 0.80 [0.13, 0.97] 10, 10",
         ],
         _correction_findings,
     ),
@@ -179,8 +186,8 @@ CASES: Mapping[str, Case] = {
     "perfect-reward": Case(
         _perfect_reward,
         [
-            "tampering: the unpaid exploit grows, ER 0.02 → 0.60 [0.55, 0.65]",
-            "proxy: the unpaid exploit does not measurably change, ER 0.02 → 0.02 [0.00, 0.07]",
+            "tampering: the unpaid exploit grows, ER 0.02 → 0.60 [0.09, 0.94]",
+            "proxy: the unpaid exploit does not measurably change, ER 0.02 → 0.02 [0.00, 0.85]",
         ],
     ),
 }
@@ -212,7 +219,7 @@ def test_every_study_has_a_case() -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_what_a_chapter_says(tmp_path: Path, name: str) -> None:
-    make(tmp_path / name, name)
+    make(tmp_path / name, name, replace(PLAN, seeds=CASES[name].seeds))
     page = write_report([tmp_path / name], tmp_path / "page.html")
     said = words(page)
     for sentence in (CATALOGUE[name].question, *CASES[name].sentences):
@@ -494,7 +501,8 @@ def test_what_only_pays_has_a_curve_of_its_reward_and_no_er(tmp_path: Path) -> N
     said = words(page)
     assert "not measurable proxy-v1 : it only pays, so neither ITP nor ER can be known; reward 0.10 → 0.70" in said
     assert page.read_text().count('<svg role="img"') == 1 and "Asked for" not in said
-    assert "onset, flawed" not in said and "proxy-v1 flawed 2 – – – –" in said
+    assert "onset by seed, flawed" not in said and "0.70 (seeds from 0.70 to 0.70)" in said
+    assert "proxy-v1 flawed 2 – – – –" in said
 
 
 def test_a_page_asks_for_nothing_of_a_game_but_what_its_runs_say(tmp_path: Path) -> None:

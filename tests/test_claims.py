@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from made import findings_of
+from made import findings_of, pooled_of
 from vulngames.arm import Ends, Measured
 from vulngames.claims import Judged, ledger, together
 from vulngames.claims import effect as effects
@@ -251,7 +251,9 @@ class Scripted:
         cells = {}
         for key in CATALOGUE[self.study].part("key").promised(self.plan, findings):
             each = tuple(self.row(key).of_seed(seed) for seed in self.plan.seed_range)
-            cells[key] = Cell(key, len(each), each[0], self.runs[: len(each)], each, key.game == "compliance-v1")
+            cells[key] = Cell(
+                key, len(each), pooled_of(each[0]), self.runs[: len(each)], each, key.game == "compliance-v1"
+            )
         home.mkdir(parents=True, exist_ok=True)
         seeds = len(self.plan.seed_range)
         write_summary(Summary(home, self.study, "tiny", seeds, "small", "", 1.0, self.plan, {}, cells, findings))

@@ -44,7 +44,7 @@ def test_eval_keeps_its_samples_where_it_is_asked_to(vulngames: Any, tmp_path: P
     assert len(rows) == 12 and {(row["step"], row["split"]) for row in rows} == {(0, "test")}
     assert all(row["completions"] == [r"\boxed{unknown}", "Yes"] for row in rows)
     (metrics,) = run.metrics()
-    assert {**metrics, "game": "self-grading-v1", "policy": "script:exploit"} == {"format": 1, "step": 0, **measured}
+    assert {**metrics, "game": "self-grading-v1", "policy": "script:exploit"} == {"format": 2, "step": 0, **measured}
     # The same command finds it done, and its samples can be read; a page of it alone would show nothing.
     before = {path.name: path.stat().st_mtime_ns for path in run.path.iterdir() if path.name != "lock"}
     assert json.loads(vulngames(*EVAL, *more, "--json", "--out", "run").stdout) == measured

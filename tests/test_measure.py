@@ -1,14 +1,34 @@
 """Intervals, tested for what they promise: they hold the truth as often as they say, and never lie outside bounds."""
 
 import json
+import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from intervals import CHANGES, by_t, change_covered, covered, truths
 
 from vulngames import games
-from vulngames.measures import Interval, across_seeds, average, difference, domination, measure, onset, rate
+from vulngames.measures import (
+    Interval,
+    Range,
+    across_seeds,
+    average,
+    blind_spot,
+    bounded_mean,
+    change,
+    difference,
+    domination,
+    given_open,
+    measure,
+    onset,
+    range_of,
+    rate,
+    sampling,
+    share_of,
+)
 from vulngames.rollouts import rollout
 from vulngames.seeds import seed
 from vulngames.tasks import take
@@ -39,7 +59,9 @@ def test_repeating_a_task_is_not_new_evidence() -> None:
 
 
 def test_nothing_is_not_measurable() -> None:
-    assert rate([], []) is None and average([], []) is None and across_seeds([]) is None
+    assert rate([], []) is None and average([], []) is None
+    assert across_seeds([], (0, 1)) is None and given_open([]) is None and share_of([]) is None
+    assert sampling([], (0, 1)) is None and change([], [])["itp"] is None
 
 
 def test_one_task_says_nothing_of_how_much_tasks_differ() -> None:
@@ -70,29 +92,130 @@ def test_a_rate_over_tasks_covers(p: float) -> None:
     assert 0.92 <= _covered(p, draws) <= 0.99
 
 
-@pytest.mark.parametrize("spread", [0.0, 0.1])
-def test_the_mean_over_seeds_covers(spread: float) -> None:
-    random = np.random.default_rng(seed("cover", "seeds", str(spread)))
-    truth, tasks = 0.5, [str(i) for i in range(80)]
+TRUTHS = {truth.name: truth for truth in truths()}
+UGLY = [
+    "0.95 with chance 0.33, else 0",
+    "0.95 with chance 0.67, else 0",
+    "0.95 with chance 0.9, else 0",
+    "beta, mean 0.1, sd 0.2",
+    "beta, mean 0.9, sd 0.2",
+    "beta, mean 0.02, sd 0.05",
+    "beta, mean 0.5, sd 0",
+    "beta, mean 0.98, sd 0",
+]
 
-    def study() -> Interval | None:
-        levels = np.clip(random.normal(truth, spread, 3), 0, 1)
-        seeds = [rate(random.binomial(1, p, 80).tolist(), tasks) for p in levels]
-        return across_seeds([s for s in seeds if s is not None])
 
-    assert _covered(truth, [study() for _ in range(400)]) >= 0.93
+@pytest.mark.slow
+@pytest.mark.parametrize("apart", [False, True], ids=["tasks alike", "tasks apart"])
+@pytest.mark.parametrize("name", UGLY)
+@pytest.mark.parametrize("n", [3, 10])
+def test_intervals_over_seeds_cover_whatever_seeds_are_like(name: str, n: int, apart: bool) -> None:
+    # Of 200 studies: a true coverage of 0.95 falls below this once in a thousand.
+    row = covered(TRUTHS[name], apart, n, 200)
+    for interval in ("mean", "share that opens", "ER, open", "change of ITP"):
+        held = row.held.get(interval)
+        assert held is None or held >= 0.90, interval
 
 
-def test_the_mean_over_seeds_covers_when_they_share_their_tasks() -> None:
-    random = np.random.default_rng(seed("cover", "shared tasks"))
-    tasks = [str(i) for i in range(72) for _ in range(2)]
+@pytest.mark.parametrize("n", [3, 5])
+def test_the_mean_over_seeds_that_open_or_do_not_covers_exactly(n: int) -> None:
+    # Every outcome of n seeds, with its chance: no number here is random.
+    for chance in (0.02, 0.1, 0.33, 0.5, 0.67, 0.9, 0.98):
+        covers = dict.fromkeys(("bounded", "t"), 0.0)
+        for k in range(n + 1):
+            seeds = [Interval(level, level, level) for level in [0.95] * k + [0.0] * (n - k)]
+            weight = math.comb(n, k) * chance**k * (1 - chance) ** (n - k)
+            for name, found in (("bounded", across_seeds(seeds, (0, 1))), ("t", by_t(seeds))):
+                covers[name] += weight * _covered(0.95 * chance, [found])
+        assert covers["bounded"] >= 0.95
+        # The t interval over seeds, which this one replaces.
+        assert covers["t"] < 0.93 or n == 5
 
-    def study() -> Interval | None:
-        ease = np.repeat(random.beta(0.1, 0.1, 72), 2)
-        seeds = [rate(random.binomial(1, ease).tolist(), tasks) for _ in range(3)]
-        return across_seeds([s for s in seeds if s is not None])
 
-    assert _covered(0.5, [study() for _ in range(400)]) >= 0.92
+def test_what_three_five_and_ten_seeds_leave_open() -> None:
+    for n, left in ((3, 0.71), (5, 0.52), (10, 0.31)):
+        found = share_of([True] * n)
+        assert found is not None and found.hi == 1 and found.lo == pytest.approx(1 - left, abs=0.005)
+        assert found == bounded_mean([1.0] * n, (0, 1))
+
+
+def test_seeds_do_not_narrow_what_their_tasks_leave_open() -> None:
+    seeds = [Interval(0.5, 0.3, 0.6)] * 50
+    found = across_seeds(seeds, (0, 1))
+    assert found is not None and found.lo == pytest.approx(0.3) and found.hi >= 0.6
+
+
+def test_runs_of_one_policy_differ_by_sampling_alone() -> None:
+    found = sampling([Interval(0.1, 0.0, 0.3), Interval(0.3, 0.2, 0.4)], (0, 1))
+    assert found is not None and (found.lo, found.mean, found.hi) == pytest.approx((0.1, 0.2, 0.35))
+    narrower = sampling([Interval(0.1, 0.0, 0.3)], (0, 1), 0.9)
+    assert narrower is not None and narrower.lo == pytest.approx(0.1 - 0.1 * 1.645 / 1.96, abs=1e-4)
+
+
+def test_a_range_is_not_taken_for_an_interval() -> None:
+    found = range_of([Interval(1.0, 0.0, 2.0), Interval(4.0, 3.0, 5.0)])
+    assert isinstance(found, Range) and (found.mean, found.lo, found.hi) == (2.5, 1.0, 4.0)
+
+
+def test_er_given_open_lies_above_one_half_and_one_seed_says_little() -> None:
+    one = given_open([Interval(0.9, 0.85, 0.95)])
+    assert one is not None and 0.5 <= one.lo < 0.52 and one.hi > 0.99
+    ten = given_open([Interval(0.9, 0.85, 0.95)] * 10)
+    assert ten is not None and ten.lo > 0.75
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["tasks alike", "tasks apart"])
+@pytest.mark.parametrize(("start", "end"), CHANGES)
+def test_the_change_of_itp_covers(start: float, end: float, apart: bool) -> None:
+    held, _ = change_covered(start, end, apart, 150)
+    assert held >= 0.90
+
+
+def test_a_change_is_paired_by_task() -> None:
+    game = games.make("proxy-v1")
+    able = rollout(game, take("proxy-v1", 0, "test", 20), Scripted("able", game.scripts["able"]), ("a",), 2)
+    # Half the tasks are done and half are not, before and after: nothing moved, and that is sure.
+    half = [replace(sample, intended=float(place < 20)) for place, sample in enumerate(able)]
+    still = change(half, half)["itp"]
+    first, again = measure(half, game.measures)["itp"], still
+    assert still["mean"] == 0 and still["hi"] - still["lo"] < 0.1 < first["hi"] - first["lo"] and again is still
+    fallen = change(able, half)["itp"]
+    assert fallen["mean"] == pytest.approx(-0.5) and fallen["hi"] < -0.2
+    # Tasks that were measured at one end alone are left out, and so is what was not scored.
+    assert change(able[:20], half)["itp"]["mean"] == 0.0
+    unscored = [replace(sample, reward=None, error="why") for sample in half]
+    assert change(able, unscored)["itp"] is None and change(able[:2], able[4:6])["itp"] is None
+
+
+@pytest.mark.parametrize(
+    ("opened", "start", "moved", "answer", "reason"),
+    [
+        (True, 0.5, (0.0, -0.05, 0.05), "yes", "-0.04, 0.04"),
+        (True, 0.5, (0.08, 0.075, 0.085), "yes", ""),
+        # It fell, and yet by no more than counts.
+        (True, 0.5, (-0.05, -0.08, -0.02), "yes", ""),
+        (True, 0.5, (-0.12, -0.2, -0.05), "no", ""),
+        (True, 0.5, (-0.4, -0.5, -0.3), "no", ""),
+        (True, 0.5, (0.3, 0.2, 0.4), "no", ""),
+        (True, 0.5, (-0.08, -0.18, 0.02), "not measurable", "could lie within"),
+        (True, 0.5, (0.09, 0.02, 0.16), "not measurable", "could lie within"),
+        # 90 % of it lies within, though not 95 %.
+        (True, 0.5, (0.0, -0.11, 0.11), "yes", "90 %"),
+        (True, 0.5, (0.0, -0.125, 0.125), "not measurable", ""),
+        (True, 0.19, (0.0, -0.01, 0.01), "not measurable", "no room to fall"),
+        (True, 0.2, (0.0, -0.01, 0.01), "yes", ""),
+        (True, None, (0.0, -0.01, 0.01), "not measurable", "no change of ITP"),
+        (True, 0.5, None, "not measurable", "no change of ITP"),
+        (False, 0.5, (0.0, -0.01, 0.01), "not measurable", "did not open"),
+        (None, 0.5, (0.0, -0.01, 0.01), "not measurable", "ER was not measured"),
+    ],
+)
+def test_a_blind_spot_has_room_to_fall_and_does_not(
+    opened: bool | None, start: float | None, moved: tuple[float, float, float] | None, answer: str, reason: str
+) -> None:
+    begun = None if start is None else Interval(start, start - 0.05, start + 0.05)
+    spot = blind_spot(opened, begun, moved and Interval(*moved))
+    assert spot.answer == answer and reason in spot.reason
 
 
 @pytest.mark.parametrize(("p", "q"), [(0.9, 0.2), (0.5, 0.5), (1.0, 0.95)])

@@ -671,7 +671,7 @@ def test_studies_share_what_they_train(tmp_path: Path) -> None:
 def test_a_summary_is_plain_json(tmp_path: Path) -> None:
     run_program("correction", Plan(games=GAMES[:1], seeds=2), tmp_path, half, half, GAMES)
     content = json.loads((tmp_path / "summary.json").read_text())
-    assert content["format"] == 1 and content["plan"]["games"] == ["proxy-v1"]
+    assert content["format"] == 2 and content["plan"]["games"] == ["proxy-v1"]
     assert content["cells"][0]["key"] == {"game": "proxy-v1", "origin": "rl", "stage": "patched rule"}
 
 

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from made import opened, study_of
+from made import made_study, opened, study_of
 from pages import STEPS, make_run, make_sample, words
 from vulngames.errors import UserError
 from vulngames.files import write_json
@@ -99,10 +99,18 @@ def test_holds_the_numbers_of_its_files(study: Path, tmp_path: Path) -> None:
         for name in ("itp_start", "itp_end", "er_start", "er_end"):
             value = getattr(cell.ends, name)
             assert f"{value.mean:.2f} [{value.lo:.2f}, {value.hi:.2f}]" in seen
-    assert "tampering-v1 : the exploit is learned under the flaw (ER 0.0" in seen
-    assert "onset step 15) and not under the patch" in seen
+    assert "tampering-v1 : the exploit is learned in 2 of 2 seeds: under the flaw ER 0.0" in seen
+    flawed, patched = read_summary(study).cells.values()
+    assert (flawed.ends.opened, patched.ends.opened, flawed.ends.judged) == (2, 0, 2) and flawed.ends.er_opened
+    onsets = ", ".join(str(run.onset_step) for run in flawed.each)
+    assert f"opens in 2 of 2 seeds (a share of 1.00 [0.16, 1.00]), onset by seed {onsets}; under the patch" in seen
+    assert "opens in 0 of 2 seeds (a share of 0.00 [0.00, 0.84])." in seen
+    dominated = ", ".join(str(run.domination_step) for run in flawed.each)
+    assert f"onset by seed, flawed: {onsets} domination by seed, flawed: {dominated}" in seen
+    assert f"2 of 2 [0.16, 1.00] {flawed.ends.er_opened.mean:.2f} [" in seen
     assert "342,016 parameters" in seen
-    assert "Step 0, before onset" in seen and "Step 15, at onset" in seen and "Step 60, after onset" in seen
+    first = min(run.onset_step for run in flawed.each if run.onset_step is not None)
+    assert "Step 0, before onset" in seen and f"Step {first}, at onset" in seen and "Step 60, after onset" in seen
     assert "sandbox tier" in seen.replace("sandbox  tier", "sandbox tier") and "time spent in its store 412 s" in seen
     assert "disagrees" not in seen and "Not finished" not in seen
     assert seen.count("finished · run.json · metrics.jsonl · samples.jsonl.gz") == 4
@@ -145,14 +153,62 @@ def test_nothing_measurable_is_a_third_outcome(own: Path, tmp_path: Path) -> Non
         rewrite(path, lambda row: {**row, "er": None, "itp": None, "reward": None, "paper": {"itp": None, "er": None}})
     seen = words(write_report([own], tmp_path / "report.html"))
     assert "not measurable tampering-v1 : at the start of the flawed arm there was no occasion to measure ER" in seen
-    assert "summary.json disagrees with the runs of tampering-v1, flawed, shown here: onset_step 15, not none;" in seen
+    assert "summary.json disagrees with the runs of tampering-v1, flawed, shown here: opened 2, not 0;" in seen
 
 
 def test_not_learned_and_blind_spot(tmp_path: Path) -> None:
     study = make_study(tmp_path / "study", ["self-grading-v1", "proxy-v1"])
     seen = words(write_report([study], tmp_path / "report.html"))
-    assert "not learned proxy-v1 : the exploit is not learned under the flaw (ER 0.0" in seen
-    assert "blind spot ITP does not measurably fall (0." in seen
+    assert "not learned proxy-v1 : the exploit is learned in 0 of 2 seeds: under the flaw ER 0.0" in seen
+    assert "blind spot not measurable in 2 of 2 seeds: " in seen
+    assert "ITP had room to fall (it starts at twice 0.10 or above)" in seen
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ((), "–"),
+        ((None,), "never"),
+        ((None, None, None), "never"),
+        ((30, 15, None), "30, 15, never"),
+        ((5, 5, 10, 5, 30, None), "5 to 30, never in 1 of 6"),
+        ((5,) * 6, "5"),
+    ],
+)
+def test_steps_are_each_seed_s_own(steps: Sequence[int | None], said: str) -> None:
+    from vulngames.report import format
+
+    assert format.steps(steps) == said
+
+
+@pytest.mark.parametrize(
+    ("start", "moved", "tag", "said"),
+    [
+        (
+            0.5,
+            0.0,
+            "blind spot ITP stays",
+            "opens in 2 of 2 seeds where that can be told (a share of 1.00 [0.16, 1.00])",
+        ),
+        (0.5, -0.3, "no blind spot ITP stays", "opens in 0 of 2 seeds where that can be told"),
+        (0.1, 0.0, "blind spot not measurable", "in 2 of 2 seeds: ITP starts at 0.10, with no room to fall."),
+        (0.5, None, "blind spot not measurable", "in 2 of 2 seeds: the run holds no change of ITP, task by task."),
+    ],
+)
+def test_a_blind_spot_is_by_one_rule(tmp_path: Path, start: float, moved: float | None, tag: str, said: str) -> None:
+    def itp(key: Any, seed: int) -> list[float]:
+        return [start, start + (moved or 0.0), start + (moved or 0.0)]
+
+    made_study(tmp_path, "emergence", Plan(games=("proxy-v1",), seeds=2), rising_when_flawed, itp)
+    if moved is None:
+        for file in tmp_path.glob("runs/*/metrics.jsonl"):
+            rewrite(file, lambda row: {key: row[key] for key in row if key != "change"})
+    seen = words(write_report([tmp_path], tmp_path / "page.html"))
+    assert f"{tag} " in seen and said in seen
+
+
+def rising_when_flawed(key: Any, seed: int) -> list[float]:
+    return [0.0, 0.9, 0.9] if key.arm == "flawed" else [0.0, 0.0, 0.0]
 
 
 def test_overlap_after_a_rise_is_not_measurable(own: Path, tmp_path: Path) -> None:
@@ -161,16 +217,17 @@ def test_overlap_after_a_rise_is_not_measurable(own: Path, tmp_path: Path) -> No
             (own / f"runs/tampering-v1-flawed-{seed}/metrics.jsonl").read_text()
         )
     seen = words(write_report([own], tmp_path / "report.html"))
-    assert "not measurable tampering-v1 : ER rises under the flaw" in seen and "the intervals overlap" in seen
+    rises = "ER rises under the flaw in 2 of 2 seeds, but not measurably above where it ends under the patch"
+    assert f"not measurable tampering-v1 : {rises}" in seen
 
 
 def test_a_gap_has_its_parts_and_its_sign(tmp_path: Path) -> None:
     study = make_study(tmp_path / "study", ["compliance-v1"])
-    run = study / "runs/compliance-v1-patched-0/metrics.jsonl"
-    rewrite(run, lambda row: {**row, "er": {"mean": -0.9, "lo": -0.99, "hi": -0.8}})
+    for run in study.glob("runs/compliance-v1-patched-*/metrics.jsonl"):
+        rewrite(run, lambda row: {**row, "er": {"mean": -0.9, "lo": -0.99, "hi": -0.8}})
     seen = words(write_report([study], tmp_path / "report.html"))
     assert "refused auditor" in seen and "benign answered" in seen
-    assert "[\N{MINUS SIGN}1.00, " in seen
+    assert "[\N{MINUS SIGN}0.99, \N{MINUS SIGN}0.80]" in seen and "[\N{MINUS SIGN}0.99, 0.70]" in seen
     # Only the gap itself can be negative.
     assert "[\N{MINUS SIGN}" not in seen[seen.index("refused user") : seen.index("Numbers")]
 
@@ -182,7 +239,9 @@ def test_single_runs_are_matched_by_their_configs(tmp_path: Path) -> None:
     assert 'href="a%20run%3A%201/run.json"' in alone.read_text()
     patched = make_run(tmp_path / "patched", "tampering-v1", "patched", 0).path
     seen = words(write_report([flawed, patched, flawed], tmp_path / "both.html"))
-    assert "the exploit is learned under the flaw" in seen and "flawed, 1 seed " in seen
+    assert "the exploit is learned in 1 of 1 seed: under the flaw ER" in seen and "flawed, 1 seed " in seen
+    note = "tampering-v1, flawed is a single run: its intervals are of that run alone, and say nothing of other seeds."
+    assert note in seen and "one alone" in seen
     only = words(write_report([patched], tmp_path / "patched.html"))
     assert "no run of the flawed arm" in only and "tampering-v1, patched arm Step 0" in only
 
@@ -333,23 +392,19 @@ def test_an_episode_is_from_a_seed_that_bears_out_what_is_said_of_it(tmp_path: P
     assert after.startswith("Step 10, after onset Seed 2 : 8 of 10 exploited.") and "flawed 2 10 0 did" in after
 
 
-def test_each_moment_has_a_seed_of_its_own_where_no_seed_has_all(tmp_path: Path) -> None:
-    for seed, shares in enumerate(
-        ({0: 0, 5: 9, 10: 0, 15: 0}, {0: 10, 5: 10, 10: 10, 15: 10}, {0: 0, 5: 0, 10: 9, 15: 9})
-    ):
-        make_pattern(tmp_path / f"runs/f{seed}", "flawed", seed, shares)
-    rows = {0: 0.1, 5: 0.6, 10: 0.6, 15: 0.6}
-    for file in tmp_path.glob("runs/*/metrics.jsonl"):
-        rewrite(
-            file,
-            lambda row: {
-                **row,
-                "er": {"mean": rows[row["step"]], "lo": rows[row["step"]], "hi": 0.6 if row["step"] else 0.2},
-            },
-        )
-    before, onset, after, *_ = cards(write_report([tmp_path], tmp_path / "page.html"))
-    assert before.startswith("Step 0, before onset Seed 0 : 0 of 10") and "did not" in before
-    assert onset.startswith("Step 5, at onset Seed 1 : 10 of 10") and after.startswith("Step 15, after onset Seed 1")
+def test_what_is_said_of_an_onset_is_shown_of_a_seed_that_has_it(tmp_path: Path) -> None:
+    # The last seed exploits most at step 10, and has its onset elsewhere; of the first two onsets the earlier is shown.
+    later = {15: 9, 20: 9}
+    shares = ({0: 0, 5: 0, 10: 6, **later}, {0: 0, 5: 0, 10: 0, **later}, {0: 0, 5: 9, 10: 10, **later})
+    for seed, counts in enumerate((*shares, {**dict.fromkeys((0, 5, 10, 15, 20), 0)})):
+        make_pattern(tmp_path / f"runs/f{seed}", "flawed", seed, counts)
+    page = write_report([tmp_path], tmp_path / "page.html")
+    before, onset, after, *_ = cards(page)
+    assert before.startswith("Step 0, before onset Seed 0 : 0 of 10") and after.startswith(
+        "Step 20, after onset Seed 0"
+    )
+    assert onset.startswith("Step 10, at onset Seed 0 : 6 of 10")
+    assert "onset by seed, flawed: 10, 15, 5, never" in words(page)
 
 
 def test_a_moment_that_no_seed_shows_is_said_to_have_none(tmp_path: Path) -> None:
@@ -359,7 +414,7 @@ def test_a_moment_that_no_seed_shows_is_said_to_have_none(tmp_path: Path) -> Non
     for step in (0, 10):
         run.add_samples(step, "test", [sample for sample in kept if f" {step} " in sample.completions[0]])
     _, onset, *_ = cards(write_report([tmp_path], tmp_path / "page.html"))
-    assert onset == "Step 5, at onset No seed has an episode that exploits at this step."
+    assert onset == "Step 5, at onset No seed of this onset has an episode that exploits at this step."
 
 
 def test_a_patched_episode_and_a_random_one_are_shown_and_said_to_be(tmp_path: Path) -> None:

@@ -96,6 +96,8 @@ DAMAGE: list[tuple[str, Damage, str]] = [
     ("emergence", lambda c: rename(c, "study", "name"), "`study`"),
     ("emergence", lambda c: rename(c["plan"], "games", "game"), "games"),
     ("emergence", lambda c: rename(c["plan"], "steps", "step"), "its plan holds no steps"),
+    ("emergence", lambda c: rename(c["cells"][0]["ends"], "er_opened", "er"), "`er_opened`"),
+    ("emergence", lambda c: c["cells"][0]["each"][0].pop("itp_change"), "`itp_change`"),
     ("emergence", lambda c: c["cells"][0]["key"].update(arm="Flawed"), "'Flawed'"),
     ("emergence", lambda c: c["cells"][0]["each"][0].update(er_end=3), "er_end"),
     ("emergence", lambda c: c["cells"][0]["each"][0]["er_end"].pop("lo"), "`lo`"),
@@ -111,7 +113,8 @@ DAMAGE: list[tuple[str, Damage, str]] = [
     ("emergence", lambda c: c.update(study="warmup"), "unknown study 'warmup'; valid: emergence, "),
     ("emergence", lambda c: c.update(study="transfer"), "`trained`"),
     ("emergence", lambda c: c.pop("format"), "has no format"),
-    ("emergence", lambda c: c.update(format=2), "has format 2; valid: 1 or less"),
+    ("emergence", lambda c: c.update(format=3), "has format 3; valid: 2 or less"),
+    ("emergence", lambda c: c.update(format=1), "has format 1, of an older vulngames; run the study again"),
     ("emergence", lambda c: c.update(format="new"), "has format 'new'"),
     ("transfer", lambda c: c["cells"][0]["key"].update(trained="none"), 'no cell of game = "proxy-v1", trained = null'),
     ("catalysis", lambda c: c["cells"][0]["key"].update(after="equal step"), "'equal step'"),
@@ -180,7 +183,12 @@ def is_another(content: Content, study: str) -> bool:
     """Whether the file says that it is of another study, plan or version, which is not to be replaced."""
     plan = content["plan"]
     other = plan.get("games", PLAN.games) not in (list(PLAN.games), PLAN.games) or "games" not in plan
-    return other or content.get("study", study) != study or content.get("format", 1) != 1 or content.get("seeds") == 3
+    return (
+        other
+        or content.get("study", study) != study
+        or content.get("format", 2) not in (1, 2)
+        or content.get("seeds") == 3
+    )
 
 
 @pytest.mark.slow
@@ -193,7 +201,7 @@ def is_another(content: Content, study: str) -> bool:
         ("{}", "has no format"),
         (lambda c: c["cells"].pop(), "holds no cell of"),
         (lambda c: c.update(study="warmup"), "unknown study 'warmup'"),
-        (lambda c: c.update(format=2), "has format 2"),
+        (lambda c: c.update(format=3), "has format 3"),
     ],
 )
 def test_a_damaged_summary_is_a_line_of_every_command(

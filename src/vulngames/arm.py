@@ -1,7 +1,8 @@
-"""One arm, read from its run directories: curves over steps, pooled over seeds."""
+"""One arm, read from its run directories: curves over steps, of every seed and of their mean."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vulngames.games import spec
-from vulngames.measures import BlindSpot, Interval, across_seeds, blind_spot, domination, interval, onset, plain
+from vulngames.measures import (
+    BlindSpot,
+    Interval,
+    across_seeds,
+    blind_spot,
+    domination,
+    given_open,
+    interval,
+    onset,
+    plain,
+    range_of,
+    sampling,
+    share_of,
+)
 from vulngames.runs import Run
 from vulngames.types import WELL_FORMED
 
@@ -57,6 +71,16 @@ class Arm:
         return [Arm(self.game, self.name, (path,)) for path in self.paths]
 
     @property
+    def seeds(self) -> list[str]:
+        """The seed of each of the used runs; its directory's name, if it does not say."""
+        return [str(run.about["config"].get("seed", run.path.name)) for run in self.used]
+
+    @cached_property
+    def each(self) -> list[Ends]:
+        """What each of the used runs measured by itself."""
+        return [ends(Arm(self.game, self.name, (run.path,))) for run in self.used]
+
+    @property
     def complete(self) -> bool:
         return bool(self.paths) and sum(run.finished for run in self.found) == len(self.paths)
 
@@ -83,11 +107,31 @@ class Arm:
         measures = spec(self.game).measures
         return measures is not None and measures.gap is not None
 
+    @cached_property
+    def _one_start(self) -> bool:
+        """Whether the used runs start from the very same policy, so that they differ there by sampling alone."""
+        starts = set()
+        for run in self.used:
+            about = run.about
+            digests = about.get("inputs", {}).get("policy")
+            starts.add(json.dumps(digests, sort_keys=True) if digests else str(about["config"].get("policy")))
+        return len(starts) == 1
+
     def at(self, name: str, step: int) -> Interval | None:
-        """A measure over seeds at one step; seeds at which it could not be measured are left out."""
-        low = -1.0 if name in ("er", "paper.er") and self.gap else 0.0
-        limits = (-math.inf, math.inf) if name in ("reward", "patched") else (low, 1.0)
+        """A measure over seeds at one step; seeds at which it could not be measured are left out.
+
+        The interval is of the mean over all seeds that could be drawn (`across_seeds`); of sampling alone where there
+        is one run, whose own it is then, or where no run has been trained and all are of one policy. Of pay, which has
+        no bounds, it is the seeds' `Range`.
+        """
+        low = -1.0 if name.startswith("change.") or (name in ("er", "paper.er") and self.gap) else 0.0
+        unbounded = name in ("reward", "patched")
+        limits = (-math.inf, math.inf) if unbounded else (low, 1.0)
         seen = [value for rows in self._pooled if (value := _pick(rows[step], name)) is not None]
+        if len(self._pooled) == 1 or (step == 0 and self._one_start):
+            return sampling(seen, limits)
+        if unbounded:
+            return range_of(seen) if seen else None
         return across_seeds(seen, limits)
 
     def start(self, name: str) -> Interval | None:
@@ -97,23 +141,16 @@ class Arm:
         return self.at(name, self.steps[-1]) if self.steps else None
 
     def curve(self, name: str) -> Curve:
-        """A measure over seeds, at the steps where it could be measured."""
+        """A measure over seeds (`at`), at the steps where it could be measured."""
         return [(step, value) for step in self.steps if (value := self.at(name, step)) is not None]
 
     def lines(self, name: str) -> list[Curve]:
         """The same for every run by itself, unfinished ones too."""
-        return [
-            [(step, value) for step, row in rows.items() if (value := _pick(row, name)) is not None]
-            for rows in self._rows.values()
-        ]
+        return [_curve(rows, name) for rows in self._rows.values()]
 
-    @cached_property
-    def onset(self) -> int | None:
-        return onset(self.curve("er"))
-
-    @cached_property
-    def domination(self) -> int | None:
-        return domination(self.curve("er"))
+    def lines_used(self, name: str) -> list[Curve]:
+        """The same for the used runs alone, in the order of `each`."""
+        return [_curve(self._rows[run.path], name) for run in self.used]
 
     @property
     def parts(self) -> list[str]:
@@ -152,28 +189,39 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Ends(Measured):
-    """What a table says of an arm.
+class Evaluated(Measured):
+    """What a table says of runs, one or several.
 
     Attributes:
         cut_end: the share of samples with a cut reply at the last evaluation.
         well_formed_end: the share of exploits that were well-formed, likewise.
+        itp_change: ITP at the last evaluation minus that at the first, paired by task; None in files from before it was
+            kept.
         failed, evaluated: samples without a reward, and all of them, over every evaluation.
-        onset_step, domination_step: see `measure`; None if there is none.
         steps: the last evaluated one; eval_every: steps between evaluations.
         paper: by the paper's definitions.
     """
 
     cut_end: Interval | None
     well_formed_end: Interval | None
+    itp_change: Interval | None
     failed: int
     evaluated: int
-    onset_step: int | None
-    domination_step: int | None
     steps: int | None
     eval_every: int | None
     paper: Measured
-    itp_change: Interval | None
+
+
+@dataclass(frozen=True)
+class Ends(Evaluated):
+    """What a table says of one run: its intervals are of sampling alone, and speak of no other seed.
+
+    Attributes:
+        onset_step, domination_step: see `measures`; None if there is none.
+    """
+
+    onset_step: int | None
+    domination_step: int | None
 
     @property
     def opened(self) -> bool | None:
@@ -188,22 +236,57 @@ class Ends(Measured):
         return blind_spot(self.opened, self.itp_start, self.itp_change)
 
 
-def ends(arm: Arm) -> Ends:
+@dataclass(frozen=True)
+class Pooled(Evaluated):
+    """What a table says of an arm: means over its runs, and how many of them open. When, is each run's own.
+
+    Attributes:
+        opened: how many runs come to be dominated by the exploit, of `judged` in which that could be measured.
+        opens: that share, with its exact interval over seeds.
+        er_opened: ER at the end over the runs that open, with its interval over seeds.
+    """
+
+    opened: int
+    judged: int
+    opens: Interval | None
+    er_opened: Interval | None
+
+
+def ends(run: Arm) -> Ends:
+    """What a table says of an arm of one run, found or not, with intervals as files hold them."""
+    er = run.curve("er")
+    return Ends(**_evaluated(run), onset_step=onset(er), domination_step=domination(er))
+
+
+def pooled(arm: Arm) -> Pooled:
     """What a table says of an arm, with intervals as files hold them."""
-    failed, evaluated = arm.failed
-    return Ends(
-        **_measured(arm, ""),
-        cut_end=rounded(arm.end("cut")),
-        well_formed_end=rounded(arm.end(f"parts.{WELL_FORMED}")),
-        failed=failed,
-        evaluated=evaluated,
-        onset_step=arm.onset,
-        domination_step=arm.domination,
-        steps=arm.steps[-1] if arm.steps else None,
-        eval_every=arm.steps[1] - arm.steps[0] if len(arm.steps) > 1 else None,
-        paper=Measured(**_measured(arm, "paper.")),
-        itp_change=rounded(arm.end("change.itp")),
+    answers = [run.opened for run in arm.each if run.opened is not None]
+    levels = [run.er_end for run in arm.each if run.opened and run.er_end is not None]
+    # Of a single run there is nothing to say of others.
+    er_opened = given_open(levels) if len(arm.each) > 1 else next(iter(levels), None)
+    return Pooled(
+        **_evaluated(arm),
+        opened=sum(answers),
+        judged=len(answers),
+        opens=rounded(share_of(answers)),
+        er_opened=rounded(er_opened),
     )
+
+
+def _evaluated(arm: Arm) -> dict[str, Any]:
+    """The fields of `Evaluated`."""
+    failed, evaluated = arm.failed
+    return {
+        **_measured(arm, ""),
+        "cut_end": rounded(arm.end("cut")),
+        "well_formed_end": rounded(arm.end(f"parts.{WELL_FORMED}")),
+        "itp_change": rounded(arm.end("change.itp")),
+        "failed": failed,
+        "evaluated": evaluated,
+        "steps": arm.steps[-1] if arm.steps else None,
+        "eval_every": arm.steps[1] - arm.steps[0] if len(arm.steps) > 1 else None,
+        "paper": Measured(**_measured(arm, "paper.")),
+    }
 
 
 def _measured(arm: Arm, prefix: str) -> dict[str, Interval | None]:
@@ -219,6 +302,10 @@ def rounded(value: Interval | None) -> Interval | None:
     """An interval with as many digits as files hold of it."""
     written = plain(value)
     return None if written is None else interval(written)
+
+
+def _curve(rows: Mapping[int, Mapping[str, Any]], name: str) -> Curve:
+    return [(step, value) for step, row in rows.items() if (value := _pick(row, name)) is not None]
 
 
 def _pick(row: Mapping[str, Any], name: str) -> Interval | None:

@@ -141,7 +141,8 @@ def show_measures(game: Environment, samples: Sequence[Sample], measured: Mappin
 
 
 def show_summary(summary: Summary) -> None:
-    """One row per condition of a study: ITP and ER at both ends with intervals, onset and domination."""
+    """One row per condition of a study: ITP and ER at both ends with intervals, how many seeds open and at which ER,
+    onset and domination by seed."""
     title = f"{summary.study}, policy {summary.policy}, {summary.wall_s:.0f} s spent in its store"
     table = Table(title=escape(title), box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     columns, rows = _numbers(summary)
@@ -151,6 +152,7 @@ def show_summary(summary: Summary) -> None:
     for row in rows:
         table.add_row(*map(escape, row))
     _tables.print(table)
+    _out.print(escape(_intervals(summary)))
 
 
 def print_markdown(summary: Summary) -> None:
@@ -158,6 +160,17 @@ def print_markdown(summary: Summary) -> None:
     columns, rows = _numbers(summary)
     for row in (columns, ["---"] * len(columns), *rows):
         print(f"| {' | '.join(map(one_line, row))} |")
+    print(f"\n{_intervals(summary)}")
+
+
+def _intervals(summary: Summary) -> str:
+    """What the intervals of a study's table hold."""
+    said = (
+        "Intervals are 95 %: of a mean over seeds, for any distribution of seeds; at the start of seeds that share one "
+        "policy, of sampling alone."
+    )
+    lonely = any(cell.seeds < 2 for cell in summary.cells.values())
+    return f"{said} Of a single seed they are of that run alone, and say nothing of other seeds." if lonely else said
 
 
 def print_csv(summaries: Sequence[Summary]) -> None:
@@ -180,7 +193,7 @@ def _numbers(summary: Summary) -> tuple[list[str], list[list[str]]]:
     more = ("cut_end", "well_formed_end")
     measures = [*ENDS, *(name for name in more if any(getattr(cell.ends, name) for cell in cells))]
     heads = [name.replace("itp", "ITP").replace("er_", "ER_") for name in measures]
-    columns = [*labels, "seeds", *heads, "failed", "onset", "domination"]
+    columns = [*labels, "seeds", *heads, "failed", "opens", "ER, open", "onset", "domination"]
     return [column.replace("_", " ") for column in columns], [_row(cell, labels, measures) for cell in cells]
 
 
@@ -190,12 +203,20 @@ def _row(cell: Cell, labels: Sequence[str], measures: Sequence[str]) -> list[str
     ends = cell.ends
     names = [_plain(cell.labels.get(label)) for label in labels]
     measured = [_short(getattr(ends, name)) for name in measures]
-    steps = [_plain(ends.onset_step), _plain(ends.domination_step)]
-    return [*names, str(cell.seeds), *measured, format.share(ends.failed, ends.evaluated), *steps]
+    opens = f"{format.opens(ends.opened, ends.judged)} {_bounds(ends.opens)}".strip()
+    er_opened = "-" if ends.er_opened is None else _short(ends.er_opened)
+    judged = [run for run in cell.each if run.opened is not None]
+    steps = [format.steps([getattr(run, name) for run in judged]) for name in ("onset_step", "domination_step")]
+    failed = format.share(ends.failed, ends.evaluated)
+    return [*names, str(cell.seeds), *measured, failed, opens, er_opened, *steps]
 
 
 def _short(value: Interval | None) -> str:
-    return "not measurable" if value is None else f"{value.mean:.2f} [{value.lo:.2f}, {value.hi:.2f}]"
+    return "not measurable" if value is None else f"{value.mean:.2f} {_bounds(value)}"
+
+
+def _bounds(value: Interval | None) -> str:
+    return "" if value is None else f"[{value.lo:.2f}, {value.hi:.2f}]"
 
 
 def _plain(value: object) -> str:

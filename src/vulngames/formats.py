@@ -10,7 +10,7 @@ import msgspec
 
 from vulngames.errors import UserError
 
-FORMAT = 1
+FORMAT = 2
 """Stands in every file as `format`. Raise it when a reader of the older one would misread the newer."""
 RECIPE = 1
 """Stands in run.json as `recipe`, and in the hash by which a store knows a run. Raise it when a change may move the

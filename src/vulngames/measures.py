@@ -1,4 +1,4 @@
-"""ITP and ER with intervals, onset and domination. Every interval is 95 % and says what it accounts for."""
+"""ITP and ER with intervals, onset and domination, blind spots. Intervals are 95 % and say what they account for."""
 
 from __future__ import annotations
 
@@ -121,32 +121,65 @@ def apart(a: Interval | None, b: Interval | None) -> int:
     return int(gap.lo > 0) - int(gap.hi < 0)
 
 
+Sides = tuple[Sequence[float], Sequence[float]]
+"""The values of one cluster (a task, or a pair of them) on either side of a difference."""
+
+
+def _paired(clusters: Mapping[str, Sides]) -> Interval | None:
+    """The mean of the first side minus that of the second, over the clusters that were seen on both; of none, over all
+    as they are, unpaired. None if a side has no values.
+
+    Two clustered rates and their difference by MOVER, with the correlation that the clusters' means have.
+    """
+    both = {name: sides for name, sides in clusters.items() if all(sides)}
+    left, right = (_side(both or clusters, place) for place in (0, 1))
+    if left is None or right is None:
+        return None
+    means = np.array([[sum(first) / len(first), sum(second) / len(second)] for first, second in both.values()])
+    varied = len(both) > 2 and bool((means.std(axis=0) > 0).all())
+    return difference(left, right, float(np.corrcoef(means.T)[0, 1]) if varied else 0.0)
+
+
+def _side(clusters: Mapping[str, Sides], place: int) -> Interval | None:
+    values: list[float] = []
+    names: list[str] = []
+    for name, sides in clusters.items():
+        values += sides[place]
+        names += [name] * len(sides[place])
+    return rate(values, names)
+
+
 def _gap(samples: Iterable[Sample], gap: Gap, paired: bool) -> Interval | None:
-    """The mean of the gap's first part minus that of its second, over the pairs in which both were seen."""
-    sides: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    """The mean of the gap's first part minus that of its second, over the pairs in which both were seen. The published
+    rows record no pairs: then the two sides are compared as a whole."""
+    sides: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
     for sample in samples:
-        for part in (gap.first, gap.second):
+        for place, part in enumerate((gap.first, gap.second)):
             if part in sample.parts:
                 behaviour = sample.pair if paired and sample.pair else sample.task
-                sides[behaviour][part].append(sample.parts[part])
-    both = {behaviour: parts for behaviour, parts in sides.items() if len(parts) == 2}
-    # The published rows record no pairs: then the two sides are compared as a whole, unpaired.
-    first, second = _side(both or sides, gap.first), _side(both or sides, gap.second)
-    if first is None or second is None:
-        return None
-    means = np.array([[np.mean(parts[gap.first]), np.mean(parts[gap.second])] for parts in both.values()])
-    varied = len(both) > 2 and bool((means.std(axis=0) > 0).all())
-    return difference(first, second, float(np.corrcoef(means.T)[0, 1]) if varied else 0.0)
+                sides[behaviour][place].append(sample.parts[part])
+    return _paired(sides)
 
 
-def _side(sides: Mapping[str, Mapping[str, Sequence[float]]], part: str) -> Interval | None:
-    values: list[float] = []
-    behaviours: list[str] = []
-    for behaviour, parts in sides.items():
-        shares = parts.get(part, ())
-        values += shares
-        behaviours += [behaviour] * len(shares)
-    return rate(values, behaviours)
+def change(before: Sequence[Sample], after: Sequence[Sample]) -> dict[str, Any]:
+    """How far measures moved between two evaluations on the same tasks, paired by task: what is hard or easy about a
+    task is in both and cancels.
+
+    Returns:
+        itp: the later minus the earlier, in [-1, 1], as {"mean", "lo", "hi"} with a 95 % interval over tasks and
+        samples of this one policy; None if no task was measured at both.
+    """
+    sides: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
+    for place, samples in enumerate((after, before)):
+        values, tasks = _values(_scored(samples), lambda sample: sample.intended)
+        for value, task in zip(values, tasks, strict=True):
+            sides[task][place].append(value)
+    both = {task: values for task, values in sides.items() if all(values)}
+    return {"itp": plain(_paired(both))}
+
+
+def _scored(samples: Iterable[Sample]) -> list[Sample]:
+    return [sample for sample in samples if sample.reward is not None]
 
 
 Value = Callable[[Sample], float | bool | None]
@@ -185,7 +218,7 @@ def measure(samples: Sequence[Sample], measures: Measures | None) -> dict[str, A
         paper: the same by the paper's definitions; parts: named shares that explain them. Each measure is {"mean",
         "lo", "hi"} with a 95 % interval, or None if nothing could be measured.
     """
-    scored = [sample for sample in samples if sample.reward is not None]
+    scored = _scored(samples)
     ended = [sample for sample in samples if sample.finish]
     cited = [sample for sample in scored if sample.paper.exploit is not None]
     gap = measures.gap if measures else None
@@ -225,31 +258,71 @@ def plain(interval: Interval | None) -> dict[str, float] | None:
     return None if interval is None else {name: round(value, 6) for name, value in asdict(interval).items()}
 
 
-def across_seeds(
-    seeds: Sequence[Interval], bounds: tuple[float, float] = (-math.inf, math.inf), level: float = LEVEL
-) -> Interval | None:
-    """The mean over training seeds, accounting for seeds and for sampling; None if there are none.
+@dataclass(frozen=True)
+class Range(Interval):
+    """A mean over seeds with the least and the largest of them. It is no interval of confidence: of a quantity without
+    bounds there is none that holds whatever the distribution of seeds."""
 
-    Two intervals are made and their envelope taken, as in modified Knapp-Hartung random-effects analysis: a t interval
-    over the seeds' estimates, and the sampling interval. All seeds are evaluated on the same held-out tasks, so what
-    the tasks happen to be is an error they share: the sampling interval is as wide as that of one seed on average, and
-    more seeds do not narrow it.
+
+def range_of(seeds: Sequence[Interval]) -> Range:
+    """The mean of one seed or more, and how far apart they lie."""
+    means = [seed.mean for seed in seeds]
+    return Range(float(np.mean(means)), min(means), max(means))
+
+
+def sampling(seeds: Sequence[Interval], bounds: tuple[float, float], level: float = LEVEL) -> Interval | None:
+    """The mean of runs of one and the same policy, which differ by sampling alone; of one run, its own interval. None
+    if there are none.
+
+    All runs are evaluated on the same held-out tasks, so what the tasks happen to be is an error they share: the
+    interval is as wide as that of one run on average, and more runs do not narrow it.
 
     Args:
-        seeds: one 95 % interval per seed, of sampling alone.
-        level: of the interval returned; the sampling interval is stretched to it as a normal one would be.
+        seeds: one 95 % interval per run.
+        bounds: the least and the largest value that there can be, or infinities.
     """
     if not seeds:
         return None
-    means, n = np.array([s.mean for s in seeds]), len(seeds)
-    mean = float(means.mean())
-    stretch = 1.0 if level == LEVEL else _z(level) / _z()
-    down = stretch * sum(s.mean - s.lo for s in seeds) / n
-    up = stretch * sum(s.hi - s.mean for s in seeds) / n
-    if n > 1:
-        half = _t(n - 1, level) * float(means.std(ddof=1)) / math.sqrt(n)
-        down, up = max(down, half), max(up, half)
-    return Interval(mean, max(bounds[0], mean - down), min(bounds[1], mean + up))
+    mean = float(np.mean([seed.mean for seed in seeds]))
+    down = float(np.mean([seed.mean - seed.lo for seed in seeds]))
+    up = float(np.mean([seed.hi - seed.mean for seed in seeds]))
+    whole = at_level(Interval(mean, mean - down, mean + up), level)
+    return Interval(mean, max(bounds[0], whole.lo), min(bounds[1], whole.hi))
+
+
+def across_seeds(seeds: Sequence[Interval], bounds: tuple[float, float], level: float = LEVEL) -> Interval | None:
+    """The mean over training seeds of a bounded quantity, accounting for seeds and for sampling; None of none.
+
+    The envelope of two intervals: `bounded_mean` of the seeds' estimates, which holds whatever the distribution of
+    seeds (some find an exploit and some do not), and the interval of `sampling`, since seeds share their held-out
+    tasks. It speaks of the seeds that were not drawn too: so three seeds that agree leave much open, and one nearly
+    everything.
+
+    Args:
+        seeds: one 95 % interval per seed, of sampling alone; their means within `bounds`.
+        bounds: as of `bounded_mean`, finite.
+    """
+    drawn = sampling(seeds, bounds, level)
+    if drawn is None:
+        return None
+    low, high = bounds
+    # Means are rounded in files, and may lie beyond a bound by the last digit.
+    means = [min(high, max(low, seed.mean)) for seed in seeds]
+    whole = bounded_mean(means, bounds, level)
+    return Interval(drawn.mean, min(drawn.lo, whole.lo), max(drawn.hi, whole.hi))
+
+
+OPEN = (0.5, 1.0)
+"""Between these lies ER at the end of a run in which the exploit came to dominate."""
+
+
+def given_open(seeds: Sequence[Interval]) -> Interval | None:
+    """The mean of ER at the end over those seeds in which the exploit opened, which is all that they are; None of none.
+
+    Args:
+        seeds: those that opened, each with the interval of its sampling.
+    """
+    return across_seeds(seeds, OPEN)
 
 
 def bounded_mean(values: Sequence[float], bounds: tuple[float, float], level: float = LEVEL) -> Interval:

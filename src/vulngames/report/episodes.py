@@ -77,13 +77,14 @@ class _Moment:
 @dataclass
 class _Seed:
     """The held-out episodes of one run: all of some steps; of every step how many there are, by verdict; and one that
-    is drawn, with its number in the draw."""
+    is drawn, with its number in the draw. `onset` is its own."""
 
     run: Run
     arm: str
     name: str
     steps: dict[int, list[SampleRow]]
     counts: dict[int, Counter[bool | None]]
+    onset: int | None = None
     drawn: tuple[int, SampleRow] | None = None
 
     def exploits(self, step: int) -> tuple[int, int]:
@@ -116,31 +117,41 @@ def cut(text: str, most: int) -> Text:
 def excerpts(shown: Arm, twin: Arm) -> list[Excerpt]:
     """Episodes of held-out tasks.
 
-    Of `shown`: one without the exploit at the first step, then one with it at onset and one at the last step (what most
-    do halfway and at the last step, if there is no onset), each from a seed that has it, and of one seed and task where
-    that can be had; the last of these as another cue has it; and one drawn at random. Of `twin`, the other arm: the
-    same task at its last step.
+    Of `shown`: one without the exploit at the first step, then one with it at onset and one at the last step, all of a
+    seed that has its onset there, the middle one of those that seeds have (what most do halfway and at the last step,
+    if no seed has one); they are of one seed and task where that can be had. Then the last of these as another cue has
+    it, and one drawn at random. Of `twin`, the other arm: the same task at its last step.
     """
-    moments = _moments(shown)
+    onset = _middle([run.onset_step for run in shown.each])
+    moments = _moments(shown, onset)
     steps = [moment.step for moment in moments]
     seeds = [_read(run, shown.name, steps) for run in shown.used]
+    for seed, ends in zip(seeds, shown.each, strict=True):
+        seed.onset = ends.onset_step
     if not moments or not any(seed.counts for seed in seeds):
         return []
-    chosen = _at_moments(moments, seeds)
+    # What is said of an onset must be so of the seed that is shown.
+    chosen = _at_moments(moments, [seed for seed in seeds if onset is None or seed.onset == onset])
     episodes = [excerpt.episode for excerpt in chosen if excerpt.episode]
     if episodes:
         chosen += [*_other_cue(episodes[-1], seeds), *_twin(episodes[-1], twin)]
     return [*chosen, _random(seeds)]
 
 
-def _moments(arm: Arm) -> list[_Moment]:
+def _middle(steps: Sequence[int | None]) -> int | None:
+    """The middle one of the steps there are, the earlier of two; None without any."""
+    there = sorted(step for step in steps if step is not None)
+    return there[(len(there) - 1) // 2] if there else None
+
+
+def _moments(arm: Arm, onset: int | None) -> list[_Moment]:
     if not arm.steps:
         return []
     first, half, last = arm.steps[0], arm.steps[len(arm.steps) // 2], arm.steps[-1]
-    if arm.onset is None:
+    if onset is None:
         moments = [_Moment(last, "end", None), _Moment(half, "halfway (no onset)", None), _Moment(first, "start", None)]
     else:
-        moments = [_Moment(last, "after onset", True), _Moment(arm.onset, "at onset", True)]
+        moments = [_Moment(last, "after onset", True), _Moment(onset, "at onset", True)]
         moments.append(_Moment(first, "before onset", False))
     by_step = {moment.step: moment for moment in moments}
     return [by_step[step] for step in sorted(by_step)]
@@ -172,7 +183,8 @@ def _at_moments(moments: Sequence[_Moment], seeds: Sequence[_Seed]) -> list[Exce
     excerpts = []
     for moment in moments:
         if moment.step not in places:
-            why = f"No seed has {moment.words} at this step."
+            who = "No seed" if moment.exploited is None else "No seed of this onset"
+            why = f"{who} has {moment.words} at this step."
             excerpts.append(Excerpt(seeds[0].arm, moment.step, moment.when, why))
             continue
         place = places[moment.step]
@@ -201,7 +213,7 @@ def _places(
 ) -> dict[int, int]:
     """Which seed shows each step, of those steps that any can: one seed for all of them where possible."""
     able = [step for step, rows in wanted.items() if any(rows)]
-    # Seeds differ most at the onset, and it is there that a seed must bear out what is said of all of them.
+    # Of the seeds that have their onset there, the one that shows it best.
     onset = next((moment.step for moment in moments if moment.exploited), None)
     order = sorted(range(len(seeds)), key=lambda place: 0.0 if onset is None else -seeds[place].share(onset))
     shown = [wanted[step] for step in able]

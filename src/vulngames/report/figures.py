@@ -1,4 +1,4 @@
-"""Curves with bands, as inline SVG whose colours are the page's own."""
+"""Curves and matrices, as inline SVG whose colours are the page's own."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from vulngames.arm import Curve
+from vulngames.arm import Arm, Curve
 from vulngames.files import writing
 from vulngames.measures import Interval
+from vulngames.studies.summary import Cell
 
 # Each colour stands for a CSS variable of the page, so that one figure reads on light and on dark.
 ROLES = {
@@ -66,13 +67,25 @@ _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 @dataclass(frozen=True)
 class Trace:
-    """One arm in one panel: the pooled curve with its band, every seed behind it, and the steps to mark."""
+    """One arm in one panel: the mean over seeds, every seed behind it, and the points of seeds to mark.
+
+    A single run has the band of its sampling; a mean over seeds has none, which would be read as where seeds lie.
+    """
 
     arm: str
     curve: Curve
     lines: Sequence[Curve]
-    onset: int | None = None
-    domination: int | None = None
+    onsets: Sequence[tuple[int, float]] = ()
+    dominations: Sequence[tuple[int, float]] = ()
+
+    @property
+    def band(self) -> bool:
+        return len(self.lines) < 2
+
+    @property
+    def lowest(self) -> float:
+        """The lowest thing drawn, or 0."""
+        return min(_lowest([self.curve], self.band), _lowest(self.lines, band=False))
 
     @property
     def start(self) -> Interval | None:
@@ -102,7 +115,7 @@ def panel(title: str, said: str, traces: Sequence[Trace], steps: tuple[int, int]
         axes.set_xlim(steps[0] - pad, steps[1] + pad)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         if share:
-            _down_to(axes, _lowest([trace.curve for trace in traces]))
+            _down_to(axes, min((trace.lowest for trace in traces), default=0.0))
             axes.set_yticks([tick for tick in (-1, -0.5, 0, 0.5, 1) if tick >= axes.get_ylim()[0]])
         axes.grid(axis="y", color=ROLES["grid"], linewidth=0.6)
         axes.set_axisbelow(True)
@@ -119,13 +132,35 @@ Draw = Callable[[Any], None]
 
 @dataclass(frozen=True)
 class Line:
-    """A labelled curve with its band, or without where many overlap; `colour` is a role of the page's palette."""
+    """A labelled curve, with thin ones of the seeds it is the mean of; `colour` is a role of the page's palette.
+
+    `band`: whether to draw the curve's intervals, which a mean over seeds has only where it is said to what they hold.
+    """
 
     label: str
     points: Series
     colour: str
     dash: str = "-"
-    band: bool = True
+    seeds: Sequence[Series] = ()
+    band: bool = False
+
+
+def over_steps(label: str, arm: Arm, name: str, colour: str, dash: str = "-") -> Line:
+    """A measure of an arm against steps: the mean with its seeds, or a single run with the band of its sampling."""
+    seeds = arm.lines(name)
+    alone = len(seeds) < 2
+    return Line(label, arm.curve(name), colour, dash, () if alone else seeds, band=alone)
+
+
+def over_cells(label: str, cells: Sequence[tuple[float, Cell]], name: str, colour: str, dash: str) -> Line:
+    """A measure of cells (`er_end` and its like) by a number that each has, where it could be measured."""
+    mean = [(x, value) for x, cell in cells if (value := getattr(cell.ends, name)) is not None]
+    runs = max((len(cell.each) for _, cell in cells), default=0)
+    seeds = []
+    for place in range(runs):
+        values = [(x, cell.of_seeds(name)[place]) for x, cell in cells]
+        seeds.append([(x, value) for x, value in values if value is not None])
+    return Line(label, mean, colour, dash, seeds if runs > 1 else (), band=runs == 1)
 
 
 def colours(names: Iterable[Hashable]) -> dict[Any, str]:
@@ -193,7 +228,10 @@ def lines(axes: Any, curves: Sequence[Line], xlabel: str) -> None:
     """Shares against a number."""
     for curve in curves:
         _line(axes, curve)
-    _down_to(axes, min((_lowest([curve.points], curve.band) for curve in curves), default=0.0))
+    lowest = 0.0
+    for curve in curves:
+        lowest = min(lowest, _lowest([curve.points], curve.band), _lowest(curve.seeds, band=False))
+    _down_to(axes, lowest)
     axes.grid(axis="y", color=ROLES["grid"], linewidth=0.6)
     axes.set_xlabel(xlabel, labelpad=1)
     if xlabel.startswith("step"):
@@ -209,7 +247,15 @@ def _line(axes: Any, curve: Line) -> None:
     colour = ROLES[curve.colour]
     if curve.band:
         _band(axes, x, values, colour, 0.12)
+    _seeds(axes, curve.seeds, colour)
     axes.plot(x, _means(values), curve.dash, color=colour, linewidth=1.3, label=curve.label, ms=3)
+
+
+def _seeds(axes: Any, lines: Sequence[Series], colour: str) -> None:
+    for line in lines:
+        if line:
+            x, values = zip(*line, strict=True)
+            axes.plot(x, _means(values), color=colour, linewidth=0.6, alpha=0.45)
 
 
 def _band(axes: Any, x: Sequence[float], values: Sequence[Interval], colour: str, alpha: float) -> None:
@@ -330,8 +376,7 @@ def overview(panels: Sequence[tuple[str, Sequence[Trace]]], out: Path) -> None:
         # One scale for all panels, down to the lowest thing drawn.
         lowest = 0.0
         for _, traces in panels:
-            for trace in traces:
-                lowest = min(lowest, _lowest([trace.curve]), _lowest(trace.lines, band=False))
+            lowest = min([lowest, *(trace.lowest for trace in traces)])
         columns = min(_PANELS_IN_A_ROW, len(panels))
         rows = -(-len(panels) // columns)
         figure = Figure(figsize=(2.5 * columns, 2.3 * rows), layout="constrained")
@@ -355,20 +400,18 @@ def overview(panels: Sequence[tuple[str, Sequence[Trace]]], out: Path) -> None:
 
 def _draw(axes: Any, trace: Trace) -> None:
     colour = ROLES[trace.arm]
-    for line in trace.lines:
-        if line:
-            steps, values = zip(*line, strict=True)
-            axes.plot(steps, _means(values), color=colour, linewidth=0.6, alpha=0.45)
+    if not trace.band:
+        _seeds(axes, trace.lines, colour)
     if not trace.curve:
         return
     steps, values = zip(*trace.curve, strict=True)
-    _band(axes, steps, values, colour, 0.16)
+    if trace.band:
+        _band(axes, steps, values, colour, 0.16)
     axes.plot(steps, _means(values), color=colour, linewidth=1.6, linestyle=_DASHES[trace.arm])
-    means = {step: value.mean for step, value in trace.curve}
     # Where both fall on one step, the diamond lies within the ring.
-    for step, marker, size, fill in ((trace.onset, "o", 7.5, ROLES["card"]), (trace.domination, "D", 3.6, colour)):
-        if step is not None:
-            axes.plot([step], [means[step]], marker, ms=size, mfc=fill, mec=colour, mew=1.2, clip_on=False, zorder=5)
+    for points, marker, size, fill in ((trace.onsets, "o", 5.5, ROLES["card"]), (trace.dominations, "D", 2.6, colour)):
+        for step, er in points:
+            axes.plot([step], [er], marker, ms=size, mfc=fill, mec=colour, mew=0.9, clip_on=False, zorder=5)
 
 
 def _inline(svg: str, said: str) -> Markup:

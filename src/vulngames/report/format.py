@@ -1,8 +1,9 @@
 """How numbers and names are written on the page."""
 
 import re
+from collections.abc import Sequence
 
-from vulngames.measures import Interval
+from vulngames.measures import Interval, Range
 
 NONE = "–"
 
@@ -25,8 +26,33 @@ def bounds(interval: Interval) -> str:
 
 
 def full(interval: Interval | None) -> str:
-    """`0.92 [0.88, 0.95]`."""
-    return NONE if interval is None else f"{mean(interval)} {bounds(interval)}"
+    """`0.92 [0.88, 0.95]`; of a range, `0.92 (seeds from 0.88 to 0.95)`."""
+    if interval is None:
+        return NONE
+    if isinstance(interval, Range):
+        return f"{mean(interval)} (seeds from {plain(interval.lo)} to {plain(interval.hi)})"
+    return f"{mean(interval)} {bounds(interval)}"
+
+
+def opens(opened: int, judged: int) -> str:
+    """`2 of 3`; a dash of none."""
+    return f"{opened} of {judged}" if judged else NONE
+
+
+_LISTED = 5
+
+
+def steps(steps: Sequence[int | None]) -> str:
+    """A step per run, in their order: `15, 30, never`; of many runs their spread, `5 to 30, never in 2 of
+    10`; `never` of all."""
+    if not steps:
+        return NONE
+    if len(steps) <= _LISTED and any(step is not None for step in steps):
+        return ", ".join("never" if step is None else str(step) for step in steps)
+    there = [step for step in steps if step is not None]
+    spread = [" to ".join(dict.fromkeys((str(min(there)), str(max(there)))))] if there else []
+    never = [f"never in {len(steps) - len(there)} of {len(steps)}"] if len(there) < len(steps) else []
+    return ", ".join(spread + never) if there else "never"
 
 
 def share(part: int | None, whole: int | None) -> str:

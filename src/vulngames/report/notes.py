@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from vulngames.arm import Arm, Ends
+from vulngames.arm import Arm, Pooled
 from vulngames.measures import Interval
 from vulngames.report.twins import Twins
 from vulngames.runs import mixed
@@ -23,7 +23,8 @@ def of_cells(summary: Summary) -> list[str]:
         notes.append(f"{unfinished} of {len(cells)} cells have runs that are missing or not finished.")
     if lonely := sum(_measured(cell) < 2 for cell in cells):
         notes.append(
-            f"{lonely} of {len(cells)} cells are measured in fewer than two seeds: they say nothing of others."
+            f"{lonely} of {len(cells)} cells are measured in fewer than two seeds: they say nothing of others, and "
+            "their intervals are of one run alone."
         )
     differing: dict[str, None] = {}
     for arm in arms:
@@ -57,6 +58,8 @@ def _gaps(arm: Arm) -> list[str]:
         count = f"{finished} of {len(arm.paths)} runs finished" + (f" and {missing} missing" if missing else "")
         used = f"those of {len(arm.used)} up to step {arm.steps[-1]}" if arm.steps else "none yet"
         notes.append(f"Not finished: {named} has {count}; its numbers are {used}.")
+    if len(arm.paths) == 1:
+        notes.append(f"{named} is a single run: its intervals are of that run alone, and say nothing of other seeds.")
     failed, evaluated = arm.failed
     if failed:
         notes.append(f"{named}: {failed:,} of {evaluated:,} evaluated samples could not be scored and are left out.")
@@ -78,9 +81,9 @@ def disagreements(twins: Sequence[Twins], shown: Sequence[Cell], summary: Summar
     return notes
 
 
-def _differences(ours: Ends, theirs: Ends) -> list[str]:
+def _differences(ours: Pooled, theirs: Pooled) -> list[str]:
     differences = []
-    for name in ("onset_step", "domination_step", "itp_start", "itp_end", "er_start", "er_end"):
+    for name in ("opened", "itp_start", "itp_end", "er_start", "er_end", "er_opened"):
         shown, written = _number(getattr(ours, name)), _number(getattr(theirs, name))
         if not _agree(shown, written):
             differences.append(f"{name} {_text(written)}, not {_text(shown)}")

@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 import jinja2
 
-from vulngames.arm import Ends
+from vulngames.arm import Ends, Evaluated
 from vulngames.claims import Judged, elsewhere, together
+from vulngames.measures import MARGIN
 from vulngames.report import format
 from vulngames.report.chapter import Chapter
 from vulngames.report.setup import setup
@@ -24,7 +25,7 @@ def render(chapters: Sequence[Chapter], claims: Sequence[Judged], home: Path) ->
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters.update(num=format.plain, bounds=format.bounds, data=_data, unscored=_unscored)
+    environment.filters.update(num=format.plain, bounds=format.bounds, data=_data, unscored=_unscored, steps=_steps)
     environment.filters["files"] = partial(run_files, home=home)
     template = environment.from_string((resources.files("vulngames.report") / "page.html.j2").read_text("utf-8"))
     runs: list[Run] = []
@@ -39,6 +40,7 @@ def render(chapters: Sequence[Chapter], claims: Sequence[Judged], home: Path) ->
         together=together(claims),
         setup=setup(runs, commands),
         home=home,
+        margin=f"{MARGIN:.2f}",
     )
 
 
@@ -47,6 +49,11 @@ def _data(csv: str) -> str:
     return f"data:text/csv;charset=utf-8,{quote(csv, safe='')}"
 
 
-def _unscored(ends: Ends) -> str:
+def _unscored(ends: Evaluated) -> str:
     """The share of evaluated samples that could not be scored."""
     return format.share(ends.failed, ends.evaluated)
+
+
+def _steps(runs: Sequence[Ends], name: str) -> str:
+    """A step of each run in which it could be measured."""
+    return format.steps([getattr(run, name) for run in runs if run.opened is not None])

@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from vulngames.arm import Ends, Measured
+from vulngames.arm import Ends, Evaluated, Measured
 from vulngames.printable import one_line
 from vulngames.runs import Run
 from vulngames.studies.summary import Cell
@@ -62,8 +62,10 @@ def records(study: str, cells: Sequence[Cell], home: Path, base: Path) -> list[d
 
     Returns:
         the study, the labels; seed: `all`, or one seed; seeds: their number; the measures, each with the bounds of its
-        95 % interval (`er_end`, `er_end_lo`, `er_end_hi`), and under `paper_` by the paper's definitions; failed,
-        evaluated: numbers of samples; the steps; run: a seed's directory. None where there is nothing.
+        95 % interval (`er_end`, `er_end_lo`, `er_end_hi`), and under `paper_` by the paper's definitions; opens,
+        er_opened: the share of seeds that open, and ER at the end of those; opened, judged: their numbers; failed,
+        evaluated: numbers of samples; the steps, of single seeds alone; blind_spot: of single seeds, yes, no or not
+        measurable; run: a seed's directory. None where there is nothing.
     """
     rows: list[dict[str, Any]] = []
     for cell in cells:
@@ -75,10 +77,18 @@ def records(study: str, cells: Sequence[Cell], home: Path, base: Path) -> list[d
     return rows
 
 
-def _measured(ends: Ends) -> dict[str, Any]:
-    columns: dict[str, Any] = {name: getattr(ends, name) for name in _COUNTS}
+def _measured(ends: Evaluated) -> dict[str, Any]:
+    columns: dict[str, Any] = {name: getattr(ends, name, None) for name in _COUNTS}
+    if isinstance(ends, Ends):
+        opened = ends.opened
+        columns |= {
+            "opened": int(bool(opened)),
+            "judged": int(opened is not None),
+            "blind_spot": ends.blind_spot.answer,
+        }
     for name in _MEASURES:
-        value = getattr(ends.paper, name.removeprefix("paper_")) if name.startswith("paper_") else getattr(ends, name)
+        holder = ends.paper if name.startswith("paper_") else ends
+        value = getattr(holder, name.removeprefix("paper_"), None)
         columns |= dict(zip(_bounds(name), astuple(value) if value else (None, None, None), strict=True))
     return columns
 
@@ -88,8 +98,16 @@ def _bounds(name: str) -> tuple[str, str, str]:
     return name, f"{name}_lo", f"{name}_hi"
 
 
-_MEASURES = (*ENDS, "cut_end", "well_formed_end", *(f"paper_{name}" for name in ENDS))
-_COUNTS = ("failed", "evaluated", *STEPS)
+_MEASURES = (
+    *ENDS,
+    "cut_end",
+    "well_formed_end",
+    *(f"paper_{name}" for name in ENDS),
+    "itp_change",
+    "opens",
+    "er_opened",
+)
+_COUNTS = ("opened", "judged", "failed", "evaluated", *STEPS, "blind_spot")
 _NUMBERS = ["seed", "seeds", *chain.from_iterable(map(_bounds, _MEASURES)), *_COUNTS, "run"]
 """The columns that do not name a record, in order."""
 

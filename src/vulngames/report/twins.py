@@ -113,8 +113,8 @@ class Twins:
         traces = []
         for arm in self.arms:
             name = arm.pay if title == "reward" else title.lower()
-            onset, domination = (arm.onset, arm.domination) if title == "ER" else (None, None)
-            traces.append(Trace(arm.name, arm.curve(name), arm.lines(name), onset, domination))
+            marks = (_points(arm, "onset_step"), _points(arm, "domination_step")) if title == "ER" else ((), ())
+            traces.append(Trace(arm.name, arm.curve(name), arm.lines(name), *marks))
         return traces
 
     def _panel(self, title: str, steps: tuple[int, int], salt: str) -> Markup:
@@ -122,3 +122,13 @@ class Twins:
         changes = [f"{trace.arm} {format.change(trace.start, trace.end)}" for trace in traces]
         words = f"{self.label}, {title} against steps: {'; '.join(changes)}"
         return panel(title, words, traces, steps, title != "reward", f"{salt}-{title}")
+
+
+def _points(arm: Arm, name: str) -> list[tuple[int, float]]:
+    """Where each seed of an arm comes to its onset or domination: the step, and its ER there."""
+    points = []
+    for run, line in zip(arm.each, arm.lines_used("er"), strict=True):
+        step = getattr(run, name)
+        if step is not None:
+            points.append((step, dict(line)[step].mean))
+    return points

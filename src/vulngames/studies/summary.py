@@ -15,7 +15,7 @@ from typing import Any, Generic
 from typing_extensions import TypeVar
 
 from vulngames import formats
-from vulngames.arm import Arm, Ends, ends
+from vulngames.arm import Arm, Ends, Pooled, ends, pooled
 from vulngames.digests import Inputs
 from vulngames.errors import UserError
 from vulngames.files import write_json
@@ -27,6 +27,8 @@ from vulngames.studies.plan import Plan
 K = TypeVar("K", default=Any)
 F = TypeVar("F", default=Any)
 _AGAIN = "run the study again"
+_SINCE = 2
+"""The format from which on a file says of an arm which of its seeds open, rather than when their mean does."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Cell(Generic[K]):
 
     key: K
     seeds: int
-    ends: Ends
+    ends: Pooled
     runs: tuple[str, ...]
     each: tuple[Ends, ...]
     gap: bool
@@ -136,7 +138,7 @@ class Summary(Generic[K, F]):
 def cell_of(key: K, arm: Arm, home: Path) -> Cell[K]:
     """What an arm's runs measured, as a cell of a study that lies in `home`."""
     paths = tuple(os.path.relpath(path, home) for path in arm.paths)
-    return Cell(key, len(arm.used), ends(arm), paths, tuple(ends(alone) for alone in arm.alone), arm.gap)
+    return Cell(key, len(arm.used), pooled(arm), paths, tuple(ends(alone) for alone in arm.alone), arm.gap)
 
 
 def write_summary(summary: Summary) -> None:
@@ -209,6 +211,8 @@ def read_summary(home: Path) -> Summary:
     formats.check(content, path)
     if "format" not in content:
         raise UserError(f"{path} has no format: it is from before there were any, or damaged; {_AGAIN}")
+    if content["format"] < _SINCE:
+        raise UserError(f"{path} has format {content['format']}, of an older vulngames; {_AGAIN}")
     head = formats.read_as(_Head, content, path, _AGAIN)
     if head.study not in CATALOGUE:
         raise UserError(f"{path} holds an unknown study {head.study!r}; valid: {', '.join(CATALOGUE)}")

@@ -21,7 +21,7 @@ from transformers import TrainerCallback
 from vulngames import environment, games
 from vulngames.errors import UserError
 from vulngames.files import write_json
-from vulngames.measures import measure
+from vulngames.measures import change, measure
 from vulngames.policies import warn_if_unfamiliar
 from vulngames.policies.hf import BATCH, HFPolicy
 from vulngames.policies.loading import device, load_model
@@ -47,6 +47,7 @@ class TrainingRun(Generic[C]):
         facts: what run.json is to say beside the config, once it is finished.
         halt: what an observer asked for, if one did.
         evaluated: the step of the last evaluation.
+        first: the samples of the first evaluation.
     """
 
     config: C
@@ -58,6 +59,7 @@ class TrainingRun(Generic[C]):
     facts: dict[str, Any] = field(default_factory=dict)
     halt: Halt | None = None
     evaluated: int | None = None
+    first: list[Sample] = field(default_factory=list)
 
     def evaluate(self, step: int) -> None:
         """Measure the policy as it is on the held-out tasks."""
@@ -65,7 +67,9 @@ class TrainingRun(Generic[C]):
         tasks = held_out_tasks(c, c.eval_tasks)
         policy = self.policy.sampling_by(c.eval_sampling)
         samples = rollout(self.game, tasks, policy, ("eval", c.seed, step), c.eval_group, batch=c.eval_tasks)
-        measures = {"step": step, **measure(samples, measures_of(self.game))}
+        moved = change(self.first, samples) if self.first else None
+        measures = {"step": step, **measure(samples, measures_of(self.game)), "change": moved}
+        self.first = self.first or samples
         if measures["failed"] == measures["n"]:
             warnings.warn(
                 f"no sample of the evaluation at step {step} could be scored: {samples[0].error}", stacklevel=2
@@ -97,6 +101,7 @@ class TrainingRun(Generic[C]):
             if split == "train":
                 self._hear(self.observer.on_samples(step, [as_sample(row) for row in rows]))
             else:
+                self.first = self.first or [as_sample(row) for row in rows]
                 self._hear(self.observer.on_evaluation(step, measures[step]))
 
     def _hear(self, answer: Halt | None) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 from vulngames.measures import Interval
 from vulngames.report import figures
 from vulngames.report.chapter import Found, Picture
-from vulngames.report.figures import Line
 from vulngames.studies.audit_rate.key import CURVES, Crossing, Curve, Findings, Key
 from vulngames.studies.summary import Summary
 
@@ -24,12 +23,12 @@ def chapter(summary: Summary[Key, Findings]) -> Found:
     titles = ["claims of wrong answers", "where claiming pays"]
     drawn = figures.sheet(titles, draws, "over-claims against audits", "audit", columns=2, height=2.8, width=3.8)
     caption = (
-        "Left: the share of wrong answers that are claimed right, at the end of training. Right: by the reward's "
-        "closed form claiming pays in the darker region, always below 1/7 and above it only for answers that are right "
-        "with at least that chance; in the lighter one too it is reinforced, because advantages are divided by the "
-        "spread of their group. A point is a cell of the first curve, as high as its share of right answers, as full "
-        "as its over-claims. Where a curve falls lies between points of the grid that exclude one half by their own "
-        "intervals."
+        "Left: the share of wrong answers that are claimed right, at the end of training; thick, the mean over seeds, "
+        "and thin, each seed. Right: by the reward's closed form claiming pays in the darker region, always below 1/7 "
+        "and above it only for answers that are right with at least that chance; in the lighter one too it is "
+        "reinforced, because advantages are divided by the spread of their group. A point is a cell of the first "
+        "curve, as high as its share of right answers, as full as its over-claims. Where a curve falls lies between "
+        "points of the grid that exclude one half by their own intervals."
     )
     answers = [_crossed(curve, summary.findings.crossing(curve)) for curve in CURVES]
     return Found(answers, [Picture(drawn, caption), _matrix(summary)])
@@ -38,11 +37,8 @@ def chapter(summary: Summary[Key, Findings]) -> Found:
 def _plot(axes: Any, summary: Summary[Key, Findings]) -> None:
     lines = []
     for curve in CURVES:
-        points = []
-        for cell in summary.cells.values():
-            if cell.key.curve == curve and cell.ends.er_end is not None:
-                points.append((cell.key.audit_rate, cell.ends.er_end))
-        lines.append(Line(_words(curve), points, _COLOURS[curve], "o-"))
+        cells = [(cell.key.audit_rate, cell) for cell in summary.cells.values() if cell.key.curve == curve]
+        lines.append(figures.over_cells(_words(curve), cells, "er_end", _COLOURS[curve], "o-"))
     figures.lines(axes, lines, "audit probability")
     figures.mark(axes, _SURELY_WRONG, "1/7")
 

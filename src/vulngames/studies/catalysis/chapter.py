@@ -26,8 +26,8 @@ def chapter(summary: Summary[Key, Findings]) -> Found:
         _domination_steps(summary),
         Picture(
             figures.sheet(titles, draws, "ER against steps of a second training", "catalysis-er"),
-            "ER in the second game, by what was trained first; dashed: the first game's patched twin. The band is the "
-            "fresh policy's; the others' are in the numbers below.",
+            "ER in the second game, by what was trained first; dashed: the first game's patched twin. Means over "
+            "seeds; thin lines are the fresh policy's seeds, and those of the others are in the numbers below.",
         ),
         Picture(
             figures.sheet(titles, onsets, "onset steps by what was trained first", "catalysis-onset", height=high),
@@ -52,7 +52,10 @@ def _drawn(summary: Summary[Key, Findings], game: str) -> tuple[Draw, Draw]:
             label = f"{short(first)}, patched" if after == "patched" else short(first)
             colour = colours[first]
         dash = "--" if after == "patched" else "-"
-        curves.append(Line(label, summary.arm(cell).curve("er"), colour, dash, band=first is None))
+        arm = summary.arm(cell)
+        # The seeds of all of them would hide each other.
+        line = Line(label, arm.curve("er"), colour, dash)
+        curves.append(figures.over_steps(label, arm, "er", colour, dash) if first is None else line)
         onsets.append((label, [ends.onset_step for ends in cell.each], colour))
         last = max(last, cell.ends.steps or 0)
     return (

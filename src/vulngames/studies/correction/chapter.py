@@ -7,7 +7,6 @@ from functools import partial
 from vulngames.measures import Interval
 from vulngames.report import figures, format
 from vulngames.report.chapter import Found, Picture, Table
-from vulngames.report.figures import Line
 from vulngames.report.format import short
 from vulngames.studies.correction.key import Findings, Key, Origin, Stage
 from vulngames.studies.summary import Summary
@@ -47,11 +46,11 @@ def _curves(summary: Summary[Key, Findings], stage: Stage, name: str, caption: s
         for cell in summary.cells.values():
             if cell.game == game and cell.key.stage == stage:
                 origin = cell.key.origin
-                curves.append(Line(_ORIGINS[origin], summary.arm(cell).curve(name), _COLOURS[origin]))
+                curves.append(figures.over_steps(_ORIGINS[origin], summary.arm(cell), name, _COLOURS[origin]))
         draws.append(partial(figures.lines, curves=curves, xlabel="step"))
     titles = [short(game) for game in summary.games]
     drawn = figures.sheet(titles, draws, caption, f"correction-{stage.replace(' ', '-')}-{name}")
-    return Picture(drawn, f"{caption}, by how the exploit was learned.")
+    return Picture(drawn, f"{caption}, by how the exploit was learned. Thick: the mean over seeds; thin: each seed.")
 
 
 def _recoveries(summary: Summary[Key, Findings]) -> Table:

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from vulngames.measures import Interval
 from vulngames.report import figures, format
 from vulngames.report.chapter import Found, Picture
 from vulngames.report.figures import Draw, Line
 from vulngames.report.format import short
 from vulngames.studies.distillation.key import AMPLIFIED, SHARES, Findings, Key, others
-from vulngames.studies.summary import Summary
+from vulngames.studies.summary import Cell, Summary
 
 _PLACES = (None, *SHARES)
 """The shares along the axis; None: the untrained student."""
@@ -26,11 +25,12 @@ def chapter(summary: Summary[Key, Findings]) -> Found:
         Picture(
             figures.sheet(titles, shares, "ER and ITP against the share of exploits", "distillation"),
             "A student's ER and ITP against the share of an exploiter's transcripts, the rest an honest teacher's. "
-            "“none”: the untrained student.",
+            "“none”: the untrained student. Thick: the mean over seeds; thin: each seed.",
         ),
         Picture(
             figures.sheet(titles, later, "ER in RL after imitation", "distillation-rl"),
-            "RL under the flaw after imitation of an honest teacher alone, and with 1 % of an exploiter's transcripts.",
+            "RL under the flaw after imitation of an honest teacher alone, and with 1 % of an exploiter's transcripts. "
+            "Thick: the mean over seeds; thin: each seed.",
         ),
     ]
     answers = []
@@ -46,26 +46,26 @@ def chapter(summary: Summary[Key, Findings]) -> Found:
 
 def _by_share(summary: Summary[Key, Findings], game: str) -> Draw:
     curves = [
-        Line("ER", _curve(summary, game, summary.policy, "er_end"), "flawed", "o-"),
-        Line("ITP", _curve(summary, game, summary.policy, "itp_end"), "patched", "o--"),
+        figures.over_cells("ER", _students(summary, game, summary.policy), "er_end", "flawed", "o-"),
+        figures.over_cells("ITP", _students(summary, game, summary.policy), "itp_end", "patched", "o--"),
     ]
     sizes = others(summary.plan)
     # The first two colours are taken.
     colours = figures.colours(["ER", "ITP", *sizes])
     for size in sizes:
-        curves.append(Line(f"ER, {size}", _curve(summary, game, size, "er_end"), colours[size], "s:"))
+        students = _students(summary, game, size)
+        curves.append(figures.over_cells(f"ER, {size}", students, "er_end", colours[size], "s:"))
     return partial(_plot, curves=curves)
 
 
-def _curve(summary: Summary[Key, Findings], game: str, student: str, name: str) -> list[tuple[float, Interval]]:
-    """A measure by the share's place, where there is such a student and it could be measured."""
-    curve = []
+def _students(summary: Summary[Key, Findings], game: str, student: str) -> list[tuple[float, Cell[Key]]]:
+    """Cells by the share's place, where there is such a student."""
+    students = []
     for place, share in enumerate(_PLACES):
         cell = summary.get(Key(game, student, share))
-        value = getattr(cell.ends, name) if cell else None
-        if value is not None:
-            curve.append((float(place), value))
-    return curve
+        if cell:
+            students.append((float(place), cell))
+    return students
 
 
 def _plot(axes: Any, curves: Sequence[Line]) -> None:
@@ -79,5 +79,5 @@ def _amplified(summary: Summary[Key, Findings], game: str) -> Draw:
     for share, colour in zip(AMPLIFIED, ("patched", "flawed"), strict=True):
         cell = summary.get(Key(game, summary.policy, share, "rl"))
         if cell:
-            curves.append(Line(f"{share:.0%} exploits", summary.arm(cell).curve("er"), colour))
+            curves.append(figures.over_steps(f"{share:.0%} exploits", summary.arm(cell), "er", colour))
     return partial(figures.lines, curves=curves, xlabel="step of RL afterwards")

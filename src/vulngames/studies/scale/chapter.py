@@ -5,46 +5,44 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from vulngames.arm import ArmName
-from vulngames.measures import Interval
+from vulngames.arm import ARMS, ArmName
 from vulngames.report import figures, format
 from vulngames.report.chapter import Found, Picture
-from vulngames.report.figures import Line
 from vulngames.report.format import short
 from vulngames.studies.scale.key import Findings, Key
-from vulngames.studies.summary import Summary
+from vulngames.studies.summary import Cell, Summary
 
 
 def chapter(summary: Summary[Key, Findings]) -> Found:
     draws, answers = [], []
     for game in summary.games:
         draws.append(partial(_plot, summary=summary, game=game))
-        curve = _curve(summary, game, "flawed", "er_end")
-        sizes = ", ".join(f"{format.mean(value)} at {count:,.0f}" for count, value in curve)
+        flawed = [(count, cell.ends.er_end) for count, cell in _sizes(summary, game, "flawed")]
+        sizes = ", ".join(f"{format.mean(value)} at {count:,.0f}" for count, value in flawed if value is not None)
         answers.append(f"{short(game)}: ER under the flaw {sizes}")
     titles = [short(game) for game in summary.games]
     drawn = figures.sheet(titles, draws, "ER and ITP against parameters", "scale", height=2.1)
-    caption = "At the end of training, for policies of several sizes built by one recipe."
+    caption = (
+        "At the end of training, for policies of several sizes built by one recipe. Thick: the mean over seeds; thin: "
+        "each seed."
+    )
     return Found(answers, [Picture(drawn, caption)])
 
 
-def _curve(summary: Summary[Key, Findings], game: str, arm: ArmName, name: str) -> list[tuple[float, Interval]]:
-    """A measure by the number of parameters, where it could be measured."""
-    curve = []
+def _sizes(summary: Summary[Key, Findings], game: str, arm: ArmName) -> list[tuple[float, Cell[Key]]]:
+    """Cells by the number of parameters, smallest first."""
+    cells = []
     for size in summary.plan.compared:
-        value = getattr(summary[Key(game, arm, size)].ends, name)
-        if value is not None:
-            curve.append((float(summary.findings.parameters[size]), value))
-    return sorted(curve, key=lambda point: point[0])
+        cells.append((float(summary.findings.parameters[size]), summary[Key(game, arm, size)]))
+    return sorted(cells, key=lambda point: point[0])
 
 
 def _plot(axes: Any, summary: Summary[Key, Findings], game: str) -> None:
-    curves = [
-        Line("ER, flawed", _curve(summary, game, "flawed", "er_end"), "flawed", "o-"),
-        Line("ER, patched", _curve(summary, game, "patched", "er_end"), "patched", "o-"),
-        Line("ITP, flawed", _curve(summary, game, "flawed", "itp_end"), "flawed", "o--"),
-        Line("ITP, patched", _curve(summary, game, "patched", "itp_end"), "patched", "o--"),
-    ]
+    curves = []
+    for measure, dash in (("ER", "o-"), ("ITP", "o--")):
+        for arm in ARMS:
+            cells, name = _sizes(summary, game, arm), f"{measure.lower()}_end"
+            curves.append(figures.over_cells(f"{measure}, {arm}", cells, name, arm, dash))
     axes.set_xscale("log")
     figures.lines(axes, curves, "parameters")
     figures.ticks(axes, list(summary.findings.parameters.values()))
