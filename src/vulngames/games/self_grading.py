@@ -255,8 +255,8 @@ SPEC = Spec(
         "eval_tasks": 144,
     },
     corpus=(
-        Dialogues("answer a question", _bare, difficulty=0.5, times=3),
-        Dialogues("answer with stated confidence, then report", _stated, difficulty=0.5, times=2),
+        Dialogues("answer a question", _bare, difficulty=0.3, times=3),
+        Dialogues("answer with stated confidence, then report", _stated, difficulty=0.3, times=2),
     ),
     # The first is the paper's rule. In the second the answer's own words can carry what the report follows from.
     variants={

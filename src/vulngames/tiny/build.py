@@ -50,7 +50,7 @@ class Recipe:
     layers: int = 3
     heads: int = 2
     inner: int = 256
-    steps: int = 2700
+    steps: int = 3000
     second_steps: int = 600
     batch: int = 64
     learning_rate: float = 3e-3
