@@ -124,7 +124,7 @@ def opened(path: Path, config: Mapping[str, Any]) -> Run:
 
 def named(key: Any) -> str:
     """A key as the beginning of a directory's name."""
-    return "-".join(str(value) for value in vars(key).values()).replace("/", "_").replace(" ", "_")
+    return "-".join(filter(None, map(str, vars(key).values()))).replace("/", "_").replace(" ", "_")
 
 
 @cache

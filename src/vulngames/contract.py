@@ -138,10 +138,8 @@ def _check_variants(spec: Spec, usual: TrainConfig) -> None:
         for field in settings:
             what = f"its variant {name!r} sets {field!r}"
             _require(field in valid, spec, f"{what}; valid: {', '.join(valid)}")
-        varied = resolve(TrainConfig, spec, data=usual.data, **settings)
-        _require(
-            not alike(varied, usual), spec, f"its variant {name!r} is what it is by default; valid: another setting"
-        )
+        varied = not alike(resolve(TrainConfig, spec, data=usual.data, **settings), usual)
+        _require(varied, spec, f"its variant {name!r} is what it is by default; valid: another setting")
 
 
 def _check_rows(spec: Spec) -> None:
