@@ -159,13 +159,14 @@ class Score:
         from vulngames import environment, games
         from vulngames.files import is_stream
         from vulngames.progress import counted
+        from vulngames.provenance import LOCAL
         from vulngames.rescore import read_texts, rescore, write_scores
         from vulngames.tasks.rows import read_rows
 
         name = games.name_of(self.game)
         if self.sandbox is not None:
             environment.check_sandbox(name, self.sandbox)
-        game = environment.make(name, self.judge, self.parameters, self.sandbox or environment.LOCAL)
+        game = environment.make(name, self.judge, self.parameters, self.sandbox or LOCAL)
         tasks = read_rows(name, self.data)
         texts = read_texts(self.texts, len(tasks))
         write_scores(self.out, counted("texts", rescore(game, tasks, texts), len(texts)))
