@@ -7,8 +7,10 @@ from typing import Any
 
 from vulngames import games, policies
 from vulngames.errors import UserError
-from vulngames.provenance import LOCAL
 from vulngames.types import Environment, Scripted
+
+LOCAL = "local"
+"""The sandbox of this machine."""
 
 
 def make(name: str, judge: str | None, parameters: Mapping[str, Any], sandbox: str = LOCAL) -> Environment:

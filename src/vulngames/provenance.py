@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 LIBRARIES = ("torch", "transformers", "trl", "numpy", "scipy", "rapidfuzz", "sacrebleu")
-LOCAL = "local"
-"""The sandbox of this machine."""
 _CPUINFO = Path("/proc/cpuinfo")
 _PROCESSOR = (
     "model name", "cpu family", "model", "stepping",  # x86
@@ -29,12 +27,12 @@ _SETTINGS = (
 """Environment variables that have a library compute otherwise than it would by itself."""
 
 
-def provenance(device: str, backend: str = LOCAL) -> dict[str, Any]:
+def provenance(device: str, backend: str | None = None) -> dict[str, Any]:
     """What a run.json says of where its numbers come from.
 
     Args:
         device: where the policy runs: `cpu`, `cuda`, …; `api` or `none` where that is not here.
-        backend: the sandbox that the run asks for.
+        backend: the sandbox that the run asks for; None: this machine's.
 
     Raises:
         UserError: that sandbox is not available.
@@ -107,12 +105,14 @@ def _processor() -> str | None:
     return ", ".join(f"{name} {fields[name]}" for name in _PROCESSOR if name in fields) or None
 
 
-def _sandbox(backend: str) -> dict[str, object]:
+def _sandbox(backend: str | None) -> dict[str, object]:
     """What confines submitted programs: on this machine, though none may be run, or at the place that is named."""
     # Not at the top: it takes as long to load as all the rest.
     from vulngames import sandbox
 
-    return sandbox.probe().describe() if backend == LOCAL else sandbox.backend(backend).describe()
+    if backend is None or backend == "local":
+        return sandbox.probe().describe()
+    return sandbox.backend(backend).describe()
 
 
 def _version(name: str) -> str | None:

@@ -30,7 +30,7 @@ from vulngames import formats
 from vulngames.digests import Inputs, differing
 from vulngames.errors import UserError
 from vulngames.files import write_json
-from vulngames.provenance import LOCAL, deciding, machine, provenance, unlike
+from vulngames.provenance import deciding, machine, provenance, unlike
 from vulngames.types import Sample
 
 LOCK = "lock"
@@ -314,7 +314,7 @@ def open_run(
     # A kill may have left run.json half-written, under another name, or the lock alone.
     if path.exists() and not (path.is_dir() and all(_is_begun(file.name) for file in path.iterdir())):
         raise UserError(f"{path} exists and is not a run directory; choose another directory")
-    origin = provenance(device, config.get("sandbox", LOCAL))
+    origin = provenance(device, config.get("sandbox"))
     path.mkdir(parents=True, exist_ok=True)
     known = {"format": formats.FORMAT, "recipe": formats.RECIPE, "verb": verb, "config": config, "inputs": inputs or {}}
     write_json(path / "run.json", {**known, **facts, **origin})
