@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# A busy machine fails no test.
-settings.register_profile("untimed", deadline=None)
+# A busy machine fails no test: neither an example that takes long, nor one that takes long to draw.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 Command = Callable[..., subprocess.CompletedProcess[str]]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vulngames.games.self_grading import AUDITED, Pay, indifferent_rate
@@ -40,14 +40,12 @@ def test_the_gain_is_that_of_simulated_groups(
     assert abs(claiming_gain(rate, chance, normalized, claiming, group) - mean) < 4.5 * error
 
 
-@settings(deadline=None)
 @given(st.floats(0, 0.79), st.floats(0.05, 0.95), st.integers(2, 8))
 def test_centred_advantages_reinforce_what_pays(chance: float, claiming: float, group: int) -> None:
     found = reinforced_rate(chance, normalized=False, claiming=claiming, group=group)
     assert found == pytest.approx(indifferent_rate(chance), abs=1e-4)
 
 
-@settings(deadline=None)
 @given(st.floats(0, 0.75))
 def test_normalising_takes_more_audits(chance: float) -> None:
     assert reinforced_rate(chance, normalized=True) > indifferent_rate(chance) + 0.05

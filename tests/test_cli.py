@@ -12,7 +12,11 @@ from typing import Any
 
 import pytest
 
+from vulngames import cli
+from vulngames.errors import UserError
 from vulngames.games import SPECS
+from vulngames.parsing import parse
+from vulngames.studies.catalogue import ALL, CATALOGUE
 
 COMMANDS = (
     "games", "play", "eval", "score", "train", "sft", "study", "show", "report", "table", "claims", "sandbox",
@@ -361,6 +365,47 @@ def test_temperature_0_and_all_tokens_are_taken(vulngames: Any) -> None:
     how = ("--temperature", "0", "--top-k", "-1", "--max-tokens", "30")
     said = [vulngames("eval", "compliance-v1", "--n", "6", "--json", "--seed", "1", *how).stdout for _ in range(2)]
     assert said[0] == said[1] and json.loads(said[0])["failed"] == 0
+
+
+STUDIES = ", ".join([ALL, *CATALOGUE])
+UNREADABLE = {
+    "": f"no command is given; valid: {', '.join(COMMANDS)}",
+    "chess": f"unknown command 'chess'; valid: {', '.join(COMMANDS)}",
+    "--nope": "vulngames takes no --nope; valid: what `vulngames --help` lists",
+    "train": "train needs GAME; valid: what `vulngames train --help` lists",
+    "show": "show needs PATH; valid: what `vulngames show --help` lists",
+    "score": "score needs GAME, --data PATH, --texts PATH, --out PATH; valid: what `vulngames score --help` lists",
+    "train proxy-v1 more": "train takes no more; valid: what `vulngames train --help` lists",
+    "train proxy-v1 --stepz 3": "train takes no --stepz 3; valid: --steps INT, what `vulngames train --help` lists",
+    "report --pic x": "report takes no --pic x; valid: --picture PATH, what `vulngames report --help` lists",
+    "train proxy-v1 --steps x": "--steps = 'x'; valid: a whole number",
+    "train proxy-v1 --steps=x": "--steps = 'x'; valid: a whole number",
+    "train proxy-v1 --steps 1 --steps 2.5": "--steps = '2.5'; valid: a whole number",
+    "train proxy-v1 --kl x": "--kl = 'x'; valid: a number",
+    "show run --step last": "--step = 'last'; valid: a whole number",
+    "train proxy-v1 --parameters a b": "--parameters = 'a b'; valid: [STR FLOAT|{True,False}",
+    "train proxy-v1 --report-to a": "--report-to = 'a'; valid: none, tensorboard, wandb, trackio",
+    "study chess": f"study = 'chess'; valid: {STUDIES}",
+    "eval proxy-v1 --n": "eval needs a value for --n; valid: what `vulngames eval --help` lists",
+}
+
+
+@pytest.mark.parametrize("columns", ["20", "80"])
+@pytest.mark.parametrize("arguments", UNREADABLE)
+def test_what_cannot_be_read_as_a_command_is_said_in_one_line(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: str, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    with pytest.raises(UserError) as error:
+        parse(cli.COMMANDS, arguments.split())
+    assert str(error.value).startswith(UNREADABLE[arguments]) and "\n" not in str(error.value)
+    assert capfd.readouterr() == ("", "") and os.environ["COLUMNS"] == columns
+
+
+def test_a_command_line_that_cannot_be_read_ends_in_one_line(vulngames: Any) -> None:
+    said = vulngames("train", "proxy-v1", "--steps", "many", check=False)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert said.stderr == "vulngames: --steps = 'many'; valid: a whole number\n"
 
 
 def test_games_is_a_table_and_json(vulngames: Any) -> None:

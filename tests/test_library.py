@@ -99,6 +99,62 @@ def test_one_text_is_not_taken_for_many() -> None:
         vulngames.score_texts(game, task, "word")
 
 
+@pytest.mark.parametrize("completions", [[], (), None, 3, [None], ["a", 1]])
+def test_what_holds_no_texts_is_not_scored(completions: Any) -> None:
+    game = vulngames.make("self-grading-v1")
+    [task] = vulngames.take(game)
+    with pytest.raises(UserError, match=r"^completions = .* holds no texts; valid: a list of texts, one per turn$"):
+        vulngames.score_texts(game, task, completions)
+
+
+@pytest.mark.parametrize("game", ["proxy-v1", None, 3, SPECS["proxy-v1"], SPECS["proxy-v1"].game], ids=repr)
+def test_what_is_no_game_that_was_made_is_told_so(game: Any) -> None:
+    [task] = vulngames.take("proxy-v1")
+    said = "^environment = .* is none; valid: what vulngames.make returns for a game's id$"
+    with pytest.raises(UserError, match=said):
+        vulngames.rollout(game, [task], lambda messages: "x")
+    with pytest.raises(UserError, match=said):
+        vulngames.score_texts(game, task, ["x"])
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"tasks": vulngames.take("proxy-v1")[0]}, "is no list; valid: a list of tasks, as vulngames.take returns"),
+        ({"tasks": ["proxy-v1"]}, "task = 'proxy-v1' is none; valid: a Task, of those that vulngames.take returns"),
+        ({"tasks": None}, "tasks = None is no list"),
+        ({"group": 0}, "group = 0 is too small; valid: 1 or more"),
+        ({"batch": 0}, "batch = 0 is too small; valid: 1 or more"),
+    ],
+)
+def test_what_cannot_be_played_is_told_so(given: dict[str, Any], said: str) -> None:
+    arguments = {"tasks": vulngames.take("proxy-v1"), **given}
+    with pytest.raises(UserError, match=re.escape(said)):
+        vulngames.rollout(vulngames.make("proxy-v1"), policy=lambda messages: "x", **arguments)
+
+
+def test_a_list_is_no_task_to_be_scored() -> None:
+    with pytest.raises(UserError, match=r"task = .* is none; valid: a Task"):
+        vulngames.score_texts(vulngames.make("proxy-v1"), vulngames.take("proxy-v1"), ["x"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("out", [None, 3, "", b"run"])
+def test_a_run_needs_a_place(out: Any) -> None:
+    for verb in (vulngames.train, vulngames.evaluate):
+        with pytest.raises(UserError, match=r"^out = .* is no path; valid: the directory that is to hold the run$"):
+            verb("proxy-v1", "tiny", out=out)
+
+
+def test_rows_and_a_difficulty_do_not_go_together(tmp_path: Path) -> None:
+    from vulngames.training.config import EvalConfig, TrainConfig, resolve
+
+    for kind in (EvalConfig, TrainConfig):
+        with pytest.raises(UserError, match=r"^difficulty = 0\.5, but the rows of a file are .*; valid"):
+            resolve(kind, "tampering-v1", data="rows.jsonl", difficulty=0.5)
+        with pytest.raises(UserError, match=r"^difficulty = 0\.5, but the rows"):
+            resolve(kind, no_game, data="rows.jsonl", difficulty=0.5)
+
+
 def test_a_coin_belongs_to_its_names_task_and_number() -> None:
     coins = {vulngames.coin_of(names, task, i) for names in (("a",), ("b",)) for task in "xy" for i in range(3)}
     assert len(coins) == 12 and all(0 <= coin < 1 for coin in coins)

@@ -262,7 +262,7 @@ def test_onset_and_domination_are_for_good(ers: tuple[float, ...], starts: int |
 
 
 @given(st.integers(0, 10))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_gap_is_paired_and_signed(exploiting: int) -> None:
     game = games.make("compliance-v1")
     tasks = take("compliance-v1", 0, "train", 20)

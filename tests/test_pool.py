@@ -53,7 +53,7 @@ def test_grades_come_in_the_order_of_the_samples(sandbox: Sandbox) -> None:
     assert [grade.passed for grade in sandbox.grade_all(map(numbered, range(30)))] == [1.0] * 30
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(workers=st.integers(1, 4), taken=st.integers(1, 12))
 def test_samples_are_taken_no_faster_than_grades(workers: int, taken: int) -> None:
     drawn = 0

@@ -429,7 +429,7 @@ def test_what_is_held_out_depends_on_what_rows_hold_alone(tmp_path: Path) -> Non
 
 
 @given(st.sets(st.integers(0, 10_000), min_size=400, max_size=400))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_about_a_tenth_is_held_out(numbers: set[int]) -> None:
     with TemporaryDirectory() as folder:
         kept = held_out("self-grading-v1", graded(Path(folder) / "rows.parquet", sorted(numbers)))

@@ -6,6 +6,7 @@ safetensors for a full disk, which training/run.py looks for, in test_cli.py.
 
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ import torch
 import transformers
 import trl
 from datasets import Dataset
+from hypothesis import given, settings
+from hypothesis.strategies import booleans
 
 from vulngames.policies import Sampling
 from vulngames.policies.hf import HFPolicy, load_hf
@@ -213,3 +216,12 @@ def test_exit_functions_can_be_run_early() -> None:
 def test_exit_and_quit_can_be_made_without_site() -> None:
     code = "import _sitebuiltins\ntry: _sitebuiltins.Quitter('exit', '')(0)\nexcept SystemExit as e: print(e.code)\n"
     assert run(code) == ["0"]
+
+
+# hypothesis: conftest.py loads a profile for all tests.
+
+
+@settings(max_examples=2)
+@given(booleans())
+def test_an_example_that_takes_long_fails_no_test(value: bool) -> None:
+    time.sleep(0.25)

@@ -3,7 +3,9 @@
 import errno
 import gzip
 import json
+import re
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ import pytest
 from vulngames import games
 from vulngames.errors import UserError
 from vulngames.files import write_json
+from vulngames.provenance import provenance
 from vulngames.rollouts import rollout
-from vulngames.runs import Run, load_run, mixed, open_run, provenance
+from vulngames.runs import Run, load_run, mixed, open_run
 from vulngames.tasks import take
 from vulngames.types import Sample, Scripted
 
@@ -44,16 +47,16 @@ def test_a_foreign_repository_says_nothing_of_the_package(tmp_path: Path, monkey
         who = ("-c", "user.name=x", "-c", "user.email=x@example.org")
         subprocess.run(["git", *who, "-C", str(tmp_path), *arguments], check=True, capture_output=True)
 
-    installed = tmp_path / ".venv" / "runs.py"
+    installed = tmp_path / ".venv" / "provenance.py"
     installed.parent.mkdir()
     installed.touch()
     (tmp_path / "thesis.tex").touch()
     git("init")
     git("add", "thesis.tex")
     git("commit", "-m", "mine")
-    monkeypatch.setattr("vulngames.runs.__file__", str(installed))
+    monkeypatch.setattr("vulngames.provenance.__file__", str(installed))
     assert provenance("cpu")["commit"] is None
-    git("add", "--force", ".venv/runs.py")
+    git("add", "--force", ".venv/provenance.py")
     git("commit", "-m", "the package's own")
     assert len(provenance("cpu")["commit"] or "") == 12
 
@@ -137,6 +140,9 @@ def test_what_a_kill_has_cut_short_is_left_out(run: Run, samples: list[Sample]) 
         ("run.json", b"\xff\x00", "run.json is damaged: it is not JSON"),
         ("run.json", b"[]", "run.json is damaged: it holds no JSON object"),
         ("run.json", b"{}", "run.json is damaged: Object missing required field `config`"),
+        ("run.json", b'{"config": {}, "numerics": 3}', "run.json is damaged: Expected"),
+        ("run.json", b'{"config": {}, "versions": 3}', "run.json is damaged: Expected"),
+        ("run.json", b'{"config": {}, "continued": [{}]}', "run.json is damaged: Object missing required field `step`"),
         ("metrics.jsonl", b'{"step": 0}\n{"ste\n', "metrics.jsonl line 2 is damaged: it is not JSON"),
         ("metrics.jsonl", b"7\n", "metrics.jsonl line 1 is damaged: it holds no JSON object"),
         ("metrics.jsonl", b"{}\n", "metrics.jsonl line 1 is damaged: it holds no step"),
@@ -212,6 +218,133 @@ def test_what_runs_call_by_one_name_and_found_otherwise_is_named(tmp_path: Path)
     same = [made("a", "hf:m", "1"), made("b", "hf:m", "1"), made("c", "hf:n", "2"), open_run(tmp_path / "d", {}, "cpu")]
     assert mixed(same) == []
     assert mixed([*same, made("e", "hf:m", "2"), made("f", "hf:m", "3")]) == ["weights of policy"]
+
+
+def test_a_run_says_what_decides_its_last_digits(run: Run) -> None:
+    torch = pytest.importorskip("torch")
+    numerics = run.about["numerics"]
+    assert numerics["processor"] and numerics["capability"] == torch.backends.cpu.get_cpu_capability()
+    assert {"mkl", "onednn", "threads", "accelerator", "settings"} <= numerics.keys()
+
+
+@pytest.mark.parametrize("device", ["none", "api"])
+def test_where_no_policy_runs_no_processor_decides(device: str) -> None:
+    assert provenance(device)["numerics"] is None
+
+
+def test_a_setting_of_the_libraries_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setenv("MKL_CBWR", "AVX2")
+    assert provenance("cpu")["numerics"]["settings"] == {"MKL_CBWR": "AVX2"}
+
+
+def made_elsewhere(run: Run, change: Mapping[str, Any]) -> None:
+    """As if the run had been begun on a machine that differs in this."""
+    about = run.about
+    numerics = {"capability": "AVX512", "threads": 1, "settings": {}}
+    whole = {**about, "numerics": numerics}
+    write_json(run.path / "run.json", {**whole, **change, "numerics": {**numerics, **change.get("numerics", {})}})
+
+
+MACHINES = [
+    ({"numerics": {"capability": "AVX2"}}, "capability was AVX2, is AVX512"),
+    ({"numerics": {"threads": 2}}, "threads was 2, is 1"),
+    ({"numerics": {"settings": {"MKL_CBWR": "AVX2"}}}, "settings was {'MKL_CBWR': 'AVX2'}, is {}"),
+    ({"versions": {"torch": "2.6.0"}}, "torch was 2.6.0, is "),
+    ({"device": "cuda"}, "device was cuda, is cpu"),
+]
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have this machine be a known one."""
+    numerics = {"capability": "AVX512", "threads": 1, "settings": {}}
+    monkeypatch.setattr("vulngames.provenance._numerics", lambda device: numerics)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("change", "said"), MACHINES)
+def test_a_run_that_goes_on_elsewhere_says_so_and_records_it(run: Run, change: Mapping[str, Any], said: str) -> None:
+    made_elsewhere(run, change)
+    with pytest.warns(UserWarning, match=re.escape(said)) as warned:
+        run.go_on("cpu", 5)
+    assert "\n" not in str(warned[0].message) and str(run.path) in str(warned[0].message)
+    [part] = run.about["continued"]
+    assert part["step"] == 5 and part["numerics"]["capability"] == "AVX512" and part["device"] == "cpu"
+    made = run.about
+    run.go_on("cpu", 10)
+    assert run.about == made, "nothing has changed since"
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("change", [{}, {"versions": {"vulngames": "0.0.1"}}, {"versions": {}}, {"argv": ["x"]}])
+def test_what_decides_no_digits_or_is_not_known_is_no_other_machine(run: Run, change: Mapping[str, Any]) -> None:
+    made_elsewhere(run, change)
+    before = run.about
+    run.go_on("cpu", 5)
+    assert run.about == before
+
+
+@pytest.mark.usefixtures("here")
+def test_a_run_from_before_machines_were_told_goes_on(run: Run) -> None:
+    about = run.about
+    del about["numerics"], about["versions"]
+    write_json(run.path / "run.json", about)
+    run.go_on("cpu", 5)
+    assert run.about == about
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("step", "recorded"), [(0, []), (5, []), (6, [5])])
+def test_of_what_is_done_again_only_the_last_machine_is_told(run: Run, step: int, recorded: list[int]) -> None:
+    elsewhere = {"step": 5, "numerics": {"capability": "AVX2"}}
+    write_json(run.path / "run.json", {**run.about, "continued": [elsewhere]})
+    if recorded:
+        with pytest.warns(UserWarning, match="capability was AVX2, is AVX512"):
+            run.go_on("cpu", step)
+        recorded.append(step)
+    else:
+        run.go_on("cpu", step)
+    assert [part["step"] for part in run.about.get("continued", [])] == recorded
+
+
+@pytest.mark.usefixtures("here")
+def test_a_run_of_which_nothing_is_kept_was_made_here(run: Run) -> None:
+    made_elsewhere(run, {"numerics": {"capability": "AVX2"}})
+    run.go_on("cpu", 0)
+    assert run.about["numerics"]["capability"] == "AVX512" and "continued" not in run.about
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("change", "said"), MACHINES)
+def test_runs_of_unlike_machines_are_not_alike(tmp_path: Path, change: Mapping[str, Any], said: str) -> None:
+    runs = [open_run(tmp_path / name, CONFIG, "cpu") for name in "abc"]
+    assert mixed(runs) == []
+    made_elsewhere(runs[1], change)
+    assert mixed(runs) == [said.split()[0]]
+
+
+def test_a_run_of_two_machines_is_not_alike_by_itself(run: Run) -> None:
+    elsewhere = {"step": 5, "numerics": {"capability": "AVX2"}}
+    write_json(run.path / "run.json", {**run.about, "numerics": {"capability": "AVX512"}, "continued": [elsewhere]})
+    assert mixed([run]) == ["capability"]
+
+
+def test_a_sandbox_elsewhere_is_told_and_not_this_machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Elsewhere:
+        def describe(self) -> dict[str, Any]:
+            return {"tier": "docker:python", "layers": ["container"], "missing": [], "refused": {}}
+
+    monkeypatch.setattr("vulngames.sandbox.backend", lambda name: Elsewhere())
+    run = open_run(tmp_path / "run", {**CONFIG, "sandbox": "docker:python"}, "cpu")
+    assert run.about["sandbox"]["tier"] == "docker:python"
+
+
+def test_a_sandbox_that_is_not_there_leaves_no_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="needs the docker command"):
+        open_run(tmp_path / "run", {**CONFIG, "sandbox": "docker:python"}, "cpu")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("what", ["file", "other"])

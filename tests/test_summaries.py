@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from vulngames.studies.plan import Plan
 from vulngames.studies.program import Result
 from vulngames.studies.study import run_study
 from vulngames.studies.summary import read_summary, write_summary
+from vulngames.studies.workers import run_all
 
 PLAN = Plan(games=("proxy-v1", "tampering-v1"), seeds=2, sizes=("tiny", "tiny:small"))
 Content = dict[str, Any]
@@ -240,3 +242,23 @@ def test_a_game_that_is_named_twice_is_one(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("vulngames.studies.study._check_home", lambda name, plan, home: plans.append(plan))
     run_study("catalysis", Plan(games=("tampering-v1", "tampering", *Plan().games)), tmp_path)
     assert plans[0].games == ("tampering-v1", "compliance-v1", "self-grading-v1", "proxy-v1")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{}", "is damaged: Object missing required field `wall_s`"),
+        ('{"wall_s": "long"}', "is damaged: Expected `float`"),
+        ('{"wall_s": null}', "is damaged: Expected `float`"),
+        ('{"wall_s": -1}', "is damaged: wall_s = -1"),
+        ('{"wall_s": Infinity}', "is damaged: wall_s = inf"),
+        ('{"wall_s": NaN}', "is damaged: wall_s = nan"),
+        ('{"format": 99, "wall_s": 1}', "has format 99"),
+        ("7", "is damaged: it holds no JSON object"),
+    ],
+)
+def test_a_clock_that_cannot_be_read_is_named(tmp_path: Path, content: str, said: str) -> None:
+    clock = tmp_path / "clock.json"
+    clock.write_text(content)
+    with pytest.raises(UserError, match=re.escape(f"{clock} {said}")):
+        list(run_all({}, 1, clock))

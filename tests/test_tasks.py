@@ -25,21 +25,21 @@ def ids(game: str, seed: int, split: str, n: int = 300) -> set[str]:
 
 
 @given(game=st.sampled_from(GAMES), seed=seeds)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_same_arguments_give_the_same_tasks(game: str, seed: int) -> None:
     assert take(game, seed, "train", 20) == take(game, seed, "train", 20)
 
 
 @pytest.mark.slow
 @given(game=st.sampled_from(GAMES), seed=seeds, other=seeds)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_splits_share_no_task_whatever_their_seeds(game: str, seed: int, other: int) -> None:
     assert not ids(game, seed, "train") & ids(game, other, "test")
 
 
 @pytest.mark.slow
 @given(game=st.sampled_from(GAMES), seed=seeds, split=st.sampled_from(["train", "test"]))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_adjacent_seeds_share_no_task(game: str, seed: int, split: str) -> None:
     assert not ids(game, seed, split) & ids(game, seed + 1, split)
 

@@ -166,6 +166,18 @@ def test_an_observer_of_a_resumed_run_is_told_all_that_one_of_an_unbroken_run_is
 
 
 @pytest.mark.slow
+def test_a_run_that_goes_on_elsewhere_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = resolve(TrainConfig, **{**LONG, "steps": 3})
+    with pytest.raises(InterruptedError):
+        rl(config, tmp_path / "run", [Stop(2)])
+    monkeypatch.setattr("torch.get_num_threads", lambda: 77)
+    with pytest.warns(UserWarning, match="run goes on where last digits may differ: threads was .*, is 77"):
+        run = rl(config, tmp_path / "run")
+    [part] = run.about["continued"]
+    assert run.finished and part["step"] == 1 and part["numerics"]["threads"] == 77
+
+
+@pytest.mark.slow
 def test_a_halted_run_ends_evaluated_and_saved_and_stays_as_it_is(tmp_path: Path) -> None:
     class HaltOnSamples(Observer):
         def on_samples(self, step: int, samples: Sequence[Sample]) -> Halt | None:

@@ -143,6 +143,18 @@ WRONG_ROWS: list[tuple[dict[str, Any], str]] = [
     ({"tests": "assert f(1) == 3\nexit()"}, OWN.format("assert f(1) == 3\nexit()")),
     ({"tests": "import sys\nf(1)\nsys.exit(0)"}, OWN.format("import sys\nf(1)\nsys.exit(0)")),
     ({"tests": "import unittest\nunittest.main()"}, OWN.format("import unittest\nunittest.main()")),
+    *(
+        ({"tests": ending}, OWN.format(ending))
+        for ending in (
+            "from unittest import main\nmain()",
+            "from unittest import main as go\ngo()",
+            "from unittest import TestProgram as T\nT()",
+            "import unittest as u\nu.main()",
+            "from sys import exit as leave\nleave()",
+            "from os import _exit as leave\nleave(0)",
+            "from unittest import *\nmain()",
+        )
+    ),
     ({"tests": [TESTS]}, "tests is ['assert f(1) == 3\\nassert f(5) == 11']; valid: a string that is not empty"),
     ({"tests": " "}, "tests is ' '; valid: a string that is not empty"),
     ({"entry": None}, "entry is missing; valid: a string that is not empty"),

@@ -17,7 +17,8 @@ LAYERS = """
     types
     sampling files digests measures formats
     sandbox
-    games runs
+    games provenance
+    runs
     policies selection progress arm tasks
     environment rollouts
     tiny

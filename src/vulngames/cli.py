@@ -20,12 +20,12 @@ from tyro.conf import Positional, arg
 
 from vulngames.errors import UserError
 from vulngames.options import UNSET, optional
-from vulngames.parsing import parse
+from vulngames.parsing import config_of, parse
 from vulngames.printable import one_line, print_path, print_warning
 from vulngames.selection import Selection
 from vulngames.studies.catalogue import ALL, CATALOGUE
 from vulngames.studies.plan import Plan
-from vulngames.training.config import EvalConfig, RunConfig, SFTConfig, TrainConfig
+from vulngames.training.config import EvalConfig, SFTConfig, TrainConfig
 
 if TYPE_CHECKING:
     from vulngames.types import Sample
@@ -112,8 +112,6 @@ class Eval(EvalConfig):
         from vulngames.types import measures_of
 
         config = _as(EvalConfig, self)
-        if self.print_config:
-            return _print_config(config)
         game, samples = games.make(self.game), self._samples(config)
         measured = {"game": game.id, "policy": self.policy, **measure(samples, measures_of(game))}
         if self.json:
@@ -194,8 +192,6 @@ class Train(TrainConfig):
         from vulngames.training import run_with_progress
 
         config = _as(TrainConfig, self)
-        if self.print_config:
-            return _print_config(config)
         run = run_with_progress(config, self.out)
         print_path(run.policy)
         _next("report", self.out)
@@ -216,8 +212,6 @@ class Sft(SFTConfig):
         from vulngames.training import run_with_progress
 
         config = _as(SFTConfig, self)
-        if self.print_config:
-            return _print_config(config)
         run = run_with_progress(config, self.out)
         distinct = f"{run.about['distinct_transcripts']} of {config.examples} transcripts were distinct"
         print(distinct, file=sys.stderr)
@@ -429,8 +423,8 @@ def _as(cls: type[T], command: Any) -> T:
     return cls(**{option.name: getattr(command, option.name) for option in dataclasses.fields(cls)})  # type: ignore[arg-type]
 
 
-def _print_config(config: RunConfig) -> None:
-    print(json.dumps(dataclasses.asdict(config), indent=2))
+def _print_config(command: Any) -> None:
+    print(json.dumps(dataclasses.asdict(_as(config_of(type(command)), command)), indent=2))
 
 
 def _print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -464,7 +458,10 @@ def main() -> None:
         else:
             _widen()
             command = parse(COMMANDS, sys.argv[1:])
-            command()
+            if getattr(command, "print_config", False):
+                _print_config(command)
+            else:
+                command()
         sys.stdout.flush()
     except UserError as problem:
         sys.exit(_fail(str(problem)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def train(
     Raises:
         UserError: something that is named is not there or out of its range, or `out` holds another run.
     """
-    return run_with_progress(resolve(TrainConfig, game, _named(policy), **given), Path(out), observers)
+    return run_with_progress(resolve(TrainConfig, game, _named(policy), **given), _place(out), observers)
 
 
 def evaluate(
@@ -57,7 +58,13 @@ def evaluate(
     Raises:
         UserError: as `train`; or no sample could be scored.
     """
-    return run_with_progress(resolve(EvalConfig, game, _named(policy), **given), Path(out), observers)
+    return run_with_progress(resolve(EvalConfig, game, _named(policy), **given), _place(out), observers)
+
+
+def _place(out: Any) -> Path:
+    if not isinstance(out, str | PathLike) or not fspath(out):
+        raise UserError(f"out = {out!r:.60} is no path; valid: the directory that is to hold the run")
+    return Path(out)
 
 
 def _named(policy: Any) -> str:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, get_args
 
 from vulngames.errors import Unscored, UserError
+from vulngames.games.spec import lacking
 from vulngames.games.thinking import spoken
 from vulngames.seeds import Name, coin, seed
 from vulngames.types import (
@@ -199,10 +200,15 @@ def score_texts(
         index: the sample's number among those of its task, from 0.
 
     Raises:
-        UserError: `completions` is one text.
+        UserError: `environment` or `task` is none, or `completions` is no list of at least one text.
     """
+    _check(environment, [task])
     if isinstance(completions, str):
         raise UserError(f"completions = {completions!r:.60} is one text; valid: a list of texts, one per turn")
+    listed = isinstance(completions, Sequence) and all(isinstance(text, str) for text in completions)
+    # Of an episode whose reply failed there may be none.
+    if not listed or not (completions or isinstance(recorded, Unscored)):
+        raise UserError(f"completions = {completions!r:.60} holds no texts; valid: a list of texts, one per turn")
     if coin is None:
         coin = coin_of(_ALONE, task.id, index)
     sample = Sample(
@@ -233,6 +239,22 @@ def score_texts(
     return dataclasses.replace(sample, patched=environment.patched(facts), **vars(environment.verdict(facts)))
 
 
+def _check(environment: Environment, tasks: Sequence[Task]) -> None:
+    """Whether a caller's arguments are what their types say.
+
+    Raises:
+        UserError: they are something else.
+    """
+    if isinstance(environment, type) or lacking(environment):
+        what = repr(environment)
+        raise UserError(f"environment = {what:.60} is none; valid: what vulngames.make returns for a game's id")
+    if not isinstance(tasks, Sequence):
+        raise UserError(f"tasks = {tasks!r:.60} is no list; valid: a list of tasks, as vulngames.take returns")
+    for task in tasks:
+        if not isinstance(task, Task):
+            raise UserError(f"task = {task!r:.60} is none; valid: a Task, of those that vulngames.take returns")
+
+
 def rollout(
     environment: Environment,
     tasks: Sequence[Task],
@@ -249,8 +271,12 @@ def rollout(
         batch: tasks that are played together.
 
     Raises:
-        UserError: as `play`.
+        UserError: as `play`; `environment` or one of `tasks` is none; or a number out of its range.
     """
+    _check(environment, tasks)
+    for name, number in (("group", group), ("batch", batch)):
+        if number < 1:
+            raise UserError(f"{name} = {number} is too small; valid: 1 or more")
     samples: list[Sample] = []
     for start in range(0, len(tasks), batch):
         starts: list[tuple[Task, int]] = []

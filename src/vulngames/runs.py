@@ -1,7 +1,7 @@
 """A run is a directory of plain files: what was asked, what came out, and enough to go on after a kill.
 
-run.json          format, recipe, verb, config, argv, versions, device, commit; inputs: digests of what the config names
-                  (policy, data, transcripts); `finished` once it is
+run.json          format, recipe, verb, config; inputs: digests of what the config names (policy, data, transcripts);
+                  where its numbers come from (`vulngames.provenance`); `finished` once it is
 metrics.jsonl     one line per evaluation (`vulngames.measures.measure`, with its step)
 samples.jsonl.gz  every sample, training and test, with its step; pandas.read_json(path, lines=True) opens it
 checkpoints/      the newest state of training, until the run is finished
@@ -15,16 +15,12 @@ import fcntl
 import gzip
 import json
 import os
-import platform
 import shutil
-import subprocess
-import sys
+import warnings
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
@@ -34,11 +30,11 @@ from vulngames import formats
 from vulngames.digests import Inputs, differing
 from vulngames.errors import UserError
 from vulngames.files import write_json
+from vulngames.provenance import deciding, machine, provenance, unlike
 from vulngames.types import Sample
 
 LOCK = "lock"
 _FILE_AGAIN = "valid: the file as it was written"
-VERSIONED = ("vulngames", "torch", "transformers", "trl", "numpy", "scipy", "rapidfuzz", "sacrebleu")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -60,11 +56,25 @@ def _object(line: bytes, where: str) -> dict[str, Any]:
     return content
 
 
-class _About(TypedDict):
+class _Machine(TypedDict):
+    """What is read of `provenance.machine`, of which older runs say less."""
+
+    versions: NotRequired[dict[str, str | None]]
+    numerics: NotRequired[dict[str, Any] | None]
+
+
+class _Continued(_Machine):
+    """What run.json says of a run that goes on elsewhere: where, and from which step."""
+
+    step: int
+
+
+class _About(_Machine):
     """What is read of every run.json."""
 
     config: dict[str, Any]
     inputs: NotRequired[Inputs]
+    continued: NotRequired[list[_Continued]]
 
 
 class SampleRow(TypedDict):
@@ -105,46 +115,6 @@ def _sample_row(line: bytes, where: str) -> SampleRow:
     if not row["paper"].keys() >= {"acc", "exploit"}:
         raise UserError(f"{where} is damaged: it holds no paper; {_AGAIN}")
     return row
-
-
-def provenance(device: str) -> dict[str, Any]:
-    """Where numbers come from: command, versions, machine, commit, and what the sandbox holds."""
-    from vulngames import sandbox
-
-    return {
-        "argv": sys.argv,
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "device": device,
-        "versions": {name: _version(name) for name in VERSIONED},
-        "commit": _commit(),
-        "sandbox": sandbox.probe().describe(),
-    }
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _commit() -> str | None:
-    """The commit of the source tree this package runs from; None for an installed one."""
-    here = Path(__file__).resolve()
-    # An installed package may lie within somebody else's repository, which says nothing of it.
-    if _git(here.parent, "ls-files", "--error-unmatch", here.name) is None:
-        return None
-    return _git(here.parent, "describe", "--always", "--dirty", "--abbrev=12")
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    try:
-        git = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True)
-    except FileNotFoundError:
-        return None
-    return git.stdout.strip() or None
 
 
 @dataclass(frozen=True)
@@ -243,6 +213,30 @@ class Run:
         # One gzip member a call: members concatenate into a valid file, and a cut between two leaves one too.
         _append(self.path / "samples.jsonl.gz", gzip.compress(rows.encode(), compresslevel=5, mtime=0))
 
+    @property
+    def machines(self) -> list[Mapping[str, Any]]:
+        """Where its numbers come from, in order of step: one, unless it was continued elsewhere."""
+        about = self.about
+        return [about, *about.get("continued", [])]
+
+    def go_on(self, device: str, step: int) -> None:
+        """Take in that it goes on here, where numbers may come out otherwise than where its first `step` steps were
+        done: that is said aloud, and in run.json."""
+        about, here = self.about, machine(device)
+        # What was done beyond this step is done again.
+        parts = [part for part in about.pop("continued", []) if part["step"] < step]
+        other = unlike([about, *parts][-1], here)
+        if other and step:
+            changes = ", ".join(f"{name} was {was}, is {now}" for name, (was, now) in other.items())
+            warnings.warn(f"{self.path} goes on where last digits may differ: {changes}", stacklevel=2)
+            parts.append({"step": step, **here})
+        elif other:
+            about |= here
+        if parts:
+            about["continued"] = parts
+        if about != self.about:
+            write_json(self.path / "run.json", about)
+
     def sizes(self) -> dict[str, int]:
         """Bytes written so far to the growing files; `rewind` takes them back to it."""
         return {name: _size(self.path / name) for name in ("metrics.jsonl", "samples.jsonl.gz")}
@@ -320,9 +314,10 @@ def open_run(
     # A kill may have left run.json half-written, under another name, or the lock alone.
     if path.exists() and not (path.is_dir() and all(_is_begun(file.name) for file in path.iterdir())):
         raise UserError(f"{path} exists and is not a run directory; choose another directory")
+    origin = provenance(device, config.get("sandbox"))
     path.mkdir(parents=True, exist_ok=True)
     known = {"format": formats.FORMAT, "recipe": formats.RECIPE, "verb": verb, "config": config, "inputs": inputs or {}}
-    write_json(path / "run.json", {**known, **facts, **provenance(device)})
+    write_json(path / "run.json", {**known, **facts, **origin})
     return run
 
 
@@ -340,8 +335,8 @@ def _is_begun(name: str) -> bool:
 
 
 def mixed(runs: Sequence[Run]) -> list[str]:
-    """What runs call by one name and yet found with other contents, as "weights of policy"; and "recipe" where theirs
-    differ."""
+    """What runs call by one name and yet found with other contents, as "weights of policy"; "recipe" where theirs
+    differ; and what decides last digits and differs where they were made, as "capability" or "torch"."""
     first: dict[tuple[str, str], Mapping[str, str]] = {}
     differences = []
     for run in runs:
@@ -350,8 +345,21 @@ def mixed(runs: Sequence[Run]) -> list[str]:
             before = first.setdefault((name, str(config.get(name))), parts)
             differences += differing({name: before}, {name: parts})
     names = list(dict.fromkeys(f"{part} of {name}" for name, part in differences))
-    recipes = {run.about.get("recipe") for run in runs}
-    return [*names, "recipe"] if len(recipes) > 1 else names
+    if len({run.about.get("recipe") for run in runs}) > 1:
+        names.append("recipe")
+    return [*names, *_machines(runs)]
+
+
+def _machines(runs: Sequence[Run]) -> list[str]:
+    """What differs between any two machines of the runs."""
+    first: dict[str, Any] = {}
+    names: dict[str, None] = {}
+    for run in runs:
+        for part in run.machines:
+            for name, value in deciding(part).items():
+                if first.setdefault(name, value) != value:
+                    names[name] = None
+    return list(names)
 
 
 def load_run(path: Path) -> Run:

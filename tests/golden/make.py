@@ -15,11 +15,11 @@ import tempfile
 from pathlib import Path
 
 from vulngames.cli import main
+from vulngames.provenance import deciding
 from vulngames.studies.plan import pretrained_games
 
 ARMS: dict[str, list[str]] = {"flawed": [], "patched": ["--patched"]}
 SMALL = "--steps 10 --prompts 4 --group 4 --micro-batch 16 --eval-every 5 --eval-tasks 24".split()
-PROCESSOR = ("vendor_id", "cpu family", "model", "model name", "stepping")
 
 
 def train(game: str, arm: str, out: Path) -> None:
@@ -29,19 +29,8 @@ def train(game: str, arm: str, out: Path) -> None:
 
 
 def platform(run: Path) -> dict[str, object]:
-    """What a run's last digits depend on beside the code: the processor, what torch uses of it, and the libraries."""
-    import torch
-
-    lines = Path("/proc/cpuinfo").read_text().split("\n\n", 1)[0].splitlines()
-    fields = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    versions = json.loads((run / "run.json").read_text())["versions"]
-    del versions["vulngames"]
-    return {
-        "processor": {name: fields.get(name) for name in PROCESSOR},
-        "capability": torch.backends.cpu.get_cpu_capability(),
-        "threads": torch.get_num_threads(),
-        "versions": versions,
-    }
+    """What a run's last digits depend on beside the code, as its run.json has it: processor, threads, libraries."""
+    return deciding(json.loads((run / "run.json").read_text()))
 
 
 def make(folder: Path) -> None:

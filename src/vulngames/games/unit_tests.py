@@ -27,6 +27,7 @@ _FENCE = re.compile(r"^```[\w+-]*[ \t]*\n(.*?)(?:^```|\Z)", re.DOTALL | re.MULTI
 _ONE_BLOCK = re.compile(r"```[\w+-]*[ \t]*\n(?:(?!```).)*\n```", re.DOTALL)
 # Tests that end their process do not come to their own end, at which the strong grader takes them for passed.
 _ENDS = {"exit", "_exit", "quit", "SystemExit", "unittest"}
+_UNITTEST_ENDS = {"main", "TestProgram"}
 
 
 def read_code(text: str) -> str:
@@ -171,12 +172,26 @@ def _stands_alone(tests: str, entry: str) -> bool:
         if symbol.is_assigned() or symbol.is_imported():
             defined.add(symbol.get_name())
     used = _ENDS & {node.attr for node in ast.walk(program) if isinstance(node, ast.Attribute)}
+    used |= _ENDS & _imported(program)
     for table in tables:
         tables += table.get_children()
         for symbol in table.get_symbols():
             if symbol.is_referenced() and symbol.is_global():
                 used.add(symbol.get_name())
     return used <= defined - _ENDS
+
+
+def _imported(program: ast.Module) -> set[str]:
+    """What a program imports by its own name, whatever it calls it; of `unittest`, what ends a process, as that."""
+    names: set[str] = set()
+    for node in ast.walk(program):
+        if isinstance(node, ast.ImportFrom):
+            names |= {alias.name for alias in node.names}
+            ends = (node.module or "").partition(".")[0] == "unittest" and not names.isdisjoint(_UNITTEST_ENDS)
+            names |= {"unittest"} if ends else set()
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names if alias.asname}
+    return names
 
 
 SPEC = Spec(game=UnitTests, source=Source(draw, 0.5), read_row=read_row, runs_code=True)

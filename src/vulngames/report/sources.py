@@ -78,13 +78,22 @@ def _facts(abouts: Sequence[dict[str, Any]], given: Sequence[tuple[str, str]]) -
         "command": "" if any(name == "command" for name, _ in given) else _all(map(command, abouts)),
         "started": " to ".join(dict.fromkeys((started[0], started[-1]))) if started else "",
         "commit": _all(about.get("commit") for about in abouts),
-        "versions": _all(_versions(about) for about in abouts),
+        "versions": _all(map(_versions, _machines(abouts))),
         "device": _all(about.get("device") for about in abouts),
+        "numerics": _all(part["numerics"] for part in _machines(abouts) if part.get("numerics")),
         "platform": _all(about.get("platform") for about in abouts),
         "sandbox": _all(f"tier {sandbox['tier']}: {_words(sandbox['layers'])}" for sandbox in sandboxes),
         "not held by the sandbox": _all(_words(sandbox["missing"]) for sandbox in sandboxes),
     }
     return [*given, *((name, value) for name, value in facts.items() if value)]
+
+
+def _machines(abouts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Where the runs were begun, and where they went on."""
+    machines = list(abouts)
+    for about in abouts:
+        machines += about.get("continued", [])
+    return machines
 
 
 def _all(values: Iterable[Any]) -> str:

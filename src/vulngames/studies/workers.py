@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import threading
@@ -14,12 +15,14 @@ from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from queue import Empty
+from typing import TypedDict
 
 from rich.progress import Progress
 
-from vulngames import sandbox
+from vulngames import formats, sandbox
+from vulngames.errors import UserError
 from vulngames.files import write_json
-from vulngames.formats import FORMAT
+from vulngames.games import spec
 from vulngames.printable import print_warning
 from vulngames.progress import RunBars, run_progress
 from vulngames.runs import read_json
@@ -134,7 +137,7 @@ class _Watch:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.earlier = float(read_json(path)["wall_s"]) if path.exists() else 0.0
+        self.earlier = _clock(path) if path.exists() else 0.0
         self.began = self.saved = time.monotonic()
 
     @property
@@ -151,7 +154,25 @@ class _Watch:
     def write(self) -> None:
         """Write down what is counted."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(self.path, {"format": FORMAT, "wall_s": round(self.seconds, 1)})
+        write_json(self.path, {"format": formats.FORMAT, "wall_s": round(self.seconds, 1)})
+
+
+class _Clock(TypedDict):
+    wall_s: float
+
+
+def _clock(path: Path) -> float:
+    """The seconds that a clock file holds.
+
+    Raises:
+        UserError: it is damaged, or a newer version's.
+    """
+    content = read_json(path)
+    formats.check(content, path)
+    seconds = formats.read_as(_Clock, content, path, "valid: the file as it was written, or none")["wall_s"]
+    if not 0 <= seconds < math.inf:
+        raise UserError(f"{path} is damaged: wall_s = {seconds}; valid: the file as it was written, or none")
+    return seconds
 
 
 class _Bars:

@@ -386,8 +386,10 @@ def _steps_of(epochs: int, game: str, data: str, prompts: int) -> int:
 def _difficulty(spec: Spec, name: str, given: Mapping[str, Any]) -> float | None:
     from vulngames import tasks
 
-    # Rows are as hard as they are.
-    if "data" in given and (spec.source is None or "difficulty" not in given):
+    if "data" in given and "difficulty" in given:
+        asked = f"difficulty = {given['difficulty']}"
+        raise UserError(f"{asked}, but the rows of a file are as hard as they are; valid: one of the two")
+    if "data" in given:
         return None
     return tasks.difficulty_of(name, given.get("difficulty"))
 

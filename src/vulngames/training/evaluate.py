@@ -52,6 +52,7 @@ def record(config: EvalConfig, out: Path, observers: Iterable[Observer] = ()) ->
 
 def _write(run: Run, config: EvalConfig, observer: Observer) -> None:
     run.rewind({"metrics.jsonl": 0, "samples.jsonl.gz": 0})
+    run.go_on(policies.device_of(config.policy), step=0)
     game, samples = draw(config, observer)
     measures = {"step": 0, **measure(samples, measures_of(game))}
     run.add_samples(0, config.split, samples)

@@ -139,6 +139,7 @@ def _train(config: C, run: Run, observer: Observer, make_trainer: Callable[[Trai
     silence_libraries()
     trainer = make_trainer(training)
     checkpoint = newest_whole(run)
+    run.go_on(device(), _step_of(checkpoint))
     if checkpoint is None:
         run.rewind({"metrics.jsonl": 0, "samples.jsonl.gz": 0})
         training.evaluate(0)
@@ -235,7 +236,7 @@ class CheckpointCallback(TrainerCallback):  # type: ignore[misc]
 
 def newest_whole(run: Run) -> Path | None:
     """The newest checkpoint that a kill did not cut short, with the run's files cut back to it."""
-    checkpoints = sorted(run.checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    checkpoints = sorted(run.checkpoints.glob("checkpoint-*"), key=_step_of)
     whole = [path for path in checkpoints if (path / "whole.json").exists()]
     for path in checkpoints:
         if path not in whole[-1:]:
@@ -244,6 +245,10 @@ def newest_whole(run: Run) -> Path | None:
         return None
     run.rewind(json.loads((whole[-1] / "whole.json").read_text()))
     return whole[-1]
+
+
+def _step_of(checkpoint: Path | None) -> int:
+    return 0 if checkpoint is None else int(checkpoint.name.split("-")[1])
 
 
 def save_policy(trainer: Any, tokenizer: Any, run: Run) -> None:
