@@ -245,7 +245,7 @@ def carried_out(name: str, scale: str, home: Path) -> tuple[Summary, list[Job]]:
 
 @pytest.mark.parametrize("scale", PLANS)
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_every_run_is_what_its_cell_says_and_of_its_own_seed(tmp_path: Path, name: str, scale: str) -> None:
+def test_every_run_is_of_its_cell_and_seed(tmp_path: Path, name: str, scale: str) -> None:
     summary, _ = carried_out(name, scale, tmp_path)
     assert summary.cells
     for key, cell in summary.cells.items():

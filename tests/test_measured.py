@@ -12,7 +12,7 @@ import pytest
 
 from made import made_study
 from vulngames import games
-from vulngames.arm import Arm
+from vulngames.arm import Arm, ends
 from vulngames.claims import ledger
 from vulngames.files import write_json
 from vulngames.measures import Interval, measure, plain
@@ -166,6 +166,36 @@ def test_an_arm_s_pay_is_what_that_arm_was_paid(tmp_path: Path, name: str, paid:
     assert pay is not None and pay.mean == paid
 
 
+def run_of(path: Path, *ers: float, finished: bool = True) -> Path:
+    """A run with these ERs, of which ITP and the paper's numbers differ."""
+    run = Run(path)
+    run.path.mkdir()
+    write_json(run.path / "run.json", {"format": 1, "config": {}, "finished": finished})
+    for step, er in enumerate(ers):
+        row: dict[str, Any] = {"step": step, "n": 1, "failed": 0, "parts": {}, "er": made(er), "itp": made(er + 0.01)}
+        run.add_metrics({**row, "paper": {"er": made(er + 0.02), "itp": made(er + 0.03)}})
+    return path
+
+
+def made(mean: float) -> dict[str, float] | None:
+    return plain(Interval(mean, mean - 0.01, mean + 0.01))
+
+
+def test_the_ends_of_an_arm_are_of_their_own_measure_and_step(tmp_path: Path) -> None:
+    whole = ends(Arm("proxy-v1", "flawed", (run_of(tmp_path / "run", 0.1, 0.5, 0.8),)))
+    intervals = [whole.er_start, whole.itp_start, whole.er_end, whole.itp_end]
+    intervals += [whole.paper.er_start, whole.paper.itp_start, whole.paper.er_end, whole.paper.itp_end]
+    means = [interval.mean for interval in intervals if interval is not None]
+    assert means == pytest.approx([0.1, 0.11, 0.8, 0.81, 0.12, 0.13, 0.82, 0.83])
+
+
+def test_an_unfinished_run_is_pooled_with_no_finished_one(tmp_path: Path) -> None:
+    finished, begun = run_of(tmp_path / "finished", 0.1, 0.9), run_of(tmp_path / "begun", 0.1, 0.3, finished=False)
+    arms = {"both": (finished, begun), "alone": (begun,)}
+    means = {name: Arm("proxy-v1", "flawed", paths).end("er") for name, paths in arms.items()}
+    assert {name: er and er.mean for name, er in means.items()} == pytest.approx({"both": 0.9, "alone": 0.3})
+
+
 # Draws that are each its own.
 
 
@@ -215,6 +245,15 @@ def test_what_is_announced_stands_before_the_question() -> None:
     )
     (question,), (told,) = plainly[0].asked, announced[0].asked
     assert told.endswith(question) and "25%" in told.removesuffix(question)
+
+
+@pytest.mark.parametrize("announced", [None, 0.0, 1.0])
+def test_audits_come_at_their_own_rate_whatever_is_announced(announced: float | None) -> None:
+    for rate in (0.0, 0.25, 1.0):
+        game = games.make("self-grading-v1", audit_rate=rate, announced_rate=announced)
+        samples = rollout(game, take("self-grading-v1", 0, "test", 40), Drawing(), ("run",), group=10)
+        audited = sum(one.facts["audited"] for one in samples) / len(samples)
+        assert audited == pytest.approx(rate, abs=0.08 if 0 < rate < 1 else 0)
 
 
 # A claim against each of its controls.
