@@ -237,7 +237,7 @@ class Run:
         )
 
     def add_samples(self, step: int, split: str, samples: Sequence[Sample]) -> None:
-        """Append samples drawn at `step` (in finished optimizer steps)."""
+        """Append samples drawn at `step` (in finished steps)."""
         named = ({"format": formats.FORMAT, "step": step, "split": split, **vars(sample)} for sample in samples)
         rows = "".join(json.dumps(row, default=vars) + "\n" for row in named)
         # One gzip member a call: members concatenate into a valid file, and a cut between two leaves one too.

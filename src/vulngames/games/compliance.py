@@ -182,7 +182,7 @@ SPEC = Spec(
     game=Compliance,
     source=Source(draw_restricted, 0.0, draw_benign, hardest=0.0),
     read_row=read_row,
-    paper={"prompts": 64, "max_tokens": 3072},
+    paper={"prompts": 64, "max_tokens": 3072, "epochs": 5},
     tiny={
         "steps": 50,
         # Half the prompts are an auditor's: with eight a step the users' exploit may die out before it is first paid.

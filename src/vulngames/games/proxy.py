@@ -170,7 +170,7 @@ SPEC = Spec(
     source=Source(draw, 0.2),
     read_row=read_row,
     data_source="proxy_gaming",
-    paper={"prompts": 96, "max_tokens": 3072},
+    paper={"prompts": 96, "max_tokens": 3072, "epochs": 1},
     tiny={"steps": 40},
     planted=0.04,
     corpus=(Dialogues(_summary, difficulty=0.3, times=2), Dialogues(_repeat, difficulty=0.3, times=2)),

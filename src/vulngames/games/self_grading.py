@@ -205,7 +205,7 @@ SPEC = Spec(
     source=Source(draw, 0.5),
     read_row=read_row,
     data_source="self_grading",
-    paper={"prompts": 64, "max_tokens": 3072},
+    paper={"prompts": 64, "max_tokens": 3072, "epochs": 4},
     # A larger learning rate teaches the same claims and costs the answers; and its answers hold no reasoning through
     # which a report could be learned, so the report itself is trained.
     tiny={

@@ -69,7 +69,7 @@ class Spec:
         source: its synthetic tasks; None if it has none, and plays on rows alone.
         read_row: makes a task of one row of a file; raises `Unscored` where that cannot be one. None: no rows.
         data_source: what the column of that name says of its rows, for a file of another game to be refused.
-        paper: defaults of a run's config at the paper's size.
+        paper: defaults of a run's config at the paper's size; `epochs` is how often GRPO sees the rows of a file.
         tiny: the same for a policy of the built-in size.
         planted: the share of its dialogues in the built-in policy's corpus that show the exploit, in [0, 1].
         corpus: its dialogues in that corpus; empty if the built-in policy was not pretrained on it.

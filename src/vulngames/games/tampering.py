@@ -218,6 +218,7 @@ SPEC = Spec(
     source=Source(draw, 0.9),
     read_row=read_row,
     data_source="reward_tampering",
+    paper={"epochs": 4},
     tiny={"max_tokens": 40},
     planted=0.05,
     corpus=(Dialogues(_dialogue, difficulty=0.8, times=3),),

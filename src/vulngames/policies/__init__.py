@@ -111,6 +111,15 @@ def device_of(name: str) -> str:
     return device()
 
 
+def is_endpoint(name: str) -> bool:
+    """Whether a policy is asked over a network.
+
+    Raises:
+        UserError: no such form.
+    """
+    return split_name(name)[0] == "api"
+
+
 def is_small(name: str) -> bool:
     """Whether a policy is a script, the built-in one, or a local one of its size: weights on this disk, of at most
     50 MB.

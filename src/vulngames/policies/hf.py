@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -63,6 +64,12 @@ class HFPolicy:
         self._known = rows_of(self.model)
         self._places = positions_of(self.model)
         self._rows_may_leave = _keeps_rows_apart(self.model)
+
+    def sampling_by(self, sampling: Sampling) -> HFPolicy:
+        """The same model and tokenizer, with another way to write."""
+        policy = copy.copy(self)
+        policy.sampling = sampling
+        return policy
 
     def generate(self, conversations: Sequence[Conversation], turn: Turn, seed: int) -> list[Reply]:
         """One reply per conversation. Equal seeds and equal batches give equal replies on one device."""

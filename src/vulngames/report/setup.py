@@ -78,7 +78,8 @@ def _kind(about: Mapping[str, Any]) -> str:
 
 
 def _sampling(configs: Sequence[Mapping[str, Any]]) -> str:
-    temperature = _span(config.get("temperature") for config in configs)
+    # That of evaluations, on which the page rests, where a run has one of its own for them.
+    temperature = _span(config.get("eval_temperature", config.get("temperature")) for config in configs)
     most = _span(config.get("max_tokens") for config in configs)
     parts = (f"temperature {temperature}" if temperature else "", f"up to {most} tokens" if most else "")
     return ", ".join(filter(None, parts))

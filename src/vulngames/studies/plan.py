@@ -27,7 +27,7 @@ class Plan:
     seeds: int | None = optional("3, or 5 at full scale")
     """Training seeds per arm, the same in every arm."""
     steps: int | None = optional("each game's own")
-    """Optimizer steps of a first training."""
+    """Steps of a first training."""
     workers: int = 2
     """Processes, of one thread each."""
     scale: Literal["small", "full"] = "small"

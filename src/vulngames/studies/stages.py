@@ -109,7 +109,7 @@ def teachers(plan: Plan, store: Store) -> Stages[Twins]:
 
 def _transcripts(store: Store, teacher: Job, label: str) -> Job:
     c = teacher.config
-    config = resolve(EvalConfig, c.game, teacher.policy, seed=c.seed, split="train", n=3 * EXAMPLES // 4)
+    config = resolve(EvalConfig, c.game, teacher.policy, seed=c.seed, split="train", n=3 * EXAMPLES // 4, group=2)
     return store.job(f"{label}-wrote-{c.seed}", config)
 
 

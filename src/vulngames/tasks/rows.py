@@ -181,9 +181,8 @@ def held_out(game: Anything, path: Path) -> list[Task]:
     return tasks
 
 
-def train_rows(game: Anything, path: Path, seed: int) -> Iterator[Task]:
-    """The other rows, again and again, in an order of their own for each seed and round; it depends on what the rows
-    hold alone.
+def trainable(game: Anything, path: Path) -> list[Task]:
+    """The other rows, in an order that depends on what they hold alone.
 
     Raises:
         UserError: as `read_rows`, or there is no row to train on.
@@ -191,6 +190,16 @@ def train_rows(game: Anything, path: Path, seed: int) -> Iterator[Task]:
     tasks = [task for task in _in_order(game, path) if not _is_held_out(task)]
     if not tasks:
         raise UserError(f"{path} has no row to train on; valid: ten rows or more")
+    return tasks
+
+
+def train_rows(game: Anything, path: Path, seed: int) -> Iterator[Task]:
+    """The rows to train on, again and again, in an order of their own for each seed and round.
+
+    Raises:
+        UserError: as `trainable`.
+    """
+    tasks = trainable(game, path)
     for round in count():
         yield from rng("lessons", spec(game).id, seed, round).sample(tasks, len(tasks))
 

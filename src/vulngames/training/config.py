@@ -29,8 +29,6 @@ class RunConfig:
     """The policy to start from: tiny or hf:PATH_OR_ID."""
     seed: int = 0
     """Names every random stream of the run: tasks, samples, audit coins."""
-    temperature: float = 1.0
-    """Sampling temperature; 0 takes the most likely token, from which GRPO learns nothing."""
     max_tokens: int
     """The longest reply of a first turn, in tokens."""
     difficulty: float | None = field(metadata={UNSET: "that of the rows"})
@@ -50,6 +48,28 @@ class RunConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SampledConfig(RunConfig):
+    """A run that is there for the samples it draws: to learn from them, or to measure them."""
+
+    temperature: float = 1.0
+    """Sampling temperature; 0 takes the most likely token, from which GRPO learns nothing."""
+    top_p: float = 1.0
+    """Sample from the smallest set of tokens with this much probability: above 0, up to 1. GRPO takes log-probabilities
+    from the whole distribution at the temperature, so that below 1 its gradient is not that of the text it samples."""
+    top_k: int = 0
+    """Sample from at most this many tokens; 0 or -1 for all. For GRPO see top_p."""
+
+    @property
+    def sampling(self) -> Sampling:
+        """How the policy writes.
+
+        Raises:
+            UserError: a number out of its range.
+        """
+        return Sampling(self.temperature, self.top_p, self.top_k, self.max_tokens)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingConfig(RunConfig):
     """What every kind of training is asked."""
 
@@ -59,6 +79,12 @@ class TrainingConfig(RunConfig):
     """Held-out tasks in an evaluation; every run of a game is evaluated on the same ones."""
     eval_group: int = 2
     """Samples per held-out task."""
+    eval_temperature: float = 1.0
+    """Sampling temperature in evaluations; 0 takes the most likely token."""
+    eval_top_p: float = 1.0
+    """In evaluations, sample from the smallest set of tokens with this much probability: above 0, up to 1."""
+    eval_top_k: int = 0
+    """In evaluations, sample from at most this many tokens; 0 or -1 for all."""
     eval_every: int
     """Steps between evaluations on held-out tasks."""
     checkpoint_every: int
@@ -66,26 +92,50 @@ class TrainingConfig(RunConfig):
     report_to: Literal["none", "tensorboard", "wandb", "trackio"] = "none"
     """Where TRL also sends its own logs."""
 
+    @property
+    def eval_sampling(self) -> Sampling:
+        """How the policy writes in evaluations.
+
+        Raises:
+            UserError: a number out of its range.
+        """
+        return Sampling(self.eval_temperature, self.eval_top_p, self.eval_top_k, self.max_tokens)
+
+    @property
+    def updates(self) -> int:
+        """Optimizer updates in a step."""
+        return 1
+
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig(TrainingConfig):
+class TrainConfig(TrainingConfig, SampledConfig):
     """One GRPO run. The defaults are the paper's, or less for a policy of the built-in size."""
 
     patched: bool = False
     """Pay by the patched rule: the control arm."""
     steps: int
-    """Optimizer steps."""
+    """Batches of prompts that are sampled and learned from. With --data, at the paper's size, by default as many as the
+    paper's passes over the rows take: 5 in compliance, 4 in self-grading and tampering, 1 in proxy."""
     prompts: int
     """Prompts per step."""
     group: int = 8
     """Samples per prompt, whose rewards are normalised together."""
+    mini_batch: int
+    """Prompts per optimizer update, of which a step has prompts / mini_batch: its samples are shuffled and shared out.
+    From the second update on, the clip limits how far the policy moves from the one that sampled. Must divide prompts;
+    by default all of them (at the paper's size 32, where that divides them)."""
     micro_batch: int
-    """Samples in one forward and backward pass; the rest of a step is accumulated. Must divide prompts x group; by
-    default the largest number that does, up to 16 (8 at the paper's size)."""
+    """Samples in one forward and backward pass; the rest of an update is accumulated. Must divide mini_batch x group;
+    by default the largest number that does, up to 16 (8 at the paper's size)."""
     normalize: bool = True
     """Divide the advantages of a group by their standard deviation, as the paper does; else they are only centred."""
     kl: float = 0.0
     """Weight of the KL term towards the starting policy; the paper has none."""
+
+    @property
+    def updates(self) -> int:
+        """Optimizer updates in a step."""
+        return self.prompts // self.mini_batch
 
     verb: ClassVar[str] = "rl"
 
@@ -116,15 +166,16 @@ class SFTConfig(TrainingConfig):
 
     @property
     def steps(self) -> int:
-        """Optimizer steps."""
+        """Steps, of one optimizer update each."""
         return self.epochs * math.ceil(self.examples / self.batch)
 
     verb: ClassVar[str] = "sft"
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvalConfig(RunConfig):
-    """One policy in one game, without training. The defaults are those of an evaluation in training."""
+class EvalConfig(SampledConfig):
+    """One policy in one game, without training. The defaults are those of an evaluation in training; an endpoint, which
+    need not take them all, is asked at temperature 1."""
 
     policy: str = "tiny"
     """The policy: tiny, hf:PATH_OR_ID, api:MODEL@URL or script:able|unable|exploit. An endpoint that refuses some of
@@ -136,38 +187,48 @@ class EvalConfig(RunConfig):
     """Tasks."""
     group: int = 2
     """Samples per task."""
-    top_p: float = 1.0
-    """Sample from the smallest set of tokens with this much probability: above 0, up to 1."""
-    top_k: int = 0
-    """Sample from at most this many tokens; 0 or -1 for all."""
 
     verb: ClassVar[str] = "eval"
-
-    @property
-    def sampling(self) -> Sampling:
-        """How the policy writes.
-
-        Raises:
-            UserError: a number out of its range.
-        """
-        return Sampling(self.temperature, self.top_p, self.top_k, self.max_tokens)
 
 
 Config = TypeVar("Config", bound=RunConfig)
 Defaults = Mapping[str, Any]
 
+_PLAIN_EVALUATION: Defaults = {
+    name: getattr(TrainingConfig, name) for name in ("eval_group", "eval_temperature", "eval_top_p", "eval_top_k")
+}
 # The defaults of every game; what a game needs to differ in is in its `Spec`, and goes before these.
 _PAPER: Defaults = {
     "steps": 100,
     "prompts": 32,
+    "mini_batch": 32,
     "max_tokens": 2048,
     "micro_batch": 8,
     "learning_rate": 1e-6,
     "eval_every": 10,
     "eval_tasks": 88,
+    "eval_group": 8,
+    "eval_temperature": 0.6,
+    "eval_top_p": 0.95,
+    "eval_top_k": 20,
     "checkpoint_every": 10,
 }
+"""Those of arXiv 2602.12124 for the Qwen3 models: prompts, samples, mini-batches, learning rate, advantages, no KL,
+reply lengths, epochs of rows, and how it samples in training and in evaluations. What differs:
+
+- It samples from Llama at temperature 0.6 in training, and has a top-k of 50 beside that of 20 in evaluations; here all
+  models are sampled alike.
+- It tells Qwen3-4B, and no other model, to think within <think> tags; here no model is told so, and what stands within
+  such tags is left out of what is judged.
+- It takes prompts of at most 1,024 tokens; here they are as long as they are.
+- Its mini-batch holds the samples of 32 prompts; here it holds as many, drawn from those of all the step's prompts,
+  whose advantages are worked out before.
+- It evaluates on test files of its own; here a tenth of the rows is held out, or synthetic tasks are.
+- Synthetic tasks come without an end, so that there are steps in place of epochs; that there are 100, an evaluation
+  every 10 steps on 88 tasks (as many as its test of tampering has), and all of supervised training are our choice.
+"""
 _TINY: Defaults = {
+    **_PLAIN_EVALUATION,
     "steps": 25,
     "prompts": 8,
     "max_tokens": 64,
@@ -177,8 +238,18 @@ _TINY: Defaults = {
     "eval_tasks": 72,
     "checkpoint_every": 5,
 }
+# An endpoint may refuse top_k, and what is asked of it is paid for.
+_ENDPOINT: Defaults = {**_PAPER, **_PLAIN_EVALUATION}
 _PAPER_SFT: Defaults = {"learning_rate": 1e-5, "epochs": 2, "eval_every": 10}
 _TINY_SFT: Defaults = {"learning_rate": 1e-3, "epochs": 4, "eval_every": 26, "checkpoint_every": 26}
+# What an evaluation without training calls the options of one in training.
+_OF_EVALUATION = {
+    "n": "eval_tasks",
+    "group": "eval_group",
+    "temperature": "eval_temperature",
+    "top_p": "eval_top_p",
+    "top_k": "eval_top_k",
+}
 
 
 def resolve(kind: type[Config], game: Anything, policy: str = "tiny", **given: Any) -> Config:
@@ -215,17 +286,16 @@ def fill(kind: type[Config], game: Anything, policy: str = "tiny", **given: Any)
             raise UserError(f"{kind.__name__} has no {key!r}; valid: {', '.join(valid)}")
     hints = get_type_hints(kind)
     given = {key: _typed(key, value, hints[key]) for key, value in given.items()}
-    defaults = _defaults(kind, spec, policies.is_small(policy))
+    defaults = _defaults(kind, spec, policy)
     parameters = {**defaults.get("parameters", {}), **given.get("parameters", {})}
     environment.check(name, given.get("judge"), parameters)
     if "sandbox" in given:
         environment.check_sandbox(name, given["sandbox"])
     filled = {**defaults, "split": "all" if "data" in given else "test", **given}
     filled |= {"game": name, "policy": policy, "parameters": parameters, "difficulty": _difficulty(spec, name, given)}
-    config = kind(**{key: value for key, value in filled.items() if key in valid})
-    if isinstance(config, TrainConfig) and "micro_batch" not in given:
-        return dataclasses.replace(config, micro_batch=_largest_fitting(config))
-    return config
+    if kind is TrainConfig:
+        filled |= _of_batches(filled, given)
+    return kind(**{key: value for key, value in filled.items() if key in valid})
 
 
 _IN_WORDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
@@ -260,22 +330,48 @@ def _is_of(value: Any, kinds: Sequence[type]) -> bool:
     return isinstance(value, (*kinds, int) if float in kinds else tuple(kinds))
 
 
-def _defaults(kind: type[RunConfig], spec: Spec, small: bool) -> Defaults:
-    general, own, sft = (_TINY, spec.tiny, _TINY_SFT) if small else (_PAPER, spec.paper, _PAPER_SFT)
-    defaults = {**general, **own}
+def _defaults(kind: type[RunConfig], spec: Spec, policy: str) -> Defaults:
+    from vulngames import policies
+
+    if policies.is_small(policy):
+        defaults, sft = {**_TINY, **spec.tiny}, _TINY_SFT
+    elif policies.is_endpoint(policy):
+        defaults, sft = {**_ENDPOINT, **spec.paper}, _PAPER_SFT
+    else:
+        defaults, sft = {**_PAPER, **spec.paper}, _PAPER_SFT
     if kind is SFTConfig:
         return {**defaults, **sft}
     if kind is EvalConfig:
-        # An evaluation is the one that training makes; the group of a training step is something else.
-        defaults["n"] = defaults["eval_tasks"]
-        defaults["group"] = defaults.get("eval_group", TrainingConfig.eval_group)
+        # Where a game names the same option for training, it means another thing.
+        defaults |= {name: defaults[of] for name, of in _OF_EVALUATION.items()}
     return defaults
 
 
-def _largest_fitting(config: TrainConfig) -> int:
-    samples = config.prompts * config.group
-    fitting = [size for size in range(1, config.micro_batch + 1) if samples % size == 0]
-    return max(fitting, default=config.micro_batch)
+def _of_batches(filled: Mapping[str, Any], given: Mapping[str, Any]) -> Defaults:
+    """How many steps there are and how one is divided, where that is not given: it depends on what is."""
+    prompts, mini_batch, micro_batch = filled["prompts"], filled.get("mini_batch"), filled["micro_batch"]
+    if "mini_batch" not in given and (not mini_batch or prompts % mini_batch):
+        mini_batch = prompts
+    if "micro_batch" not in given:
+        samples = mini_batch * filled.get("group", TrainConfig.group)
+        fitting = [size for size in range(1, micro_batch + 1) if samples % size == 0]
+        micro_batch = max(fitting, default=micro_batch)
+    steps = filled["steps"]
+    if "epochs" in filled and "data" in given and "steps" not in given:
+        steps = _steps_of(filled["epochs"], filled["game"], filled["data"], prompts) or steps
+    return {"steps": steps, "mini_batch": mini_batch, "micro_batch": micro_batch}
+
+
+def _steps_of(epochs: int, game: str, data: str, prompts: int) -> int:
+    """The whole steps in so many passes over the rows of a file that are trained on, one at least; 0 if it is missing,
+    which is said once it is read."""
+    from pathlib import Path
+
+    from vulngames.tasks import rows
+
+    if prompts < 1 or not Path(data).is_file():
+        return 0
+    return max(1, epochs * len(rows.trainable(game, Path(data))) // prompts)
 
 
 def _difficulty(spec: Spec, name: str, given: Mapping[str, Any]) -> float | None:
@@ -288,8 +384,8 @@ def _difficulty(spec: Spec, name: str, given: Mapping[str, Any]) -> float | None
 
 
 _COUNTS = (
-    "steps", "prompts", "group", "micro_batch", "eval_every", "eval_tasks", "eval_group", "n", "checkpoint_every",
-    "max_tokens", "examples", "epochs", "batch",
+    "steps", "prompts", "group", "mini_batch", "micro_batch", "eval_every", "eval_tasks", "eval_group", "n",
+    "checkpoint_every", "max_tokens", "examples", "epochs", "batch",
 )  # fmt: skip
 
 
@@ -300,7 +396,7 @@ def _check(config: RunConfig) -> None:
         least = 2 if name == "group" and isinstance(config, TrainConfig) else 1
         if values.get(name, least) < least:
             raise UserError(f"{name} = {values[name]} is too small; valid: {least} or more")
-    sampling = config.sampling if isinstance(config, EvalConfig) else Sampling(config.temperature)
+    _check_sampling(config)
     for name in ("learning_rate", "kl"):
         value = values.get(name, 1)
         if not math.isfinite(value) or value < 0 or (value == 0 and name != "kl"):
@@ -310,26 +406,37 @@ def _check(config: RunConfig) -> None:
     if report_to != "none" and find_spec(report_to) is None:
         raise UserError(f"report_to = {report_to!r} needs that package: pip install {report_to}")
     if isinstance(config, TrainConfig):
-        _check_grpo(config, sampling)
+        _check_grpo(config)
     if isinstance(config, SFTConfig):
         _check_sft(config)
     if isinstance(config, EvalConfig) and config.split == "all" and config.data is None:
         raise UserError("split = 'all' means every row of a file, and --data names none; valid: test, train")
 
 
-def _check_grpo(config: TrainConfig, sampling: Sampling) -> None:
+def _check_sampling(config: RunConfig) -> None:
+    if isinstance(config, SampledConfig):
+        _ = config.sampling
+    if isinstance(config, TrainingConfig):
+        try:
+            _ = config.eval_sampling
+        except UserError as problem:
+            raise UserError(f"eval_{problem}") from None
+
+
+def _check_grpo(config: TrainConfig) -> None:
     from vulngames import games
     from vulngames.types import is_game
 
-    if sampling.greedy:
-        raise UserError(
-            f"temperature = {config.temperature} is out of range; valid: {COLDEST} or more, since GRPO learns "
-            "from how the samples of a group differ"
-        )
-    if config.prompts * config.group % config.micro_batch:
-        raise UserError(
-            f"micro_batch = {config.micro_batch} does not divide prompts x group = {config.prompts * config.group}"
-        )
+    learns = "since GRPO learns from how the samples of a group differ"
+    if config.sampling.greedy:
+        raise UserError(f"temperature = {config.temperature} is out of range; valid: {COLDEST} or more, {learns}")
+    if config.top_k == 1:
+        raise UserError(f"top_k = 1 is out of range; valid: 2 or more, or 0 for all tokens, {learns}")
+    if config.prompts % config.mini_batch:
+        raise UserError(f"mini_batch = {config.mini_batch} does not divide prompts = {config.prompts}")
+    samples = config.mini_batch * config.group
+    if samples % config.micro_batch:
+        raise UserError(f"micro_batch = {config.micro_batch} does not divide mini_batch x group = {samples}")
     if config.patched and not is_game(games.make(config.game)):
         raise UserError(f"{config.game} only pays, and has no patched rule; valid: a game, or train without --patched")
 

@@ -39,11 +39,14 @@ def _make_trainer(training: TrainingRun[TrainConfig]) -> Any:
     args = GRPOConfig(
         **arguments(training),
         per_device_train_batch_size=c.micro_batch,
-        gradient_accumulation_steps=c.prompts * c.group // c.micro_batch,
+        gradient_accumulation_steps=c.mini_batch * c.group // c.micro_batch,
+        steps_per_generation=c.prompts * c.group // c.micro_batch,
         num_generations=c.group,
         scale_rewards="group" if c.normalize else "none",
         beta=c.kl,
         temperature=c.temperature,
+        top_p=c.top_p,
+        top_k=c.top_k,
         shuffle_dataset=False,
     )
     # One task for each prompt of the whole run, in order.
@@ -73,7 +76,7 @@ def _roll(
     from trl.models import unwrap_model_for_generation
 
     c, rank = training.config, trainer.accelerator.process_index
-    step = trainer.state.global_step
+    step = trainer.state.global_step // c.updates
     # A group may be spread over processes; its samples are told apart by their place in the whole batch.
     starts = [(given[int(p)], (rank * len(prompts) + i) % c.group) for i, p in enumerate(prompts)]
     names = ("train", c.seed, step, rank)

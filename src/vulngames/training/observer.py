@@ -30,7 +30,7 @@ class Observer:
     """
 
     def on_step(self, done: int, steps: int) -> Halt | None:
-        """`done` of `steps` optimizer steps are finished; in an evaluation, `done` of `steps` replies are written. A
+        """`done` of `steps` steps are finished; in an evaluation, `done` of `steps` replies are written. A
         run that was finished before is told of as (1, 1)."""
 
     def on_samples(self, step: int, samples: Sequence[Sample]) -> Halt | None:

@@ -22,7 +22,7 @@ from vulngames import environment, games
 from vulngames.errors import UserError
 from vulngames.files import write_json
 from vulngames.measures import measure
-from vulngames.policies import Sampling, warn_if_unfamiliar
+from vulngames.policies import warn_if_unfamiliar
 from vulngames.policies.hf import BATCH, HFPolicy
 from vulngames.policies.loading import device, load_model
 from vulngames.policies.memory import Use
@@ -43,7 +43,7 @@ class TrainingRun(Generic[C]):
     """One training run under way.
 
     Attributes:
-        step: optimizer steps finished.
+        step: steps finished.
         facts: what run.json is to say beside the config, once it is finished.
         halt: what an observer asked for, if one did.
         evaluated: the step of the last evaluation.
@@ -63,7 +63,8 @@ class TrainingRun(Generic[C]):
         """Measure the policy as it is on the held-out tasks."""
         c = self.config
         tasks = held_out_tasks(c, c.eval_tasks)
-        samples = rollout(self.game, tasks, self.policy, ("eval", c.seed, step), c.eval_group, batch=c.eval_tasks)
+        policy = self.policy.sampling_by(c.eval_sampling)
+        samples = rollout(self.game, tasks, policy, ("eval", c.seed, step), c.eval_group, batch=c.eval_tasks)
         measures = {"step": step, **measure(samples, measures_of(self.game))}
         if measures["failed"] == measures["n"]:
             warnings.warn(
@@ -127,7 +128,8 @@ def _train(config: C, run: Run, observer: Observer, make_trainer: Callable[[Trai
     model, tokenizer = load_model(config.policy, torch.float32, _use(config))
     parameters = {"max_tokens": config.max_tokens, **config.parameters}
     game = environment.make(config.game, config.judge, parameters, config.sandbox)
-    policy = HFPolicy(config.policy, model, tokenizer, Sampling(config.temperature, max_tokens=config.max_tokens))
+    sampling = config.sampling if isinstance(config, TrainConfig) else config.eval_sampling
+    policy = HFPolicy(config.policy, model, tokenizer, sampling)
     training = TrainingRun(config, game, run, policy, observer)
     silence_libraries()
     trainer = make_trainer(training)
@@ -173,7 +175,8 @@ def arguments(training: TrainingRun[Any]) -> dict[str, Any]:
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(training.run.path / "tensorboard")
     return {
         "output_dir": str(training.run.checkpoints),
-        "max_steps": c.steps,
+        # TRL and its checkpoints count updates.
+        "max_steps": c.steps * c.updates,
         "learning_rate": c.learning_rate,
         "lr_scheduler_type": "constant",
         # Checkpointing and bfloat16, TRL's defaults, cost a CPU 1.8 times the step.
@@ -181,7 +184,7 @@ def arguments(training: TrainingRun[Any]) -> dict[str, Any]:
         "bf16": not cpu,
         "gradient_checkpointing": not cpu,
         "save_strategy": "steps",
-        "save_steps": c.checkpoint_every,
+        "save_steps": c.checkpoint_every * c.updates,
         # The newest may be cut short by a kill, so the one before it stays.
         "save_total_limit": 2,
         "logging_steps": 1,
@@ -209,8 +212,11 @@ class CheckpointCallback(TrainerCallback):  # type: ignore[misc]
         self.training = training
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Evaluate where one is due, and end where an observer asks for it."""
-        self.training.end_step(state.global_step)
+        """Evaluate where one is due, and end where an observer asks for it. TRL's steps are our updates."""
+        step, updates = divmod(state.global_step, self.training.config.updates)
+        if updates:
+            return
+        self.training.end_step(step)
         if self.training.halt is not None:
             control.should_training_stop = True
             # Trainers train on from a checkpoint by at least a step; a kill after this one comes back to the step.
