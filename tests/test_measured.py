@@ -20,7 +20,7 @@ from vulngames.rollouts import rollout
 from vulngames.runs import Run
 from vulngames.studies.plan import Plan
 from vulngames.tasks import take
-from vulngames.types import Conversation, Finish, Gap, Measures, Paper, Reply, Sample, Turn
+from vulngames.types import Conversation, Finish, Gap, Measures, Paper, Reply, Sample, Scripted, Turn
 
 RATED = Measures(itp="", er="", paper_er="")
 PAIRED = Measures(itp="", er="", paper_er="", gap=Gap("first", "second"))
@@ -245,6 +245,13 @@ def test_what_is_announced_stands_before_the_question() -> None:
     )
     (question,), (told,) = plainly[0].asked, announced[0].asked
     assert told.endswith(question) and "25%" in told.removesuffix(question)
+
+
+def test_a_sample_holds_what_both_rules_pay() -> None:
+    game = games.make("self-grading-v1", audit_rate=0.0)
+    script = Scripted("exploit", game.scripts["exploit"])
+    (over_claimed,) = rollout(game, take("self-grading-v1", 0, "test", 1), script, ("run",))
+    assert (over_claimed.reward, over_claimed.patched) == (1.0, -6.0)
 
 
 @pytest.mark.parametrize("announced", [None, 0.0, 1.0])
