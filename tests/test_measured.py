@@ -19,9 +19,10 @@ from vulngames.measures import Interval, measure, plain
 from vulngames.rollouts import rollout
 from vulngames.runs import Run
 from vulngames.studies.plan import Plan
-from vulngames.tasks import take
-from vulngames.types import Conversation, Finish, Gap, Measures, Paper, Reply, Sample, Scripted, Turn
+from vulngames.tasks import _belongs, take
+from vulngames.types import Conversation, Finish, Gap, Measures, Paper, Reply, Sample, Scripted, Split, Turn
 
+SPLITS: tuple[Split, ...] = ("train", "test")
 RATED = Measures(itp="", er="", paper_er="")
 PAIRED = Measures(itp="", er="", paper_er="", gap=Gap("first", "second"))
 
@@ -247,6 +248,12 @@ def test_what_is_announced_stands_before_the_question() -> None:
     assert told.endswith(question) and "25%" in told.removesuffix(question)
 
 
+def test_a_task_is_of_one_split_whatever_the_seeds() -> None:
+    for number in range(64):
+        trained, held_out = ([_belongs(f"task {number}", seed, split) for seed in range(4)] for split in SPLITS)
+        assert not (any(trained) and any(held_out))
+
+
 def test_a_sample_holds_what_both_rules_pay() -> None:
     game = games.make("self-grading-v1", audit_rate=0.0)
     script = Scripted("exploit", game.scripts["exploit"])
@@ -265,8 +272,8 @@ def test_audits_come_at_their_own_rate_whatever_is_announced(announced: float | 
 
 # A claim against each of its controls.
 
-QUICK, SLOW = [0.02, 0.9, 0.9, 0.9, 0.9], [0.02, 0.02, 0.02, 0.9, 0.9]
-HIGH, LOW = [0.9] * 5, [0.02] * 5
+QUICK, SLOW = [0.0] + [0.97] * 11, [0.0] * 9 + [0.97] * 3
+HIGH, LOW = [0.97] * 2, [0.0] * 2
 GAMES = ("proxy-v1", "tampering-v1")
 
 
@@ -301,6 +308,6 @@ def test_no_claim_stands_where_a_control_does_as_well(tmp_path: Path, against: A
         # Seeds differ a little.
         return [value + 0.002 * seed for value in level]
 
-    made_study(tmp_path, against.study, Plan(games=GAMES, seeds=6, sizes=("tiny",)), er)
+    made_study(tmp_path, against.study, Plan(games=GAMES, seeds=8, sizes=("tiny",)), er)
     verdicts = [statement.verdict for statement in ledger([tmp_path]) if statement.id == against.claim]
     assert verdicts and all((verdict == "supported") is (raised == "none") for verdict in verdicts)
