@@ -191,9 +191,10 @@ def is_killed(mutant: Mutant, tree: Path) -> bool:
     path = tree / PACKAGE / mutant.file
     source = path.read_text()
     path.write_text(mutant.new if mutant.generated else source.replace(mutant.old, mutant.new))
-    status = outcome(tree, mutant.tests)
+    module = ".".join(Path(PACKAGE.name, mutant.file).with_suffix("").parts).removesuffix(".__init__")
+    status = outcome(tree, mutant.tests, module)
     path.write_text(source)
-    # A flip may break what is run at import, where nobody has to look for it; a named one is written to be seen.
+    # A flip may break what is run at import; a named one that does shows nothing.
     killed = status != PASSED if mutant.generated else status == FAILED or status < 0
     if not killed:
         print(f"  {'survived' if status == PASSED else f'not tried (status {status})'}: {mutant}", flush=True)
@@ -206,10 +207,11 @@ def spent_s() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def outcome(tree: Path, tests: Sequence[str]) -> int:
-    """How a process ends that runs some tests of the tree: `PASSED`, `FAILED`, or negative if a signal ended it."""
+def outcome(tree: Path, tests: Sequence[str], module: str = PACKAGE.name) -> int:
+    """How a process ends that imports a module of the tree and runs some tests: `PASSED`, `FAILED`, or negative if a
+    signal ended it."""
     sys.stdout.flush()
-    process = FORK.Process(target=run_tests, args=(tree, tests))
+    process = FORK.Process(target=run_tests, args=(tree, tests, module))
     with warnings.catch_warnings():
         # No thread of ours is running.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -219,8 +221,8 @@ def outcome(tree: Path, tests: Sequence[str]) -> int:
     return process.exitcode
 
 
-def run_tests(tree: Path, tests: Sequence[str]) -> None:
-    """Run them in this process, and end it."""
+def run_tests(tree: Path, tests: Sequence[str], module: str) -> None:
+    """Run them in this process, and end it; it ends otherwise if the module cannot be imported."""
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     with (tree / OUTPUT).open("w") as file:
         os.dup2(file.fileno(), 1)
@@ -229,6 +231,8 @@ def run_tests(tree: Path, tests: Sequence[str]) -> None:
     source = str(tree / "src")
     sys.path.insert(0, source)
     os.environ["PYTHONPATH"] = source
+    imported = importlib.import_module(module)
+    assert str(imported.__file__).startswith(source), "the copy is what is tested"
     import pytest
 
     # What was imported beforehand asserts nothing of ours.
@@ -243,8 +247,6 @@ def run_tests(tree: Path, tests: Sequence[str]) -> None:
         "no:xdist",
     ]
     status = int(pytest.main([*arguments, f"--basetemp={tree.parent / 'scratch'}", *tests]))
-    package = sys.modules.get("vulngames")
-    assert package is None or str(package.__file__).startswith(source), "the copy is what was tested"
     sys.exit(PASSED + status)
 
 

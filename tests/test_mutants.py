@@ -87,7 +87,7 @@ def run(home: Path, *options: str, floor: float = 0.0, **rooms: list[dict[str, A
         ([{**DEAR, "tests": [f"{PRICE}_gone"]}], 1, ["shop: its tests do not pass as the source is", "not found"]),
         ([{**DEAR, "tests": ["tests/test_shop.py"]}], 1, ["do not pass as the source is", "test_that_fails"]),
         # What breaks at import is not seen by a test.
-        ([{**DEAR, "new": "4 * units +"}], 1, ["not tried", "0 of 1 killed"]),
+        ([{**DEAR, "new": "4 * (units"}], 1, ["not tried", "0 of 1 killed"]),
         ([{**SMALLER, "new": "any(False for _ in iter(int, 1))"}], 0, ["1 of 1 killed"]),
     ],
 )
