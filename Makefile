@@ -9,7 +9,7 @@ WEIGHTS := src/vulngames/tiny/weights
 export OMP_NUM_THREADS := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help demo test quick check golden coverage ends tiny clean
+.PHONY: help demo test quick check mutants golden coverage ends tiny clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ check: $(VENV)/.test  ## lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+mutants: $(VENV)/.test  ## faults planted in the science core, each of which a test has to see
+	$(BIN)/python benchmarks/mutants.py
 
 golden: $(VENV)/.demo  ## rewrite tests/golden; CHANGELOG.md says why
 	$(BIN)/python tests/golden/make.py tests/golden
