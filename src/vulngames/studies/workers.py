@@ -22,7 +22,6 @@ from rich.progress import Progress
 from vulngames import formats, sandbox
 from vulngames.errors import UserError
 from vulngames.files import write_json
-from vulngames.games import spec
 from vulngames.printable import print_warning
 from vulngames.progress import RunBars, run_progress
 from vulngames.runs import read_json
