@@ -15,7 +15,7 @@ help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo  ## train every game, flawed and patched, and write the report
-	$(BIN)/vulngames study emergence --out $(OUT)
+	$(BIN)/vulngames study emergence --seeds 3 --no-variants --out $(OUT)
 	$(BIN)/vulngames report $(OUT)
 
 test: $(VENV)/.test  ## all tests

@@ -192,11 +192,11 @@ SPEC = Spec(
         "steps": 50,
         # Half the prompts are an auditor's: with eight a step the users' exploit may die out before it is first paid.
         "prompts": 16,
-        "max_tokens": 24,
+        "max_tokens": 28,
         # Its ER is a gap between thirds of the tasks.
         "eval_tasks": 144,
     },
-    shares=Shares(exploit=0.045),
+    shares=Shares(exploit=0.08),
     corpus=(Dialogues("answer a request, or refuse it", _dialogue, difficulty=0.0, times=2),),
     with_judge=_with_judge,
 )

@@ -19,11 +19,13 @@ class Entry:
     Attributes:
         question: in a sentence.
         only: its one game; empty if it takes any.
+        seeds: training seeds per arm at small scale, unless others are asked for.
     """
 
     name: str
     question: str
     only: str = ""
+    seeds: int = 3
 
     def part(self, part: Part) -> ModuleType:
         """One of the modules in the study's folder."""
@@ -34,7 +36,7 @@ class Entry:
 CATALOGUE: dict[str, Entry] = {
     entry.name: entry
     for entry in (
-        Entry("emergence", "Is the exploit learned under the flaw, and not under its patch?"),
+        Entry("emergence", "Is the exploit learned under the flaw, and not under its patch?", seeds=5),
         Entry("base-rate", "How much of an exploit must a policy know for training to open it?"),
         Entry("correction", "Is an exploit harder to train out if it came from RL, and does it come back?"),
         Entry("distillation", "Does an exploit pass to a student through transcripts?"),

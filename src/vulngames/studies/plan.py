@@ -24,8 +24,12 @@ class Plan:
     """Games to train in."""
     policy: str = "tiny"
     """The policy to start from: tiny or hf:PATH_OR_ID."""
-    seeds: int | None = optional("3, or 5 at full scale")
+    seeds: int | None = optional("3, or 5 in emergence and at full scale")
     """Training seeds per arm, the same in every arm."""
+    first_seed: int = 10
+    """The first of them; by those below 10 the defaults were chosen."""
+    variants: bool = True
+    """emergence: also train the other settings that games name."""
     steps: int | None = optional("each game's own")
     """Steps of a first training."""
     workers: int = 2
@@ -50,4 +54,5 @@ class Plan:
     @property
     def seed_range(self) -> range:
         """The seeds themselves."""
-        return range((5 if self.full else 3) if self.seeds is None else self.seeds)
+        count = (5 if self.full else 3) if self.seeds is None else self.seeds
+        return range(self.first_seed, self.first_seed + count)

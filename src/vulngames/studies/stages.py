@@ -45,8 +45,10 @@ def _settings(plan: Plan, game: str, variant: str) -> dict[str, Any]:
 
 
 def variants(plan: Plan, game: str) -> tuple[str, ...]:
-    """The variants of a game that are not what the plan's policy is trained in anyway: the defaults at the paper's size
-    may be a variant of those at the built-in policy's."""
+    """The variants of a game that are to be trained: none if the plan wants none, and none that the plan's policy is
+    trained in anyway. The defaults at the paper's size may be a variant of those at the built-in policy's."""
+    if not plan.variants:
+        return ()
     usual = resolve(TrainConfig, game, plan.policy, **_settings(plan, game, ""))
     names = []
     for name in spec(game).variants:

@@ -36,15 +36,18 @@ def run_study(name: str, plan: Plan, out: Path, store: Path | None = None) -> li
     """
     plan = _checked(plan)
     homes = {entry.name: out / entry.name if name == ALL else out for entry in _chosen(name, plan)}
-    for study, home in {**homes, name: out}.items():
-        _check_home(study, plan, home)
+    plans = {study: _seeded(plan, CATALOGUE[study]) for study in homes}
+    for study, home in homes.items():
+        _check_home(study, plans[study], home)
+    if name == ALL:
+        _check_home(ALL, plan, out)
     need("trl", "train")
     runs = Store((store or out / "runs").resolve())
-    programs = {study: CATALOGUE[study].part("run").run(plan, runs) for study in homes}
+    programs = {study: CATALOGUE[study].part("run").run(plans[study], runs) for study in homes}
     summaries = []
     for study, result, wall_s in run_all(programs, plan.workers, runs.root / "clock.json"):
         homes[study].mkdir(parents=True, exist_ok=True)
-        summary = summarise(study, plan, homes[study].resolve(), result, wall_s)
+        summary = summarise(study, plans[study], homes[study].resolve(), result, wall_s)
         write_summary(summary)
         summaries.append(summary)
     return summaries
@@ -56,9 +59,18 @@ def _checked(plan: Plan) -> Plan:
             raise UserError(f"{option} names none; valid: one or more, or leave --{option} out")
     if len(plan.seed_range) < 1 or plan.workers < 1:
         raise UserError(f"seeds = {plan.seeds}, workers = {plan.workers}; valid: 1 or more of each")
+    if plan.first_seed < 0:
+        raise UserError(f"first_seed = {plan.first_seed} is below 0; valid: 0 or more")
     # A game that is named twice is one.
     names = dict.fromkeys(games.name_of(game) for game in plan.games)
     return dataclasses.replace(plan, games=tuple(names))
+
+
+def _seeded(plan: Plan, entry: Entry) -> Plan:
+    """The plan with the number of seeds that the study has by default, unless it says another."""
+    if plan.seeds is not None or plan.full:
+        return plan
+    return dataclasses.replace(plan, seeds=entry.seeds)
 
 
 def _chosen(name: str, plan: Plan) -> list[Entry]:
