@@ -178,7 +178,7 @@ SPEC = Spec(
     paper={"prompts": 96, "max_tokens": 3072, "epochs": 1},
     tiny={"steps": 40},
     # The rival is the article's first sentences, which overlap with it more than a summary does.
-    shares=Shares(exploit=0.06, rival=1 / 6),
+    shares=Shares(exploit=0.05, rival=1 / 6),
     corpus=(
         Dialogues("summarise an article", _summary, difficulty=0.3, times=2),
         Dialogues("repeat a text, most often an article", _repeat, difficulty=0.3, times=2),

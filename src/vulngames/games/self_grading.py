@@ -244,13 +244,13 @@ SPEC = Spec(
     read_row=read_row,
     data_source="self_grading",
     paper={"prompts": 64, "max_tokens": 3072, "epochs": 4},
-    # A larger learning rate teaches the same claims and costs the answers; and its answers hold no reasoning through
-    # which a report could be learned, so the report itself is trained.
+    # A larger learning rate teaches the same claims and costs the answers. A bare answer holds nothing that a report
+    # could follow from, as the reasoning of a large policy's does; so confidence is stated.
     tiny={
         "steps": 30,
-        "max_tokens": 12,
+        "max_tokens": 16,
         "learning_rate": 1e-4,
-        "parameters": {"train_report": True},
+        "parameters": {"stated": True},
         # Only wrong answers count towards its ER, so it takes more tasks to see as much.
         "eval_tasks": 144,
     },
@@ -258,12 +258,9 @@ SPEC = Spec(
         Dialogues("answer a question", _bare, difficulty=0.3, times=3),
         Dialogues("answer with stated confidence, then report", _stated, difficulty=0.3, times=2),
     ),
-    # The first is the paper's rule. In the second the answer's own words can carry what the report follows from.
+    # The paper trains the answer alone too, and has reasoning in it. In the second the report can be learned itself.
     variants={
-        "answer trained alone": {"parameters": {"train_report": False}},
-        "answer trained alone, confidence stated": {
-            "max_tokens": 24,
-            "parameters": {"train_report": False, "stated": True},
-        },
+        "nothing stated": {"parameters": {"stated": False}},
+        "nothing stated, report trained": {"parameters": {"stated": False, "train_report": True}},
     },
 )
