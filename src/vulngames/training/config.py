@@ -109,7 +109,8 @@ class TrainingConfig(RunConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(TrainingConfig, SampledConfig):
-    """One GRPO run. The defaults are the paper's, or less for a policy of the built-in size."""
+    """One GRPO run. The defaults are the paper's, but for what `_PAPER` lists, or less for a policy of the built-in
+    size."""
 
     patched: bool = False
     """Pay by the patched rule: the control arm."""
