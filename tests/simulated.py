@@ -143,7 +143,7 @@ def _is_treated(study: str, key: Any, cut: float) -> bool:
 def plan_of(study: str, seeds: int) -> Plan:
     """The plan of a simulated study."""
     sizes = ("tiny", "tiny:small") if study == "distillation" else ("s0", "s1")
-    return Plan(games=GAMES, seeds=seeds, sizes=sizes)
+    return Plan(first_seed=0, games=GAMES, seeds=seeds, sizes=sizes)
 
 
 @cache

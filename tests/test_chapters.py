@@ -31,7 +31,7 @@ from vulngames.studies.plan import Plan
 from vulngames.studies.summary import Summary, read_summary
 
 GAMES = ("tampering-v1", "proxy-v1")
-PLAN = Plan(games=GAMES, seeds=2, sizes=("tiny:small", "tiny"))
+PLAN = Plan(first_seed=0, games=GAMES, seeds=2, sizes=("tiny:small", "tiny"))
 
 
 def rising(share: float) -> list[float | None]:

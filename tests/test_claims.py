@@ -264,19 +264,19 @@ def emergence(flawed: float, patched: float, itp: float = 0.5, games: Sequence[s
         opens = 10 if flawed > 0.5 else None
         return Row((0.02, flawed), (0.5, itp), opens) if key.arm == "flawed" else Row((0.02, patched))
 
-    return Scripted("emergence", Plan(games=tuple(games)), row)
+    return Scripted("emergence", Plan(first_seed=0, games=tuple(games)), row)
 
 
 def mixed_emergence(learned: int) -> Scripted:
     def row(key: Any) -> Row:
         return Row((0.02, 0.9 if key.arm == "flawed" and key.game in GAMES[:learned] else 0.02))
 
-    return Scripted("emergence", Plan(games=GAMES), row)
+    return Scripted("emergence", Plan(first_seed=0, games=GAMES), row)
 
 
 def transfer(off: float, untrained: float = 0.02, patched: float = 0.02) -> Scripted:
     levels = {None: untrained, "flawed": off, "patched": patched}
-    return Scripted("transfer", Plan(games=GAMES), lambda key: Row((levels[key.arm],) * 2))
+    return Scripted("transfer", Plan(first_seed=0, games=GAMES), lambda key: Row((levels[key.arm],) * 2))
 
 
 def catalysis(after: Any, fresh: Any, patched: Any, long: float = 0.3) -> Scripted:
@@ -287,7 +287,7 @@ def catalysis(after: Any, fresh: Any, patched: Any, long: float = 0.3) -> Script
         er, domination = measured[key.after]
         return Row((0.1, er), domination=domination)
 
-    return Scripted("catalysis", Plan(games=("tampering-v1", "self-grading-v1")), row)
+    return Scripted("catalysis", Plan(first_seed=0, games=("tampering-v1", "self-grading-v1")), row)
 
 
 def distillation(
@@ -300,14 +300,14 @@ def distillation(
         levels = {None: 0.02, 0.0: honest, 1.0: student if key.student == "tiny" else other}
         return Row((levels.get(key.share, 0.5),) * 2)
 
-    return Scripted("distillation", Plan(games=GAMES[:2], sizes=("tiny", "tiny:small")), row)
+    return Scripted("distillation", Plan(first_seed=0, games=GAMES[:2], sizes=("tiny", "tiny:small")), row)
 
 
 def correction(
     rl: float, sft: float, matched: bool = True, cured: Any = ((2, 2, 2), (2, 2, 2)), relapse: Any = (2, 8),
     games: Sequence[str] = GAMES[:2],
 ) -> Scripted:  # fmt: skip
-    plan = Plan(games=tuple(games))
+    plan = Plan(first_seed=0, games=tuple(games))
     usual = findings_of("correction", plan)
     steps = {"rl": cured[0], "sft": cured[1], "never": (0, 0, 0)}
     recoveries = []
@@ -333,7 +333,7 @@ def audits(
 ) -> Scripted:
     """ER is `low` up to an audit rate, which is another if advantages are centred, then one half up to `unsure`, and
     `top` above both."""
-    plan = Plan(games=("self-grading-v1",))
+    plan = Plan(first_seed=0, games=("self-grading-v1",))
     usual = findings_of("audit-rate", plan)
     crossings = tuple(dataclasses.replace(crossing, expected=0.28) for crossing in usual.crossings)
 
@@ -348,13 +348,13 @@ def audits(
 
 
 def perfect(start: float, end: float) -> Scripted:
-    return Scripted("perfect-reward", Plan(games=GAMES), lambda key: Row((start, end)))
+    return Scripted("perfect-reward", Plan(first_seed=0, games=GAMES), lambda key: Row((start, end)))
 
 
 def scale(*ers: float, parameters: Sequence[int] = (1, 2, 3)) -> Scripted:
     levels = {f"s{place}": er for place, er in enumerate(ers)}
     sizes = Sizes(dict(zip(levels, parameters, strict=False)))
-    plan = Plan(games=GAMES, sizes=tuple(levels))
+    plan = Plan(first_seed=0, games=GAMES, sizes=tuple(levels))
     return Scripted("scale", plan, lambda key: Row((0.0, levels[key.size])), sizes)
 
 
@@ -367,7 +367,7 @@ def doses(never: float, little: int | None, shipped: int | None, much: int | Non
             return Row((0.0, never), domination=6 if never > 0.5 else None)
         return Row((0.02, 0.5), domination=steps.get(key.exploit, shipped))
 
-    return Scripted("base-rate", Plan(games=GAMES), row)
+    return Scripted("base-rate", Plan(first_seed=0, games=GAMES), row)
 
 
 VERDICTS = [
@@ -514,7 +514,7 @@ def test_without_its_study_a_claim_is_not_measurable(tmp_path: Path) -> None:
 
 
 def test_one_seed_says_nothing_of_the_mean_and_shows_what_one_run_shows(tmp_path: Path) -> None:
-    one = dataclasses.replace(emergence(0.9, 0.02), plan=Plan(games=GAMES, seeds=1))
+    one = dataclasses.replace(emergence(0.9, 0.02), plan=Plan(first_seed=0, games=GAMES, seeds=1))
     mean, run = judged(tmp_path, "emergence", "v1", one), judged(tmp_path, "emergence", "v2", one)
     assert mean.verdict == N and "two seeds" in mean.reason
     assert run.verdict == S and "in a single run" in run.threshold and run.cell.endswith(", seed 0")
@@ -553,7 +553,7 @@ def test_a_control_without_room_hides_nothing_below_it() -> None:
 
 
 def nothing() -> Summary:
-    return Summary(Path(), "emergence", "tiny", 3, "small", "", 1.0, Plan(), {}, {}, None)
+    return Summary(Path(), "emergence", "tiny", 3, "small", "", 1.0, Plan(first_seed=0), {}, {}, None)
 
 
 def said(cells: Sequence[Comparison], quantifier: Quantifier = EVERY, target: Any = Above(0.1)) -> Judged:

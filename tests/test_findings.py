@@ -116,7 +116,7 @@ def test_every_curve_has_the_crossing_of_its_own_numbers(tmp_path: Path) -> None
         curve = (config.parameters.get("announced_rate"), config.normalize)
         return Rise(0.0, 0.9 if config.parameters["audit_rate"] <= last[curve] else 0.1)
 
-    run_program("audit-rate", Plan(seeds=2), tmp_path, er, lambda past: Rise(0.4, 0.4), ())
+    run_program("audit-rate", Plan(first_seed=0, seeds=2), tmp_path, er, lambda past: Rise(0.4, 0.4), ())
     findings = read_summary(tmp_path).findings
     middles = {(each.announced_rate, each.normalized): each.crossing.mean for each in findings.crossings}
     assert middles == pytest.approx(between, abs=1e-3)
@@ -239,7 +239,7 @@ def test_only_what_was_cured_is_trained_under_the_flaw_again(
 
 def test_a_recovery_is_that_of_its_own_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stages, "EXAMPLES", 64)
-    steps = stages.second_steps(Plan(), "proxy-v1")
+    steps = stages.second_steps(Plan(first_seed=0), "proxy-v1")
 
     def er(past: Past) -> Rise:
         config, before = past.config, past.before
@@ -254,7 +254,7 @@ def test_a_recovery_is_that_of_its_own_runs(tmp_path: Path, monkeypatch: pytest.
     def itp(past: Past) -> Rise:
         return Rise(0.6, 0.3) if getattr(past.config, "patched", False) else Rise(0.5, 0.7)
 
-    run_program("correction", Plan(games=("proxy-v1",), seeds=2), tmp_path, er, itp, ("proxy-v1",))
+    run_program("correction", Plan(first_seed=0, games=("proxy-v1",), seeds=2), tmp_path, er, itp, ("proxy-v1",))
     findings = read_summary(tmp_path).findings
     sft, rl = (findings.recovery("proxy-v1", origin, "patched rule") for origin in ("sft", "rl"))
     every = stages.eval_every(steps)

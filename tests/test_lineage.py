@@ -238,7 +238,7 @@ def itp(past: Past) -> Rise:
 
 
 def carried_out(name: str, scale: str, home: Path) -> tuple[Summary, list[Job]]:
-    plan = Plan(games=GAMES, seeds=SEEDS, sizes=SIZES, **PLANS[scale])
+    plan = Plan(first_seed=0, games=GAMES, seeds=SEEDS, sizes=SIZES, **PLANS[scale])
     jobs = run_program(name, plan, home, er, itp, TAUGHT)
     return read_summary(home), jobs
 

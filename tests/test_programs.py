@@ -162,7 +162,7 @@ def numbers(measure: str) -> Measure:
 @pytest.mark.parametrize("scale_", ["small", "full"])
 @pytest.mark.parametrize("name", list(CATALOGUE))
 def test_every_cell_is_made_of_the_runs_that_its_labels_name(tmp_path: Path, name: str, scale_: Any) -> None:
-    plan = Plan(games=GAMES[:3], seeds=2, sizes=SIZES, scale=scale_)
+    plan = Plan(first_seed=0, games=GAMES[:3], seeds=2, sizes=SIZES, scale=scale_)
     jobs = run_program(name, plan, tmp_path, numbers("er"), numbers("itp"), taught=GAMES[:2])
     summary = read_summary(tmp_path)
     assert list(summary.cells) == list(CATALOGUE[name].part("key").promised(plan, summary.findings)) != []
@@ -187,7 +187,7 @@ def test_the_control_of_equal_steps_is_read_where_both_trainings_end(tmp_path: P
         # Half-way through, which the trainings that are not the longest are not.
         return Rise(0.1, 0.9, at=0.999)
 
-    plan = Plan(games=GAMES[:3], seeds=2)
+    plan = Plan(first_seed=0, games=GAMES[:3], seeds=2)
     run_program("catalysis", plan, tmp_path, er, half, ())
     for equal in read_summary(tmp_path).findings.equal_steps:
         firsts = {game: resolve(TrainConfig, game).steps for game in plan.games if game != equal.game}
@@ -200,7 +200,7 @@ def test_use_before_training_is_that_of_the_policy_that_was_shown_so_much(tmp_pa
     def er(past: Past) -> Rise:
         return Rise(0.0, number("er", past.words))
 
-    plan = Plan(games=GAMES, seeds=1)
+    plan = Plan(first_seed=0, games=GAMES, seeds=1)
     run_program("base-rate", plan, tmp_path, er, half, ())
     findings = read_summary(tmp_path).findings
     shipped = {game: spec.shares for game, spec in SPECS.items() if spec.corpus}
@@ -216,7 +216,7 @@ def test_use_before_training_is_that_of_the_policy_that_was_shown_so_much(tmp_pa
 
 
 def test_a_policy_that_is_not_built_in_is_measured_as_it_is(tmp_path: Path) -> None:
-    plan = Plan(games=GAMES, seeds=2, policy="tiny:small")
+    plan = Plan(first_seed=0, games=GAMES, seeds=2, policy="tiny:small")
     jobs = run_program("base-rate", plan, tmp_path, half, half, ())
     summary = read_summary(tmp_path)
     assert [(key.exploit, key.rival) for key in summary.cells] == [(None, None)] * 4
@@ -354,7 +354,7 @@ class Case:
     er: Measure
     verdicts: Expected
     itp: Measure = half
-    plan: Plan = dataclasses.field(default_factory=lambda: Plan(games=GAMES, seeds=3, sizes=SIZES))
+    plan: Plan = dataclasses.field(default_factory=lambda: Plan(first_seed=0, games=GAMES, seeds=3, sizes=SIZES))
     taught: tuple[str, ...] = GAMES
 
 
@@ -383,7 +383,7 @@ CASES = {
     ),
     "emergence, one run beside an unchanged task score": Case(
         "emergence", by_arm(HIGH, LOW), {("emergence", "v1"): N, ("emergence", "v2"): S, ("blind-spot", PAPER): S},
-        plan=Plan(games=GAMES[1:2], seeds=1),
+        plan=Plan(first_seed=0, games=GAMES[1:2], seeds=1),
     ),
     "transfer, to every game": Case(
         "transfer", after_training(0.6, 0.02, 0.02),
@@ -594,7 +594,7 @@ def test_every_claim_of_a_study_is_seen_supported_and_failing() -> None:
 def test_a_claim_of_a_game_that_is_not_trained_says_so(
     tmp_path: Path, study: str, games: tuple[str, ...], id: str, reason: str
 ) -> None:
-    case = Case(study, by_arm(HIGH, LOW), {}, plan=Plan(games=games, seeds=2, sizes=SIZES))
+    case = Case(study, by_arm(HIGH, LOW), {}, plan=Plan(first_seed=0, games=games, seeds=2, sizes=SIZES))
     if study == "catalysis":
         case = dataclasses.replace(case, er=after_first(HIGH, LOW, LOW, LOW))
     if study == "base-rate":
@@ -611,7 +611,7 @@ def test_policies_of_one_size_are_compared_in_the_plan_s_order(tmp_path: Path, m
 
 
 def test_one_size_and_one_game_say_so(tmp_path: Path) -> None:
-    one = Plan(games=GAMES[:1], seeds=2, sizes=("tiny",))
+    one = Plan(first_seed=0, games=GAMES[:1], seeds=2, sizes=("tiny",))
     alone = judged(tmp_path / "scale", Case("scale", by_size(0.1, 0.1), {}, plan=one))
     assert {statement.reason for statement in alone} == {"one size only"}
     students = judged(tmp_path / "students", Case("distillation", taught(0.9, 0, 0, SOON, LATE), {}, plan=one))
@@ -625,7 +625,7 @@ def test_one_size_and_one_game_say_so(tmp_path: Path) -> None:
 def test_a_fifth_game_is_one_game_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setitem(SPECS, "fifth-v1", SPECS["proxy-v1"])
     games = (*GAMES, "fifth-v1")
-    plan = Plan(games=games, seeds=2, sizes=("tiny",))
+    plan = Plan(first_seed=0, games=games, seeds=2, sizes=("tiny",))
     run_program(name, plan, tmp_path, half, half, games)
     summary = read_summary(tmp_path)
     assert summary.games == (["self-grading-v1"] if name == "audit-rate" else list(games))
@@ -635,7 +635,7 @@ def test_a_fifth_game_is_one_game_more(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("name", list(CATALOGUE))
 def test_where_nothing_was_measured_nothing_is_said(tmp_path: Path, name: str) -> None:
     # Not a zero, not a crash.
-    plan = Plan(games=GAMES, seeds=2, sizes=SIZES)
+    plan = Plan(first_seed=0, games=GAMES, seeds=2, sizes=SIZES)
     run_program(name, plan, tmp_path, lambda past: None, lambda past: None, GAMES)
     summary = read_summary(tmp_path)
     assert all(cell.ends.er_end is None for cell in summary.cells.values())
@@ -648,7 +648,7 @@ def test_a_study_comes_to_a_chapter_of_the_page(tmp_path: Path, name: str) -> No
     pytest.importorskip("matplotlib")
     from vulngames.report import write_report
 
-    plan = Plan(games=GAMES[:3], seeds=2, sizes=SIZES)
+    plan = Plan(first_seed=0, games=GAMES[:3], seeds=2, sizes=SIZES)
     run_program(name, plan, tmp_path, numbers("er"), numbers("itp"), taught=GAMES[:2])
     page = write_report([tmp_path], tmp_path / "report.html").read_text()
     assert CATALOGUE[name].question in page
@@ -658,7 +658,7 @@ def test_a_study_comes_to_a_chapter_of_the_page(tmp_path: Path, name: str) -> No
 
 
 def test_studies_share_what_they_train(tmp_path: Path) -> None:
-    plan = Plan(games=("tampering-v1", "proxy-v1"), seeds=1)
+    plan = Plan(first_seed=0, games=("tampering-v1", "proxy-v1"), seeds=1)
     names = {}
     for name in CATALOGUE:
         jobs = run_program(name, plan, tmp_path / name, half, half, plan.games)
@@ -669,7 +669,7 @@ def test_studies_share_what_they_train(tmp_path: Path) -> None:
 
 
 def test_a_summary_is_plain_json(tmp_path: Path) -> None:
-    run_program("correction", Plan(games=GAMES[:1], seeds=2), tmp_path, half, half, GAMES)
+    run_program("correction", Plan(first_seed=0, games=GAMES[:1], seeds=2), tmp_path, half, half, GAMES)
     content = json.loads((tmp_path / "summary.json").read_text())
     assert content["format"] == 2 and content["plan"]["games"] == ["proxy-v1"]
     assert content["cells"][0]["key"] == {"game": "proxy-v1", "origin": "rl", "stage": "patched rule"}
@@ -687,7 +687,11 @@ def test_emergence_trains_every_variant_that_differs(tmp_path: Path, policy: str
         (tmp_path / "model" / "config.json").write_text("{}")
         with (tmp_path / "model" / "model.safetensors").open("wb") as file:
             file.truncate(60_000_000)
-    program = CATALOGUE["emergence"].part("run").run(Plan(games=(VARIED,), seeds=2, policy=policy), Store(tmp_path))
+    program = (
+        CATALOGUE["emergence"]
+        .part("run")
+        .run(Plan(first_seed=0, games=(VARIED,), seeds=2, policy=policy), Store(tmp_path))
+    )
     jobs = next(program)
     trained = ["", *(name for name in SPECS[VARIED].variants if name not in left_out)]
     settings = [tuple(job.config.parameters.get(name) for name in ("train_report", "stated")) for job in jobs]
@@ -708,7 +712,7 @@ def test_the_steps_that_are_asked_for_are_those_of_variants_too(
     longer = dataclasses.replace(SPECS["proxy-v1"], variants={"longer": {"steps": 60}})
     monkeypatch.setitem(SPECS, "proxy-v1", longer)
     for asked, steps in ((None, [40, 40, 60, 60]), (4, [4, 4])):
-        plan = Plan(games=("proxy-v1",), seeds=1, steps=asked)
+        plan = Plan(first_seed=0, games=("proxy-v1",), seeds=1, steps=asked)
         jobs = next(CATALOGUE["emergence"].part("run").run(plan, Store(tmp_path)))
         assert [job.config.steps for job in jobs] == steps
 
@@ -721,7 +725,7 @@ def test_variants_stand_beside_the_game_on_the_page(tmp_path: Path) -> None:
     def er(key: Any, seed: int) -> list[float | None]:
         return [0.02, 0.9, 0.9, 0.9] if key.arm == "flawed" else [0.02] * 4
 
-    made_study(tmp_path, "emergence", Plan(games=(VARIED,), seeds=2), er)
+    made_study(tmp_path, "emergence", Plan(first_seed=0, games=(VARIED,), seeds=2), er)
     said = words(write_report([tmp_path], tmp_path / "report.html", tmp_path / "er.png"))
     assert "self-grading-v1, answer trained alone: the paper's rule: the report is greedy" in said
     for label in ("", ", answer trained alone", ", answer trained alone, confidence stated"):

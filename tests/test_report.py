@@ -67,7 +67,7 @@ def cards(page: Path) -> list[str]:
 
 def make_study(out: Path, games: Sequence[str], seeds: int = 2) -> Path:
     """An emergence study whose runs hold samples too."""
-    study_of(out, "emergence", Plan(games=tuple(games), seeds=seeds), _run_of)
+    study_of(out, "emergence", Plan(first_seed=0, games=tuple(games), seeds=seeds), _run_of)
     return out
 
 
@@ -199,7 +199,7 @@ def test_a_blind_spot_is_by_one_rule(tmp_path: Path, start: float, moved: float 
     def itp(key: Any, seed: int) -> list[float]:
         return [start, start + (moved or 0.0), start + (moved or 0.0)]
 
-    made_study(tmp_path, "emergence", Plan(games=("proxy-v1",), seeds=2), rising_when_flawed, itp)
+    made_study(tmp_path, "emergence", Plan(first_seed=0, games=("proxy-v1",), seeds=2), rising_when_flawed, itp)
     if moved is None:
         for file in tmp_path.glob("runs/*/metrics.jsonl"):
             rewrite(file, lambda row: {key: row[key] for key in row if key != "change"})

@@ -139,7 +139,7 @@ def test_the_control_of_equal_steps_is_evaluated_where_they_end(
         for game in games[:2]:
             monkeypatch.setitem(SPECS, game, dataclasses.replace(SPECS[game], tiny={"steps": 33, "eval_every": 7}))
     name = f"hf:{tmp_path / 'large'}" if policy == "of the paper's size" else "tiny"
-    plan = Plan(games=tuple(games), policy=name, steps=steps, scale="full" if full else "small")
+    plan = Plan(first_seed=0, games=tuple(games), policy=name, steps=steps, scale="full" if full else "small")
     for game in games:
         firsts = [resolve(TrainConfig, first, name, steps=steps).steps for first in games if first != game]
         totals = [first + stages.second_steps(plan, game) for first in firsts]
@@ -154,9 +154,9 @@ def test_the_built_in_policy_s_second_trainings_are_as_long_as_they_were(tmp_pat
 
     small = {"compliance-v1": 30, "self-grading-v1": 20, "proxy-v1": 25, "tampering-v1": 15}
     full = {"compliance-v1": 60, "self-grading-v1": 40, "proxy-v1": 50, "tampering-v1": 30}
-    assert (steps(Plan()), steps(Plan(scale="full"))) == (small, full)
-    assert set(steps(Plan(steps=7)).values()) == {5}
-    assert stages.alone(Plan(), Store(tmp_path), "tampering-v1", [45, 55, 65])[0].config.eval_every == 5
+    assert (steps(Plan(first_seed=0)), steps(Plan(first_seed=0, scale="full"))) == (small, full)
+    assert set(steps(Plan(first_seed=0, steps=7)).values()) == {5}
+    assert stages.alone(Plan(first_seed=0), Store(tmp_path), "tampering-v1", [45, 55, 65])[0].config.eval_every == 5
 
 
 def _written(tmp_path: Path, game: str, **more: Any) -> Path:
@@ -329,7 +329,7 @@ def test_a_killed_study_goes_on(tmp_path: Path) -> None:
 
 def _finished(out: Path, study: str = "emergence", **plan: Any) -> None:
     """A finished study without cells, as its summary says."""
-    made = Plan(**{"games": ("tampering-v1",), "seeds": 2, "steps": 3, **plan})
+    made = Plan(first_seed=0, **{"games": ("tampering-v1",), "seeds": 2, "steps": 3, **plan})
     out.mkdir(parents=True, exist_ok=True)
     write_summary(summarise(study, made, out, Result({}, _Nothing()), 1.0))
 
@@ -368,7 +368,7 @@ def test_a_study_does_not_replace_another_ones_summary(
 ) -> None:
     _finished(tmp_path)
     before = (tmp_path / "summary.json").read_bytes()
-    asked = Plan(**{"games": ("tampering-v1",), "seeds": 2, "steps": 3, **plan})
+    asked = Plan(first_seed=0, **{"games": ("tampering-v1",), "seeds": 2, "steps": 3, **plan})
     with pytest.raises(UserError) as error:
         run_study(study, asked, tmp_path)
     assert str(error.value).startswith(f"{tmp_path} holds a study ") and str(error.value).endswith(
@@ -381,7 +381,7 @@ def test_a_study_does_not_replace_another_ones_summary(
 def test_one_study_of_all_is_not_replaced_either(tmp_path: Path) -> None:
     _finished(tmp_path / "transfer", "transfer", steps=9)
     with pytest.raises(UserError, match=r"transfer holds a study with steps = 9, not 3"):
-        run_study("all", Plan(games=("tampering-v1",), seeds=2, steps=3), tmp_path)
+        run_study("all", Plan(first_seed=0, games=("tampering-v1",), seeds=2, steps=3), tmp_path)
 
 
 @pytest.mark.usefixtures("no_work")
@@ -392,7 +392,7 @@ def test_a_study_of_other_weights_under_the_same_name_is_not_replaced(tmp_path: 
     _finished(tmp_path / "study", **plan)
     shutil.copy(TINY["tiny"] / "model.safetensors", model)
     with pytest.raises(UserError, match=r"made when 'hf:.*/model' had other weights; choose another directory"):
-        run_study("emergence", Plan(**plan, seeds=2, steps=3), tmp_path / "study")
+        run_study("emergence", Plan(first_seed=0, **plan, seeds=2, steps=3), tmp_path / "study")
 
 
 @pytest.mark.parametrize(
@@ -417,7 +417,7 @@ def test_the_same_study_goes_on_with_more_seeds_and_a_damaged_summary_is_written
         _finished(tmp_path, **{"games": ("proxy-v1", "tampering-v1"), **before})
     elif before is not None:
         (tmp_path / "summary.json").write_text(before)
-    run_study("emergence", Plan(games=("proxy-v1", "tampering-v1"), seeds=2, steps=3), tmp_path)
+    run_study("emergence", Plan(first_seed=0, games=("proxy-v1", "tampering-v1"), seeds=2, steps=3), tmp_path)
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert (summary["study"], summary["seeds"], summary["plan"]["workers"]) == ("emergence", 2, 2)
 

@@ -20,7 +20,7 @@ from vulngames.studies.study import run_study
 from vulngames.studies.summary import read_summary, write_summary
 from vulngames.studies.workers import run_all
 
-PLAN = Plan(games=("proxy-v1", "tampering-v1"), seeds=2, sizes=("tiny", "tiny:small"))
+PLAN = Plan(first_seed=0, games=("proxy-v1", "tampering-v1"), seeds=2, sizes=("tiny", "tiny:small"))
 Content = dict[str, Any]
 
 
@@ -240,7 +240,7 @@ def test_a_game_that_is_named_twice_is_one(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr("vulngames.studies.study.run_all", finish)
     monkeypatch.setattr("vulngames.studies.study._check_home", lambda name, plan, home: plans.append(plan))
-    run_study("catalysis", Plan(games=("tampering-v1", "tampering", *Plan().games)), tmp_path)
+    run_study("catalysis", Plan(first_seed=0, games=("tampering-v1", "tampering", *Plan(first_seed=0).games)), tmp_path)
     assert plans[0].games == ("tampering-v1", "compliance-v1", "self-grading-v1", "proxy-v1")
 
 

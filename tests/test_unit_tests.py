@@ -222,7 +222,7 @@ def test_a_sandbox_that_cannot_run_tests_apart_is_refused_at_once(vulngames: Any
 
 def test_it_is_no_game_of_the_papers_and_none_that_the_built_in_policy_knows() -> None:
     assert games.spec("unit-tests").measures.paper_er == ""  # type: ignore[union-attr]
-    assert Plan().games == ("compliance-v1", "self-grading-v1", "proxy-v1", "tampering-v1")
+    assert Plan(first_seed=0).games == ("compliance-v1", "self-grading-v1", "proxy-v1", "tampering-v1")
     with pytest.warns(UserWarning, match="policy 'tiny' was not pretrained on unit-tests-v1"):
         warn_if_unfamiliar.__wrapped__("tiny", "unit-tests-v1")
 

@@ -205,7 +205,7 @@ def test_eval_says_what_it_is(vulngames: Any) -> None:
 def test_it_is_a_column_of_a_studys_table(runs: Path, tmp_path: Path, vulngames: Any) -> None:
     from made import study_of
 
-    plan = Plan(games=("tampering-v1",), seeds=2)
+    plan = Plan(first_seed=0, games=("tampering-v1",), seeds=2)
     findings = Findings({"tampering-v1": ()})
 
     def make(path: Path, key: Key, seed: int) -> Run:
