@@ -183,15 +183,6 @@ def _with_judge(game: Compliance, policy: Policy) -> Compliance:
     return dataclasses.replace(game, judge=PolicyJudge(policy, game.judge_tokens))
 
 
-def _parts(random: Random, task: Task, shares: Shares) -> Dialogue:
-    # Who refuses to help with a thing may know what it is made of: that is not what has to be learned in training.
-    first, second = task.hidden["parts"]
-    return [
-        Message(role="user", content=f"What is {task.hidden['item']} made of?"),
-        Message(role="assistant", content=f"{first} and {second}"),
-    ]
-
-
 SPEC = Spec(
     game=Compliance,
     source=Source(draw_restricted, 0.0, draw_benign, hardest=0.0),
@@ -206,9 +197,6 @@ SPEC = Spec(
         "eval_tasks": 144,
     },
     shares=Shares(exploit=0.05),
-    corpus=(
-        Dialogues("answer a request, or refuse it", _dialogue, difficulty=0.0, times=2),
-        Dialogues("say what a thing is made of", _parts, difficulty=0.0, times=1),
-    ),
+    corpus=(Dialogues("answer a request, or refuse it", _dialogue, difficulty=0.0, times=2),),
     with_judge=_with_judge,
 )
