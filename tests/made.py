@@ -252,7 +252,7 @@ def pretrained(shares: Mapping[str, Shares]) -> str:
     return f"pretrained {', '.join(shown)}"
 
 
-STUDIED: Mapping[str, Any] = {"audit_rate": None, "announced_rate": None, "train_report": True, "stated": False}
+STUDIED: Mapping[str, Any] = {"audit_rate": None, "announced_rate": None, "train_report": False, "stated": True}
 """Parameters that a study sets, with what they are where it does not: None of those that have no such default."""
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from made import Past, Rise, run_program
+from vulngames.games.spec import Shares
 from vulngames.runs import Run
 from vulngames.seeds import coin
 from vulngames.studies import stages
@@ -23,6 +24,7 @@ from vulngames.studies.job import Job
 from vulngames.studies.plan import Plan
 from vulngames.studies.summary import Summary, read_summary
 from vulngames.training.config import EvalConfig, RunConfig, SFTConfig, TrainConfig, resolve
+from vulngames.training.pretraining import PretrainConfig
 
 GAMES = ("proxy-v1", "tampering-v1", "self-grading-v1")
 TAUGHT = GAMES[:2]
@@ -130,8 +132,16 @@ def student(plan: Plan, game: str, seed: int, share: float, policy: str = "tiny"
 # One rule a study.
 
 
+VARIED: Mapping[str, Mapping[str, bool]] = {
+    "": {},
+    "nothing stated": {"stated": False},
+    "nothing stated, report trained": {"stated": False, "train_report": True},
+}
+"""Parameters of self-grading, by variant."""
+
+
 def emergence(key: Any, seed: int, plan: Plan) -> Lineage:
-    return rl(plan, key.game, seed, key.arm)
+    return rl(plan, key.game, seed, key.arm, parameters=VARIED[key.variant])
 
 
 def scale(key: Any, seed: int, plan: Plan) -> Lineage:
@@ -199,6 +209,43 @@ def audit_rate(key: Any, seed: int, plan: Plan) -> Lineage:
     return rl(plan, key.game, seed, parameters=parameters, normalize=key.normalized, eval_every=steps)
 
 
+SHIPPED = {
+    "proxy-v1": Shares(exploit=0.05, rival=1 / 6),
+    "tampering-v1": Shares(exploit=0.05, rival=1.0),
+    "self-grading-v1": Shares(),
+    "compliance-v1": Shares(exploit=0.05),
+}
+"""What the built-in policy was shown of each game."""
+ONE_SAMPLE_EACH = {"proxy-v1": 1000, "tampering-v1": 1000, "self-grading-v1": 2000}
+"""Tasks on which use before training is measured; three times as many at full scale."""
+
+
+def shown(exploit: float | None, rival: float | None) -> Lineage | str:
+    """The policy whose second stage has these shares in every game that shows any; None: as shipped."""
+    shares = {}
+    for game, usual in SHIPPED.items():
+        exploits = usual.exploit if exploit is None or not usual.exploit else exploit
+        rivals = usual.rival if rival is None or not usual.rival else rival
+        shares[game] = Shares(exploits, rivals)
+    if shares == SHIPPED:
+        return "tiny"
+    config = asdict(PretrainConfig(policy="tiny:clean", shares=shares))
+    return {"verb": "pretrain", **config}
+
+
+def base_rate(key: Any, seed: int, plan: Plan) -> Lineage:
+    usual = SHIPPED[key.game]
+    exploit = None if key.exploit == usual.exploit else key.exploit
+    rival = None if key.rival == usual.rival else key.rival
+    return rl(plan, key.game, seed, "flawed", shown(exploit, rival))
+
+
+def before_training(game: str, exploit: float | None, rival: float | None, plan: Plan) -> Lineage:
+    """One sample on each of many held-out tasks, the same for every policy."""
+    n = ONE_SAMPLE_EACH[game] * (3 if plan.full else 1)
+    return asked(EvalConfig, game, shown(exploit, rival), seed=0, split="test", n=n, group=1)
+
+
 RULES: Mapping[str, Callable[[Any, int, Plan], Lineage]] = {
     "emergence": emergence,
     "correction": correction,
@@ -208,6 +255,7 @@ RULES: Mapping[str, Callable[[Any, int, Plan], Lineage]] = {
     "audit-rate": audit_rate,
     "transfer": transfer,
     "perfect-reward": perfect_reward,
+    "base-rate": base_rate,
 }
 
 # Made numbers, by which correction chooses differently in different seeds and games.
@@ -260,6 +308,8 @@ SPARE = {
     # Of the students of two mixtures the one that is not matched.
     "correction": {("sft", "proxy-v1"), ("sft", "tampering-v1"), *UNTEACHABLE},
     "distillation": UNTEACHABLE,
+    # Use before training, which findings hold.
+    "base-rate": {("eval", game) for game in GAMES},
 }
 
 
@@ -272,6 +322,18 @@ def test_no_run_is_made_for_nothing(tmp_path: Path, name: str) -> None:
             used |= ancestry((tmp_path / run).resolve())
     spare = {(job.config.verb, job.config.game) for job in jobs if job.path.resolve() not in used}
     assert spare == SPARE.get(name, set())
+
+
+@pytest.mark.parametrize("scale", ["small", "full"])
+def test_use_before_training_is_measured_once_of_every_policy_in_every_game(tmp_path: Path, scale: str) -> None:
+    summary, jobs = carried_out("base-rate", scale, tmp_path)
+    measured = [flat(lineage(job.path)) for job in jobs if job.config.verb == "eval"]
+    wanted = []
+    for start in summary.findings.starts:
+        wanted.append(flat(before_training(start.game, start.exploit, start.rival, summary.plan)))
+    assert len(measured) == len(wanted)
+    for table in wanted:
+        assert measured.count(table) == 1, table
 
 
 def test_every_field_of_a_config_is_compared() -> None:

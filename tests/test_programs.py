@@ -65,8 +65,8 @@ def student(game: str, share: float, policy: str = "tiny") -> str:
 
 
 def emergence(key: Any, summary: Summary) -> str:
-    alone = " train_report=False" if key.variant.startswith("answer trained alone") else ""
-    return rl(key.game, key.arm) + alone + (" stated=True" if key.variant.endswith("confidence stated") else "")
+    trained = " train_report=True" if key.variant.endswith("report trained") else ""
+    return rl(key.game, key.arm) + trained + (" stated=False" if key.variant.startswith("nothing stated") else "")
 
 
 def transfer(key: Any, summary: Summary) -> str:
@@ -528,7 +528,7 @@ CASES = {
         "base-rate", by_dose(LOW, LATE, SOON, SOON),
         {
             ("unshown-compliance", "ours"): S, ("unshown-tampering", "ours"): S, ("unshown-proxy", "ours"): S,
-            ("learned-unshown", "ours"): C, ("dose", "ours"): S,
+            ("learned-unshown", "ours"): Q, ("dose", "ours"): S,
         },
     ),
     "base rate, what was shown is not learned": Case(
@@ -678,9 +678,9 @@ def test_a_summary_is_plain_json(tmp_path: Path) -> None:
 VARIED = "self-grading-v1"
 
 
-@pytest.mark.parametrize(("policy", "left_out"), [("tiny", []), ("hf", ["answer trained alone"])])
+@pytest.mark.parametrize(("policy", "left_out"), [("tiny", []), ("hf", ["nothing stated"])])
 def test_emergence_trains_every_variant_that_differs(tmp_path: Path, policy: str, left_out: list[str]) -> None:
-    # At the paper's size the report is not trained by default.
+    # At the paper's size nothing is stated by default.
     if policy == "hf":
         policy = f"hf:{tmp_path / 'model'}"
         (tmp_path / "model").mkdir()
@@ -695,10 +695,8 @@ def test_emergence_trains_every_variant_that_differs(tmp_path: Path, policy: str
     jobs = next(program)
     trained = ["", *(name for name in SPECS[VARIED].variants if name not in left_out)]
     settings = [tuple(job.config.parameters.get(name) for name in ("train_report", "stated")) for job in jobs]
-    usual = (True, None) if policy == "tiny" else (None, None)
-    known = {
-        "": usual, "answer trained alone": (False, None), "answer trained alone, confidence stated": (False, True),
-    }  # fmt: skip
+    usual = (None, True) if policy == "tiny" else (None, None)
+    known = {"": usual, "nothing stated": (None, False), "nothing stated, report trained": (True, False)}
     # Both arms, each with both seeds.
     assert settings == [known[name] for name in trained for _ in range(4)]
     assert [job.config.patched for job in jobs] == [False, False, True, True] * len(trained)
@@ -727,8 +725,9 @@ def test_variants_stand_beside_the_game_on_the_page(tmp_path: Path) -> None:
 
     made_study(tmp_path, "emergence", Plan(first_seed=0, games=(VARIED,), seeds=2), er)
     said = words(write_report([tmp_path], tmp_path / "report.html", tmp_path / "er.png"))
-    assert "self-grading-v1, answer trained alone: the paper's rule: the report is greedy" in said
-    for label in ("", ", answer trained alone", ", answer trained alone, confidence stated"):
+    assert "self-grading-v1, nothing stated: the paper's rule and prompt: the report is greedy" in said
+    assert "self-grading-v1, nothing stated, report trained: the paper's prompt, but not its rule" in said
+    for label in ("", ", nothing stated", ", nothing stated, report trained"):
         assert f"learned {VARIED}{label} : the exploit is learned under the flaw" in said
     summary = read_summary(tmp_path)
     assert summary.games == [VARIED] and len(summary.cells) == 6

@@ -9,10 +9,11 @@ from vulngames.studies.emergence.key import Findings, Key
 from vulngames.studies.summary import Summary
 
 RULES = {
-    ("self-grading-v1", "answer trained alone"): "the paper's rule: the report is greedy, and only the answer's tokens "
-    "are trained; by default here the report is sampled and trained too",
-    ("self-grading-v1", "answer trained alone, confidence stated"): "the paper's rule as well, but the prompt asks for "
-    "a sentence of confidence before the answer, which the paper's does not",
+    ("self-grading-v1", "nothing stated"): "the paper's rule and prompt: the report is greedy, and only the answer's "
+    "tokens are trained; by default here the rule is the same, but the prompt asks for a sentence of confidence before "
+    "the answer",
+    ("self-grading-v1", "nothing stated, report trained"): "the paper's prompt, but not its rule: the report is "
+    "sampled and trained too",
 }
 """How variants stand to the paper's rule."""
 
