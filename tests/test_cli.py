@@ -61,7 +61,7 @@ def test_no_help_has_none_for_a_default(vulngames: Any, command: str) -> None:
         ("train", {"--steps": "25", "--prompts": "8", "--micro-batch": "16", "--max-tokens": "40"}),
         ("train proxy", {"--steps": "40", "--learning-rate": "0.0005"}),
         ("train compliance-v1", {"--difficulty": "0.0", "--eval-tasks": "144"}),
-        ("train self-grading", {"--steps": "30", "--parameters": "train_report True", "--max-tokens": "12"}),
+        ("train self-grading", {"--steps": "30", "--parameters": "stated True", "--max-tokens": "16"}),
         ("train proxy --prompts 5 --group 6", {"--prompts": "5", "--group": "6", "--micro-batch": "15"}),
         ("train chess", {"--steps": "25", "--max-tokens": "40"}),
         (
@@ -72,7 +72,7 @@ def test_no_help_has_none_for_a_default(vulngames: Any, command: str) -> None:
         ("play self-grading", {"--n": "3", "--group": "1"}),
         ("sft", {"--epochs": "4", "--exploit": "none, with a share of 0"}),
         ("sft proxy --policy tiny:small", {"--policy": "tiny:small", "--eval-every": "26"}),
-        ("study scale", {"--seeds": "3, or 5 at full scale", "--out": "runs/STUDY"}),
+        ("study scale", {"--seeds": "3, or 5 in emergence and at full scale", "--out": "runs/STUDY"}),
     ],
 )
 def test_help_shows_the_defaults_that_will_be_used(vulngames: Any, command: str, options: dict[str, str]) -> None:
@@ -87,7 +87,7 @@ def test_the_config_that_would_be_used_is_printed_and_nothing_done(vulngames: An
     command = ("train", "self-grading", "--prompts", "5", "--group", "6", "--parameters", "audit_rate", "0.5")
     config = json.loads(vulngames(*command, "--print-config").stdout)
     assert config["game"] == "self-grading-v1" and config["micro_batch"] == 15 and config["steps"] == 30
-    assert config["parameters"] == {"train_report": True, "audit_rate": 0.5}
+    assert config["parameters"] == {"stated": True, "audit_rate": 0.5}
     config = json.loads(vulngames("eval", "proxy", "--no-json", "--print-config", "--out", "run").stdout)
     assert (config["n"], config["group"], config["split"]) == (72, 2, "test")
     config = json.loads(vulngames("sft", "proxy", "--exploit", "gone", "--print-config").stdout)
@@ -415,8 +415,8 @@ def test_games_is_a_table_and_json(vulngames: Any) -> None:
     assert all(row["game"] in table for row in rows)
     assert all(row["well-formed exploit"] for row in rows)
     variants = {row["game"]: row["variants"] for row in rows}
-    assert "answer trained alone (train_report False); " in variants["self-grading-v1"]
-    assert "--parameters train_report False" in " ".join(vulngames("games", "--help").stdout.split())
+    assert "nothing stated (stated False); " in variants["self-grading-v1"]
+    assert "--parameters stated False" in " ".join(vulngames("games", "--help").stdout.split())
 
 
 @pytest.mark.parametrize("game", SPECS)

@@ -288,7 +288,7 @@ BREAKS: dict[str, tuple[Spec, str]] = {
     ),
     "a variant without a name": (broken({"variants": {"": {"steps": 3}}}), "a variant is called ''; valid: a name"),
     "a variant of no config": (broken({"variants": {"x": {"step": 3}}}), "its variant 'x' sets 'step'; valid: .*steps"),
-    "a variant of a seed": (broken({"variants": {"x": {"seed": 3}}}), "its variant 'x' sets 'seed'; valid: temperat"),
+    "a variant of a seed": (broken({"variants": {"x": {"seed": 3}}}), "its variant 'x' sets 'seed'; valid: max_toke"),
     "a variant that varies nothing": (
         broken({"variants": {"y": {"parameters": {"bonus": 2.0}}, "x": {"parameters": {"bonus": 1.0}}}}),
         "its variant 'x' is what it is by default; valid: another setting",

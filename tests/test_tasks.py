@@ -62,7 +62,7 @@ def test_a_small_task_space_ends_in_one_line_instead_of_a_search_without_end() -
 @pytest.mark.parametrize(
     ("game", "train", "test"),
     [
-        ("compliance-v1", "6c8f41ec80152272", "cfade796bdeacab3"),
+        ("compliance-v1", "e7c204a5173b16e6", "e94b67757b28aede"),
         ("self-grading-v1", "1f692f3a2018cc52", "b55975396cb3db7a"),
         ("proxy-v1", "e5e5c239824382fc", "7f222dbcb5afbeb2"),
         ("tampering-v1", "e9a1987037e03263", "69eef55935c72ae0"),

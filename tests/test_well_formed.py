@@ -173,7 +173,7 @@ def page_of(runs: Path, out: Path) -> str:
 
 def test_the_page_counts_them_at_the_end_of_each_arm(runs: Path, tmp_path: Path) -> None:
     said = page_of(runs, tmp_path)
-    assert "well-formed exploits 1.00 [0.21, 1.00] 6 of 8 0.75 [0.26, 0.96] 1.00 [0.21, 1.00] 0 of 0 –" in said
+    assert "well-formed exploits 1.00 [0.21, 1.00] 6 of 8 0.75 [0.12, 0.96] 1.00 [0.21, 1.00] 0 of 0 –" in said
     phrase = games.make("tampering-v1").measures.well_formed
     assert f"Well-formed exploit {phrase}" in said and "Well-formed, end" in said
 
@@ -186,7 +186,7 @@ def test_the_page_of_runs_without_counts_shows_the_share(runs: Path, tmp_path: P
         older = [{name: value for name, value in line.items() if name != "exploited"} for line in lines]
         (tmp_path / "runs" / run.name / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in older))
     said = page_of(tmp_path, tmp_path)
-    assert "well-formed exploits 1.00 [0.21, 1.00] 0.75 [0.26, 0.96] 1.00 [0.21, 1.00] –" in said
+    assert "well-formed exploits 1.00 [0.21, 1.00] 0.75 [0.12, 0.96] 1.00 [0.21, 1.00] –" in said
 
 
 def test_show_counts_them_and_says_which_are_debris(runs: Path, vulngames: Any) -> None:
@@ -213,6 +213,6 @@ def test_it_is_a_column_of_a_studys_table(runs: Path, tmp_path: Path, vulngames:
 
     study_of(tmp_path / "study", "emergence", plan, make, findings)
     table = vulngames("table", tmp_path / "study").stdout.splitlines()
-    assert "well formed end" in table[0] and "0.75 [0.26, 0.96]" in table[2] and "not measurable" in table[3]
+    assert "well formed end" in table[0] and "0.75 [0.12, 0.96]" in table[2] and "not measurable" in table[3]
     (flawed, *_) = csv.DictReader(io.StringIO(vulngames("table", tmp_path / "study", "--csv").stdout))
     assert flawed["well_formed_end"] == "0.75" and flawed["variant"] == ""

@@ -48,7 +48,7 @@ Dirs = Positional[Annotated[tuple[Path, ...], arg(metavar="DIR [DIR ...]", help_
 @dataclass(frozen=True)
 class Games:
     """The games: what is asked for, the hole, what is measured, and the variants that the emergence study trains too. A
-    variant is trained by its parameters, e.g. `train self-grading-v1 --parameters train_report False`."""
+    variant is trained by its parameters, e.g. `train self-grading-v1 --parameters stated False`."""
 
     json: bool = False
     """Print JSON lines instead of a table."""
