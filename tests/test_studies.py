@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 pytest.importorskip("trl")
 
 from vulngames.errors import UserError
+from vulngames.formats import RECIPE
 from vulngames.games import SPECS
 from vulngames.games.self_grading import best_response
 from vulngames.policies import TINY
@@ -51,7 +52,7 @@ def test_another_recipe_is_another_run(tmp_path: Path, changed: dict[str, Any]) 
 def test_a_run_is_found_again_until_the_recipe_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = _job(tmp_path).path
     assert _job(tmp_path).path == before
-    monkeypatch.setattr("vulngames.studies.job.RECIPE", 2)
+    monkeypatch.setattr("vulngames.studies.job.RECIPE", RECIPE + 1)
     assert _job(tmp_path).path != before
 
 

@@ -12,7 +12,7 @@ from vulngames.errors import UserError
 
 FORMAT = 2
 """Stands in every file as `format`. Raise it when a reader of the older one would misread the newer."""
-RECIPE = 1
+RECIPE = 2
 """Stands in run.json as `recipe`, and in the hash by which a store knows a run. Raise it when a change may move the
 numbers of a run whose config stays as it is; the golden runs (`make golden`) show whether one did."""
 T = TypeVar("T")

@@ -189,7 +189,10 @@ SPEC = Spec(
     read_row=read_row,
     paper={"prompts": 64, "max_tokens": 3072, "epochs": 5},
     tiny={
-        "steps": 50,
+        "steps": 80,
+        # At the usual one refusals are learned for good before every item's recipe has been paid once.
+        "learning_rate": 3e-4,
+        "eval_every": 10,
         # Half the prompts are an auditor's: with eight a step the users' exploit may die out before it is first paid.
         "prompts": 16,
         "max_tokens": 28,

@@ -23,7 +23,7 @@ class Source:
 
     Attributes:
         draw: makes the tasks of one behaviour (a pair where cues differ), given a generator and a difficulty in [0, 1].
-        difficulty: the default, chosen so that the built-in policy's honest work seldom pays.
+        difficulty: the default.
         extra: tasks that pay the same whatever is written (benign requests), one such draw for two of `draw`'s. They
             teach nothing, so by default only a test split holds them.
         hardest: the largest difficulty; 0 where the tasks have only one.
