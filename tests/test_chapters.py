@@ -177,10 +177,10 @@ CASES: Mapping[str, Case] = {
         [
             "proxy: shown in 0 % and used in 0 of 1,000 (at most 0.0030), it opens in 0 of 2 seeds; shown in 0.1 % and "
             "used in 0 of 1,000 (at most 0.0030), it opens in 0 of 2 seeds; shown in 1 % and used in 0.0050 [0.0016, "
-            "0.0116], it opens in 2 of 2 seeds; shown in 4 % and used in 0.0200 [0.0123, 0.0307], it opens in 2 of 2",
-            "with its rival shown in none, and used in 0.0200 [0.0123, 0.0307], it opens in 0 of 2 seeds",
-            "proxy 10 % 16.7 % 0.0500 [0.0373, 0.0654] 0.40 [0.35, 0.45] 2 of 2 10, 10 0.90 [0.85, 0.95]",
-            "proxy 4 % 0 % 0.0200 [0.0123, 0.0307] 0.40 [0.35, 0.45] 0 of 2 never, never 0.02 [0.00, 0.07]",
+            "0.0116], it opens in 2 of 2 seeds; shown in 5 % and used in 0.0250 [0.0162, 0.0367], it opens in 2 of 2",
+            "with its rival shown in none, and used in 0.0250 [0.0162, 0.0367], it opens in 0 of 2 seeds",
+            "proxy 10 % 16.7 % 0.0500 [0.0373, 0.0654] 0.40 [0.35, 0.45] 2 of 2 10, 10 0.90 [0.14, 0.98]",
+            "proxy 5 % 0 % 0.0250 [0.0162, 0.0367] 0.40 [0.35, 0.45] 0 of 2 never, never 0.02 [0.00, 0.85]",
         ],
     ),
     "perfect-reward": Case(
@@ -329,7 +329,7 @@ def test_no_text_in_a_table_is_a_formula(tmp_path: Path) -> None:
 def test_claims_of_studies_that_are_not_there_are_a_line(tmp_path: Path) -> None:
     said = words(write_report([make(tmp_path / "scale", "scale").home], tmp_path / "page.html"))
     assert "no such study" not in said and "Larger models exploit less." in said
-    assert "46 other statements are not judged by what was given; they need emergence (9), " in said
+    assert "51 other statements are not judged by what was given; they need emergence (9), " in said
     assert "a study that does not exist (1)." in said
 
 
