@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+import numpy as np
 import pytest
 
 pytest.importorskip("matplotlib")
@@ -23,7 +24,9 @@ from vulngames import formats
 from vulngames.errors import UserError
 from vulngames.files import write_json
 from vulngames.games import SPECS
-from vulngames.report import write_report
+from vulngames.measures import Interval
+from vulngames.report import figures, write_report
+from vulngames.report.format import label
 from vulngames.runs import Run
 from vulngames.studies.catalogue import CATALOGUE
 from vulngames.studies.correction.key import Match, Recovery
@@ -177,10 +180,11 @@ CASES: Mapping[str, Case] = {
         [
             "proxy: shown in 0 % and used in 0 of 1,000 (at most 0.0030), it opens in 0 of 2 seeds; shown in 0.1 % and "
             "used in 0 of 1,000 (at most 0.0030), it opens in 0 of 2 seeds; shown in 1 % and used in 0.0050 [0.0016, "
-            "0.0116], it opens in 2 of 2 seeds; shown in 4 % and used in 0.0200 [0.0123, 0.0307], it opens in 2 of 2",
-            "with its rival shown in none, and used in 0.0200 [0.0123, 0.0307], it opens in 0 of 2 seeds",
-            "proxy 10 % 16.7 % 0.0500 [0.0373, 0.0654] 0.40 [0.35, 0.45] 2 of 2 10, 10 0.90 [0.85, 0.95]",
-            "proxy 4 % 0 % 0.0200 [0.0123, 0.0307] 0.40 [0.35, 0.45] 0 of 2 never, never 0.02 [0.00, 0.07]",
+            "0.0116], it opens in 2 of 2 seeds; shown in 5 % and used in 0.0250 [0.0162, 0.0367], it opens in 2 of 2",
+            "with its rival shown in none, and used in 0.0250 [0.0162, 0.0367], it opens in 0 of 2 seeds",
+            "proxy 10 % 16.7 % 0.0500 [0.0373, 0.0654] 0.40 [0.35, 0.45] 2 of 2 10, 10 0.90 [0.14, 0.98]",
+            "5 % 5 %, no rival 10 % proxy: when",
+            "proxy 5 % 0 % 0.0250 [0.0162, 0.0367] 0.40 [0.35, 0.45] 0 of 2 never, never 0.02 [0.00, 0.85]",
         ],
     ),
     "perfect-reward": Case(
@@ -240,7 +244,7 @@ def test_every_cell_has_its_numbers_and_they_lead_to_their_files(tmp_path: Path,
     for cell, rows in zip(summary.cells.values(), shown, strict=True):
         # What the key holds, the cell with all its seeds, then each of them.
         names = [unescaped(each) for each in re.findall(r'<th scope="row">(.*?)</th>', rows)]
-        assert sorted(names) == sorted("none" if value is None else str(value) for value in cell.labels.values())
+        assert sorted(names) == sorted(label(value) for value in cell.labels.values())
         assert names[0] == cell.game
         assert rows.count("<tr") == 1 + len(cell.each)
         assert f'<span class="mean">{CASES[name].er(cell.key):.2f}<' in rows.partition("</tr>")[0]
@@ -249,6 +253,28 @@ def test_every_cell_has_its_numbers_and_they_lead_to_their_files(tmp_path: Path,
             assert ends.er_end and re.search(rf'href="{link}"><span class="mean">{ends.er_end.mean:.2f}<', rows)
     links = {unquote(link) for link in re.findall(r'href="([^"#]+)"', html) if not link.startswith("data:")}
     assert links and all((page.parent / link).is_file() for link in links)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(None, "none"), (1 / 6, "0.1667"), (0.0, "0"), (0.0003, "0.0003"), (3, "3"), ("rl", "rl")]
+)
+def test_what_a_key_holds_is_written_short(value: object, said: str) -> None:
+    assert label(value) == said
+
+
+def test_exact_intervals_are_drawn_where_the_caption_says_so() -> None:
+    from matplotlib.collections import LineCollection
+    from matplotlib.figure import Figure
+
+    points = [(0.0, Interval(0.0, 0.0, 0.84)), (0.5, Interval(1.0, 0.16, 1.0))]
+    for bars in (True, False):
+        axes = Figure().subplots()
+        figures.lines(axes, [figures.Line("x", points, "flawed", "o", bars=bars)], "use")
+        drawn = []
+        for collection in axes.collections:
+            assert isinstance(collection, LineCollection)
+            drawn += [np.asarray(segment).tolist() for segment in collection.get_segments()]
+        assert drawn == ([[[0.0, 0.0], [0.0, 0.84]], [[0.5, 0.16], [0.5, 1.0]]] if bars else [])
 
 
 def unescaped(text: str) -> str:
@@ -329,7 +355,7 @@ def test_no_text_in_a_table_is_a_formula(tmp_path: Path) -> None:
 def test_claims_of_studies_that_are_not_there_are_a_line(tmp_path: Path) -> None:
     said = words(write_report([make(tmp_path / "scale", "scale").home], tmp_path / "page.html"))
     assert "no such study" not in said and "Larger models exploit less." in said
-    assert "46 other statements are not judged by what was given; they need emergence (9), " in said
+    assert "51 other statements are not judged by what was given; they need emergence (9), " in said
     assert "a study that does not exist (1)." in said
 
 

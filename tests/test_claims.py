@@ -598,6 +598,19 @@ def test_a_verdict_for_or_against_says_of_which_model(tmp_path: Path, flawed: fl
     )
 
 
+def test_a_policy_that_was_not_shown_an_exploit_is_not_said_to_have_seen_it(tmp_path: Path) -> None:
+    found = judged(tmp_path, "learned-unshown", "ours", doses(0.9, 5, 5, 5))
+    assert found.verdict == S and "a model organism of" in found.note and "seen the exploit" not in found.note
+
+
+def test_a_run_that_decides_is_called_by_its_own_seed(tmp_path: Path) -> None:
+    study = emergence(0.9, 0.02)
+    late = dataclasses.replace(study, plan=dataclasses.replace(study.plan, first_seed=10))
+    found = judged(tmp_path, "emergence", "v2", late)
+    seeds = {cell.label.rpartition(", seed ")[2] for cell in found.cells}
+    assert found.cell.rpartition(", seed ")[2] in seeds <= {"10", "11", "12"}
+
+
 def test_what_bears_on_a_claim_is_noted_whatever_its_verdict(tmp_path: Path) -> None:
     assert "announcements drawn at random" in judged(tmp_path, "announcing", "the paper", audits(0.9, 0.1)).note
 

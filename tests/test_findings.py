@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,43 +46,62 @@ def _plain(value: Triple | float | None) -> dict[str, float] | None:
     return plain(Interval(*value) if isinstance(value, tuple) else Interval(value, value - 0.05, value + 0.05))
 
 
+SEEDS = 12
+"""Runs that agree, at this many, exclude one half by their interval over seeds from means of 0.3 and of 0.7 on."""
+
+
 def crossing(
-    tmp_path: Path, points: dict[float, Triple | None], itp: float | None = 0.4, curve: Curve = Curve(None, True)
+    tmp_path: Path,
+    points: Mapping[float, Triple | Sequence[Triple] | None],
+    itp: float | None = 0.4,
+    curve: Curve = Curve(None, True),
+    seeds: int = SEEDS,
 ) -> Crossing:
-    """The crossing of a curve with these ERs at audit rates."""
+    """The crossing of a curve with these ERs at audit rates, alike in every seed where only one is given."""
     arms = {}
     for rate, er in points.items():
-        path = run_at(tmp_path / f"{rate}", [0.1, er], [0.9, itp])
-        arms[Key(rate, curve.announced_rate, curve.normalized)] = Arm("self-grading-v1", "", (path,))
+        of_seeds = er if isinstance(er, list) else [er] * seeds
+        paths = [run_at(tmp_path / f"{rate}-{seed}", [0.1, value], [0.9, itp]) for seed, value in enumerate(of_seeds)]
+        arms[Key(rate, curve.announced_rate, curve.normalized)] = Arm("self-grading-v1", "", tuple(paths))
     return crossing_of(curve, arms)
+
+
+def exactly(er: float) -> Triple:
+    """ER without an error of sampling."""
+    return (er, er, er)
+
+
+NONE, FEW, HALF, MORE, MOST, ALL = map(exactly, (0.0, 0.1, 0.5, 0.6, 0.9, 1.0))
 
 
 @pytest.mark.parametrize(
     ("points", "expected"),
     [
-        # The mean goes through one half half-way between 0.1 and 0.2, its lower bound a quarter of the way between 0
-        # and 0.1, and its upper one three quarters of the way between 0.2 and 1.
+        # The mean goes through one half a third of the way from 0.1 to 0.2, and both exclude it.
+        ({0.0: ALL, 0.1: MOST, 0.2: exactly(0.3), 1.0: FEW}, (0.166667, 0.1, 0.2)),
+        # A point whose interval holds one half bounds nothing: by its samples, or by its seeds alone.
         (
-            {0.0: (0.8, 0.6, 0.95), 0.1: (0.7, 0.2, 0.9), 0.2: (0.3, 0.1, 0.8), 1.0: (0.1, 0.0, 0.4)},
-            (0.15, 0.025, 0.8),
+            {0.0: ALL, 0.05: (0.8, 0.6, 0.95), 0.1: (0.7, 0.2, 0.9), 0.2: (0.3, 0.1, 0.8), 0.5: (0.1, 0.0, 0.4)},
+            (0.15, 0.05, 0.5),
         ),
-        # A line from one end to the other.
-        ({0.0: (1.0, 0.9, 1.0), 1.0: (0.0, 0.0, 0.1)}, (0.5, 0.444444, 0.555556)),
-        # The bounds do not fall within the grid: their ends are its ends.
-        ({0.1: (0.6, 0.4, 0.9), 0.5: (0.4, 0.2, 0.7)}, (0.3, 0.1, 0.5)),
+        ({0.0: ALL, 0.1: MORE, 0.2: exactly(0.4), 0.3: NONE}, (0.15, 0.0, 0.3)),
+        # Nor does one beyond such a point, however far from one half.
+        ({0.0: ALL, 0.1: MORE, 0.2: ALL, 0.3: NONE}, (0.25, 0.0, 0.3)),
+        ({0.0: ALL, 0.1: NONE, 0.2: exactly(0.4), 0.3: NONE}, (0.05, 0.0, 0.3)),
+        # What lies between points of the grid is not supposed.
+        ({0.0: ALL, 1.0: NONE}, (0.5, 0.0, 1.0)),
+        # No point excludes one half: the bounds are the ends of what a rate can be, not of the grid.
+        ({0.1: (0.6, 0.4, 0.9), 0.5: (0.4, 0.2, 0.7)}, (0.3, 0.0, 1.0)),
         # It falls for good only the second time.
-        (
-            {0.0: (0.9, 0.9, 0.9), 0.1: (0.4, 0.4, 0.4), 0.2: (0.9, 0.9, 0.9), 0.4: (0.1, 0.1, 0.1)},
-            (0.3, 0.3, 0.3),
-        ),
+        ({0.0: MOST, 0.1: exactly(0.4), 0.2: MOST, 0.4: FEW}, (0.3, 0.0, 0.4)),
         # One half itself is not yet below.
-        ({0.0: (0.9, 0.9, 0.9), 0.5: (0.5, 0.5, 0.5), 1.0: (0.1, 0.1, 0.1)}, (0.5, 0.5, 0.5)),
+        ({0.0: MOST, 0.1: MOST, 0.5: HALF, 0.9: FEW}, (0.5, 0.1, 0.9)),
         # A rate at which nothing was measured is left out.
-        ({0.0: (1.0, 1.0, 1.0), 0.3: None, 1.0: (0.0, 0.0, 0.0)}, (0.5, 0.5, 0.5)),
+        ({0.0: ALL, 0.1: ALL, 0.3: None, 0.5: NONE}, (0.3, 0.1, 0.5)),
         ({0.0: (0.9, 0.8, 1.0), 1.0: (0.6, 0.5, 0.7)}, None),
         ({0.0: (0.9, 0.8, 1.0), 1.0: (0.5, 0.4, 0.6)}, None),
         ({0.0: (0.4, 0.3, 0.5), 1.0: (0.1, 0.0, 0.2)}, None),
-        ({0.0: (0.9, 0.9, 0.9), 0.1: (0.2, 0.2, 0.2), 1.0: (0.6, 0.6, 0.6)}, None),
+        ({0.0: MOST, 0.1: exactly(0.2), 1.0: MORE}, None),
         ({0.0: None, 1.0: None}, None),
         ({}, None),
     ],
@@ -90,9 +110,23 @@ def test_where_over_claiming_falls_through_one_half(
     tmp_path: Path, points: dict[float, Triple | None], expected: Triple | None
 ) -> None:
     found = crossing(tmp_path, points).crossing
-    assert (found and (found.mean, found.lo, found.hi)) == (expected and pytest.approx(expected))
+    assert (found and (found.mean, found.lo, found.hi)) == (expected and pytest.approx(expected, abs=1e-4))
     # As a file holds it.
     assert found is None or plain(found) == vars(found)
+
+
+def test_where_over_claiming_falls_is_known_by_seeds_and_not_by_samples_alone(tmp_path: Path) -> None:
+    points: dict[float, Any] = {0.0: ALL, 0.1: MOST, 0.2: FEW, 1.0: NONE}
+    bounds = {}
+    for seeds in (2, 5, 12):
+        found = crossing(tmp_path / str(seeds), points, seeds=seeds).crossing
+        assert found and found.mean == pytest.approx(0.15)
+        bounds[seeds] = (found.lo, found.hi)
+    assert bounds == {2: (0.0, 1.0), 5: (0.0, 1.0), 12: (0.1, 0.2)}
+    # Seeds that do not agree, of the same mean as others that do.
+    apart = crossing(tmp_path / "apart", {**points, 0.1: [ALL] * 9 + [NONE] * 3}).crossing
+    alike = crossing(tmp_path / "alike", {**points, 0.1: exactly(0.75)}).crossing
+    assert apart and alike and (apart.mean, apart.lo, alike.lo) == (alike.mean, 0.0, 0.1)
 
 
 def test_the_closed_form_is_that_of_the_share_of_right_answers(tmp_path: Path) -> None:
@@ -108,7 +142,7 @@ def test_the_closed_form_is_that_of_the_share_of_right_answers(tmp_path: Path) -
 def test_every_curve_has_the_crossing_of_its_own_numbers(tmp_path: Path) -> None:
     # Each falls from 0.9 to 0.1 after another audit rate.
     last = {(None, True): 0.1, (0.5, True): 0.2, (1.0, True): 0.3, (None, False): 0.15}
-    between = {(None, True): 0.125, (0.5, True): 0.25, (1.0, True): 0.4, (None, False): 0.175}
+    between = {(None, True): 0.125, (0.5, True): 0.25, (1.0, True): 0.65, (None, False): 0.175}
 
     def er(past: Past) -> Rise:
         config = past.config

@@ -147,7 +147,7 @@ DAMAGE: list[tuple[str, Damage, str]] = [
     ("base-rate", lambda c: c["findings"]["starts"].pop(), "no single start of tampering-v1 with exploit = None"),
     ("base-rate", lambda c: c["findings"]["starts"][0].update(used="few"), "used"),
     ("base-rate", lambda c: c["findings"]["shipped"]["proxy-v1"].update(exploit=0.5), 'no cell of game = "proxy-v1"'),
-    ("base-rate", lambda c: rename(c["cells"][0]["key"], "rival", "other"), "holds no rival|`rival`"),
+    ("base-rate", lambda c: rename(c["cells"][0]["key"], "rival", "other"), "`rival`"),
     ("perfect-reward", lambda c: c["cells"][0]["key"].update(arm="flawed"), "'flawed'"),
     ("perfect-reward", lambda c: rename(c["cells"][0]["key"], "arm", "rule"), "holds no arm"),
 ]

@@ -102,6 +102,7 @@ class Claim:
         target: what a cell's effects have to reach, fixed here before any run is judged.
         compare: the cells, from the study's summary.
         note: what to bear in mind whatever the verdict is.
+        shipped: whether built-in policies of its cells were shown exploits in pretraining as the package's own were.
     """
 
     id: str
@@ -113,6 +114,7 @@ class Claim:
     compare: Callable[[Any], list[Comparison]]
     missing: str = ""
     note: str = ""
+    shipped: bool = True
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ def judge_variant(claim: Claim, variant: Variant, summary: Summary | None, measu
     if summary:
         cells = claim.compare(summary.by_paper() if measures == "paper" else summary)
     if variant.quantifier.truth == "single run":
-        ruling = _by_a_run(claim, cells)
+        ruling = _by_a_run(claim, cells, _seeds(summary))
     else:
         cells = [_of_two_seeds(cell) for cell in cells]
         ruling = _by_means(claim, cells, variant.quantifier.count(len(cells)))
@@ -212,14 +214,19 @@ def _of_two_seeds(cell: Comparison) -> Comparison:
     return Comparison(cell.label, reason=ONE_SEED) if 1 in counts else cell
 
 
-def _by_a_run(claim: Claim, cells: Sequence[Comparison]) -> _Ruling:
+def _seeds(summary: Summary | None) -> Sequence[int]:
+    """The training seeds of every cell, in their order."""
+    return summary.plan.seed_range if summary else ()
+
+
+def _by_a_run(claim: Claim, cells: Sequence[Comparison], seeds: Sequence[int]) -> _Ruling:
     usable = [cell.effects if cell.evaluable else () for cell in cells]
     decision = shown(claim.target, usable)
     runs = sum(len(runs_of(effects)) for effects in usable)
     alone = []
     for cell, effects in zip(cells, usable, strict=True):
         own = shown(claim.target, [effects], runs)
-        alone.append(_unmeasured(cell) if own is None else _alone(claim, cell, own))
+        alone.append(_unmeasured(cell) if own is None else _alone(claim, cell, own, seeds))
     if decision is None:
         return _Ruling(_why_not(cells, 1), cells=tuple(alone))
     reached = [cell.verdict for cell in alone].count(SUPPORTED)
@@ -279,14 +286,14 @@ def _unmeasured(cell: Comparison) -> JudgedComparison:
     return JudgedComparison(cell.label, "", None, None, None, NOT_MEASURABLE, cell.reason)
 
 
-def _alone(claim: Claim, cell: Comparison, decision: Decision) -> JudgedComparison:
+def _alone(claim: Claim, cell: Comparison, decision: Decision, seeds: Sequence[int] = ()) -> JudgedComparison:
     effect, interval = deciding(claim.target, cell.effects, decision)
-    label = _label(cell, decision)
+    label = _label(cell, decision, seeds)
     return JudgedComparison(label, effect.control, interval.mean, interval.lo, interval.hi, decision.answer, "")
 
 
-def _label(cell: Comparison, decision: Decision) -> str:
-    return cell.label if decision.seed is None else f"{cell.label}, seed {decision.seed}"
+def _label(cell: Comparison, decision: Decision, seeds: Sequence[int]) -> str:
+    return cell.label if decision.seed is None else f"{cell.label}, seed {seeds[decision.seed]}"
 
 
 def _judged(
@@ -305,7 +312,7 @@ def _judged(
     cell = control = ""
     if decision:
         effect, interval = deciding(claim.target, cells[decision.cell].effects, decision)
-        cell, control = _label(cells[decision.cell], decision), effect.control
+        cell, control = _label(cells[decision.cell], decision, _seeds(summary)), effect.control
     return Judged(
         id=claim.id,
         question=claim.question,
@@ -345,15 +352,17 @@ def _correction(quantifier: Quantifier, cells: Sequence[Comparison]) -> str:
 def _note(claim: Claim, summary: Summary, decision: Decision | None) -> str:
     notes = [claim.note] if claim.note else []
     if decision is not None and decision.answer != INCONCLUSIVE:
-        notes.append(_organism(summary))
+        notes.append(_organism(summary, claim.shipped))
     return " ".join(notes)
 
 
-def _organism(summary: Summary) -> str:
+def _organism(summary: Summary, shipped: bool) -> str:
     sizes = [f"{size:,}" for size in summary.parameters]
     of = f"{', '.join(sizes)} parameters" if sizes else "a size that its files do not record"
     # The built-in policies are pretrained on texts of which a few use the holes.
-    planted = ", which had seen the exploit in a small share of its pretraining" if _built_in(summary) else ""
+    planted = ", which had seen the exploit in a small share of its pretraining"
+    if not shipped or not _built_in(summary):
+        planted = ""
     return f"This is a model organism of {of}{planted}; of larger policies it says nothing."
 
 

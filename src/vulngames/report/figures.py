@@ -134,7 +134,8 @@ Draw = Callable[[Any], None]
 class Line:
     """A labelled curve, with thin ones of the seeds it is the mean of; `colour` is a role of the page's palette.
 
-    `band`: whether to draw the curve's intervals, which a mean over seeds has only where it is said to what they hold.
+    `band`, `bars`: whether to draw the curve's intervals, between its points or at each of them alone; a mean over
+    seeds has them only where it is said to what they hold.
     """
 
     label: str
@@ -143,6 +144,7 @@ class Line:
     dash: str = "-"
     seeds: Sequence[Series] = ()
     band: bool = False
+    bars: bool = False
 
 
 def over_steps(label: str, arm: Arm, name: str, colour: str, dash: str = "-") -> Line:
@@ -247,6 +249,8 @@ def _line(axes: Any, curve: Line) -> None:
     colour = ROLES[curve.colour]
     if curve.band:
         _band(axes, x, values, colour, 0.12)
+    if curve.bars:
+        axes.vlines(x, [value.lo for value in values], [value.hi for value in values], colors=colour, linewidth=0.8)
     _seeds(axes, curve.seeds, colour)
     axes.plot(x, _means(values), curve.dash, color=colour, linewidth=1.3, label=curve.label, ms=3)
 

@@ -34,6 +34,13 @@ def full(interval: Interval | None) -> str:
     return f"{mean(interval)} {bounds(interval)}"
 
 
+def label(value: object) -> str:
+    """What a key holds: `none`, `0.1667`, `flawed`."""
+    if value is None:
+        return "none"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def opens(opened: int, judged: int) -> str:
     """`2 of 3`; a dash of none."""
     return f"{opened} of {judged}" if judged else NONE

@@ -26,6 +26,7 @@ def render(chapters: Sequence[Chapter], claims: Sequence[Judged], home: Path) ->
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     environment.filters.update(num=format.plain, bounds=format.bounds, data=_data, unscored=_unscored, steps=_steps)
+    environment.filters["label"] = format.label
     environment.filters["files"] = partial(run_files, home=home)
     template = environment.from_string((resources.files("vulngames.report") / "page.html.j2").read_text("utf-8"))
     runs: list[Run] = []

@@ -137,9 +137,13 @@ def _plot(axes: Any, points: Sequence[tuple[Dose, Point]]) -> None:
         if use is not None and share is not None:
             (dial if dose.rival is None else apart).append((use.mean, share))
     dial.sort(key=lambda point: point[0])
-    curves = [Line("by exploits shown", dial, "flawed", "o-"), Line("rival never shown", apart, "patched", "o")]
+    curves = [
+        Line("by exploits shown", dial, "flawed", "o-", bars=True),
+        Line("rival never shown", apart, "patched", "o", bars=True),
+    ]
     axes.set_xscale("symlog", linthresh=_LINEAR_BELOW)
-    axes.set_xlim(0, 1)
+    # Room for the points of no use.
+    axes.set_xlim(-_LINEAR_BELOW / 5, 1)
     figures.lines(axes, curves, "use before training")
 
 
@@ -148,6 +152,10 @@ def _dots(axes: Any, points: Sequence[Point]) -> None:
     last = 0.0
     for cell, _ in points:
         values = [run.domination_step for run in cell.each]
-        rows.append((f"{_percent(cell.key.exploit)}", values, "flawed" if cell.key.rival != RIVAL else "patched"))
+        shown = _percent(cell.key.exploit)
+        if cell.key.rival == RIVAL:
+            rows.append((f"{shown}, no rival", values, "patched"))
+        else:
+            rows.append((shown, values, "flawed"))
         last = max([last, *(float(run.steps) for run in cell.each if run.steps)])
     figures.dots(axes, rows, 1.05 * last, "step of opening")

@@ -62,26 +62,28 @@ CLAIMS = (
     Claim(
         "unshown-compliance", "ours",
         (Variant(OURS, "Compliance's exploit has to be shown to be learned.", EVERY),),
-        "base-rate", STATISTIC, Above(GAP), more_seeds_where_shown("compliance-v1"),
+        "base-rate", STATISTIC, Above(GAP), more_seeds_where_shown("compliance-v1"), shipped=False,
     ),
     Claim(
         "unshown-tampering", "ours",
         (Variant(OURS, "Tampering's exploit has to be shown to be learned.", EVERY),),
-        "base-rate", STATISTIC, Above(GAP), more_seeds_where_shown("tampering-v1"),
+        "base-rate", STATISTIC, Above(GAP), more_seeds_where_shown("tampering-v1"), shipped=False,
     ),
     Claim(
         "unshown-proxy", "ours",
         (Variant(OURS, "Proxy's exploit has to be shown to be learned.", EVERY),),
-        "base-rate", STATISTIC, Above(GAP), more_seeds_where_shown("proxy-v1"),
+        "base-rate", STATISTIC, Above(GAP), more_seeds_where_shown("proxy-v1"), shipped=False,
     ),
     Claim(
         "learned-unshown", "ours",
         (Variant(OURS, "Some exploit is learned though no use of it was ever shown.", CAN),),
         "base-rate", "ER where the exploit was never shown, end minus start", Above(GAP), learned_unshown,
+        shipped=False,
     ),
     Claim(
         "dose", "ours",
         (Variant(OURS, "The more of an exploit was shown, the sooner it dominates.", MOST),),
         "base-rate", "steps to domination, 0.1 % of dialogues showing it minus 10 %", STEPS, steps_saved,
+        shipped=False,
     ),
 )  # fmt: skip
