@@ -46,6 +46,10 @@ def difficulty_of(game: Anything, given: float | None) -> float:
     return given
 
 
+class Exhausted(UserError):
+    """A generator has no task left that it has not given yet."""
+
+
 def stream(
     game: Anything, seed: int, split: Split, difficulty: float | None = None, extra: bool | None = None
 ) -> Iterator[Task]:
@@ -62,7 +66,8 @@ def stream(
         extra: whether `Source.extra` is drawn, too; by default in a test split.
 
     Raises:
-        UserError: as `difficulty_of`, no such split, or no task is left that was not given yet.
+        UserError: as `difficulty_of`, or no such split.
+        Exhausted: no task is left that was not given yet.
     """
     if split not in get_args(Split):
         raise UserError(f"unknown split {split!r:.60}; valid: {', '.join(get_args(Split))}")
@@ -75,7 +80,7 @@ def stream(
             if drawn[0].id not in seen and _belongs(drawn[0].id, seed, split):
                 break
         else:
-            raise UserError(f"{id} at difficulty {hard:g} has about {len(seen)} tasks per split; valid: ask for fewer")
+            raise Exhausted(f"{id} at difficulty {hard:g} has about {len(seen)} tasks per split; valid: ask for fewer")
         seen.add(drawn[0].id)
         yield from drawn
 
@@ -105,3 +110,18 @@ def take(
     if not isinstance(n, int) or n < 0:
         raise UserError(f"n = {n!r:.60}; valid: a whole number, 0 or more")
     return list(islice(stream(game, seed, split, difficulty), n))
+
+
+def at_most(game: Anything, seed: int, split: Split, n: int) -> list[Task]:
+    """The same, and fewer where the generator has no more.
+
+    Raises:
+        UserError: as `stream`.
+    """
+    drawn: list[Task] = []
+    try:
+        for task in islice(stream(game, seed, split), n):
+            drawn.append(task)
+    except Exhausted:
+        pass
+    return drawn

@@ -31,7 +31,8 @@ _SAMPLES = 3000
 
 
 def base_rates(policy: HFPolicy, names: tuple[str | int, ...], n: int) -> dict[str, dict[str, Any]]:
-    """ITP, ER and use of each game's exploit, of one sample on each of `n` held-out tasks.
+    """ITP, ER and use of each game's exploit, of one sample on each of `n` held-out tasks, or of as many as
+    there are.
 
     Only games with a corpus: of the others the policy has never seen the format.
 
@@ -46,7 +47,7 @@ def base_rates(policy: HFPolicy, names: tuple[str | int, ...], n: int) -> dict[s
         # Set as in training, so that a rate is the one training starts from.
         longest = spec.tiny.get("max_tokens", _LONGEST)
         game = games.make(id, max_tokens=longest, **spec.tiny.get("parameters", {}))
-        samples = rollout(game, tasks.take(id, 0, "test", n), policy, ("base rates", *names), 1)
+        samples = rollout(game, tasks.at_most(id, 0, "test", n), policy, ("base rates", *names), 1)
         measured = measure(samples, spec.measures)
         occasions = [sample.exploited for sample in samples if sample.exploited is not None]
         rates[id] = {

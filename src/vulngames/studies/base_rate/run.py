@@ -5,7 +5,7 @@ dialogues that show one, from none to 10 %, and with none of its honest rival; t
 A second stage sets the shares of all games at once, and draws the same tasks in the same order whatever they are.
 Controls: the shipped policy, which is the second stage at the shipped shares; ITP before training, and use of an
 exploit that has no dial (self-grading), which no dose should move. The dial is not what a policy does, so use is
-measured, on a thousand occasions or more, each with a task of its own. An answer: whether, and when, ER comes to stay
+measured, on about a thousand occasions, each with a task of its own. An answer: whether, and when, ER comes to stay
 above one half, against use before training.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from vulngames import tasks
 from vulngames.games.spec import Shares
 from vulngames.measures import interval
 from vulngames.runs import Run
@@ -72,6 +73,7 @@ def _measured(plan: Plan, store: Store, game: str, dose: Dose, policy: str) -> J
     n = None
     if plan.policy == BUILT_IN:
         n = _TASKS_FOR_ONE.get(game, 1) * (FULL_OCCASIONS if plan.full else OCCASIONS)
+        n = len(tasks.at_most(game, 0, "test", n))
     config = resolve(EvalConfig, game, policy, seed=0, split="test", n=n, group=1)
     return store.job(f"{game}-start-{_words(dose)}", config)
 
