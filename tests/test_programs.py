@@ -728,6 +728,6 @@ def test_variants_stand_beside_the_game_on_the_page(tmp_path: Path) -> None:
     assert "self-grading-v1, nothing stated: the paper's rule and prompt: the report is greedy" in said
     assert "self-grading-v1, nothing stated, report trained: the paper's prompt, but not its rule" in said
     for label in ("", ", nothing stated", ", nothing stated, report trained"):
-        assert f"learned {VARIED}{label} : the exploit is learned under the flaw" in said
+        assert f"learned {VARIED}{label} : the exploit is learned in 2 of 2 seeds: under the flaw ER" in said
     summary = read_summary(tmp_path)
     assert summary.games == [VARIED] and len(summary.cells) == 6
