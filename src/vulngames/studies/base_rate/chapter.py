@@ -123,7 +123,7 @@ def _picture(summary: BaseRate, games: Sequence[str]) -> Picture:
     drawn = figures.sheet(titles, [*shares, *steps], words, "base-rate", columns=len(games), height=2.2)
     caption = (
         "Above: the share of seeds whose ER comes to stay above one half, with its exact interval, against the "
-        "exploit's use before training; none of it is at the left edge. Below: the step at which each seed opens, by "
+        "exploit's use before training; none of it is at 0. Below: the step at which each seed opens, by "
         "how much was shown; hollow: never within the training."
     )
     return Picture(drawn, caption)
