@@ -270,7 +270,13 @@ def test_a_run_says_of_its_game_what_a_page_needs(tmp_path: Path, game: str) -> 
         "id": game,
         "asked": made.asked,
         "hole": made.hole,
-        "measures": {"itp": measures.itp, "er": measures.er, "paper_er": measures.paper_er, "gap": gap},
+        "measures": {
+            "itp": measures.itp,
+            "er": measures.er,
+            "paper_er": measures.paper_er,
+            "gap": gap,
+            "well_formed": measures.well_formed,
+        },
     }
 
 
