@@ -30,7 +30,7 @@ check: $(VENV)/.test  ## lint and types
 	$(BIN)/mypy
 
 mutants: $(VENV)/.test  ## faults planted in the science core, each of which a test has to see
-	$(BIN)/python benchmarks/mutants.py
+	$(BIN)/python benchmarks/mutants.py $(MUTANTS)
 
 golden: $(VENV)/.demo  ## rewrite tests/golden; CHANGELOG.md says why
 	$(BIN)/python tests/golden/make.py tests/golden

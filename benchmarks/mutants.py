@@ -1,6 +1,6 @@
 """Mutants of the science core, and whether a test kills each: are the checks able to fail?
 
-    python benchmarks/mutants.py [ROOM ...] [--generated N] [--only WORDS]
+    python benchmarks/mutants.py [ROOM ...] [--sample N] [--only WORDS] [--generated N]
 
 The named ones are in mutants.toml, by room: a fault that somebody could make and nobody would see, as a replacement in
 a source file, and the tests that have to fail by it. `--generated N` tries N flips of operators a room as well, drawn
@@ -88,6 +88,8 @@ class Options:
     """Rooms; all of them if none is named."""
     generated: int = 0
     """Flips of operators a room, beside the named mutants."""
+    sample: int | None = None
+    """Of a room's named mutants so many, always the same ones; all of them if left out."""
     only: str = ""
     """Of the named mutants, those whose name holds these words."""
     root: Path = ROOT
@@ -115,16 +117,17 @@ def read_table(options: Options) -> tuple[list[str], list[Room]]:
     for name in options.rooms:
         if name not in table:
             sys.exit(f"no room {name!r}; valid: {', '.join(table)}")
-    rooms = [read_room(name, entry, options.only) for name, entry in table.items() if name in (options.rooms or table)]
+    rooms = [read_room(name, entry, options) for name, entry in table.items() if name in (options.rooms or table)]
     return preloaded, rooms
 
 
-def read_room(name: str, entry: Mapping[str, Any], only: str) -> Room:
+def read_room(name: str, entry: Mapping[str, Any], options: Options) -> Room:
     named = []
     for each in entry.get("mutant", ()):
         mutant = Mutant(name, **{**each, "tests": tuple(each["tests"])})
-        if only in mutant.name:
+        if options.only in mutant.name:
             named.append(mutant)
+    named = draw(named, options.sample)
     return Room(name, tuple(named), tuple(entry["files"]), tuple(entry["tests"]), entry["floor"])
 
 
@@ -145,6 +148,9 @@ def misfits(mutants: Sequence[Mutant], root: Path) -> Iterator[str]:
 def preload(module: str) -> None:
     """Import a library here, so that its copy need not be imported in every process; one that is missing is not."""
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+    # Threads that a library has begun do not come along in a fork.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
     if find_spec(module.partition(".")[0]):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -294,9 +300,9 @@ def _set(node: Any, place: int | None, operator: ast.AST) -> None:
         node.ops[place] = operator
 
 
-def draw(flips: Sequence[Mutant], n: int) -> list[Mutant]:
-    """`n` of them, the same as long as they are in the source."""
-    order = sorted(flips, key=lambda mutant: hashlib.blake2b(f"{mutant.file} {mutant.name}".encode()).digest())
+def draw(mutants: Sequence[Mutant], n: int | None) -> list[Mutant]:
+    """`n` of them, or all, in an order that is the same as long as they are there."""
+    order = sorted(mutants, key=lambda mutant: hashlib.blake2b(f"{mutant.file} {mutant.name}".encode()).digest())
     return order[:n]
 
 

@@ -112,6 +112,7 @@ def test_operators_are_flipped_one_at_a_time_and_what_survives_is_shown(tmp_path
 def test_rooms_are_chosen_by_name(tmp_path: Path) -> None:
     status, output = run(tmp_path / "one", "bank", shop=[UNSEEN], bank=[DEAR])
     assert status == 0 and "bank" in output and "shop" not in output
+    assert "1 of 1 killed" in " ".join(run(tmp_path / "sample", "--sample", "1", shop=[DEAR, SMALLER])[1].split())
     command = [sys.executable, str(TOOL), "--table", str(tmp_path / "one" / "table.toml"), "nowhere"]
     refused = subprocess.run(command, capture_output=True, text=True)
     assert refused.returncode == 1 and refused.stderr == "no room 'nowhere'; valid: shop, bank\n"
