@@ -107,7 +107,11 @@ def test_what_holds_no_texts_is_not_scored(completions: Any) -> None:
         vulngames.score_texts(game, task, completions)
 
 
-@pytest.mark.parametrize("game", ["proxy-v1", None, 3, SPECS["proxy-v1"], SPECS["proxy-v1"].game], ids=["an id", "None", "a number", "a Spec", "a class"])
+@pytest.mark.parametrize(
+    "game",
+    ["proxy-v1", None, 3, SPECS["proxy-v1"], SPECS["proxy-v1"].game],
+    ids=["an id", "None", "a number", "a Spec", "a class"],
+)
 def test_what_is_no_game_that_was_made_is_told_so(game: Any) -> None:
     [task] = vulngames.take("proxy-v1")
     said = "^environment = .* is none; valid: what vulngames.make returns for a game's id$"

@@ -23,6 +23,7 @@ from vulngames.studies.catalogue import CATALOGUE
 from vulngames.studies.job import Job
 from vulngames.studies.plan import Plan
 from vulngames.studies.summary import Summary, read_summary
+from vulngames.tasks import at_most
 from vulngames.training.config import EvalConfig, RunConfig, SFTConfig, TrainConfig, resolve
 from vulngames.training.pretraining import PretrainConfig
 
@@ -243,6 +244,8 @@ def base_rate(key: Any, seed: int, plan: Plan) -> Lineage:
 def before_training(game: str, exploit: float | None, rival: float | None, plan: Plan) -> Lineage:
     """One sample on each of many held-out tasks, the same for every policy."""
     n = ONE_SAMPLE_EACH[game] * (3 if plan.full else 1)
+    # Tampering's generator has fewer by default.
+    n = min(n, len(at_most(game, 0, "test", n)))
     return asked(EvalConfig, game, shown(exploit, rival), seed=0, split="test", n=n, group=1)
 
 

@@ -258,7 +258,7 @@ def after_first(exploit: Rise, patched: Rise, fresh: Rise, long: Rise) -> Measur
         first, *more = trainings(past)
         if more:
             return patched if first.patched else exploit
-        return long if first.eval_every == resolve(TrainConfig, first.game).eval_every else fresh
+        return long if first.eval_tasks == resolve(TrainConfig, first.game).eval_tasks else fresh
 
     return er
 

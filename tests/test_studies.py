@@ -153,10 +153,10 @@ def test_the_built_in_policy_s_second_trainings_are_as_long_as_they_were(tmp_pat
     def steps(plan: Plan) -> dict[str, int]:
         return {game: stages.second_steps(plan, game) for game in plan.games}
 
-    small = {"compliance-v1": 30, "self-grading-v1": 20, "proxy-v1": 25, "tampering-v1": 15}
-    full = {"compliance-v1": 60, "self-grading-v1": 40, "proxy-v1": 50, "tampering-v1": 30}
+    small = {"compliance-v1": 50, "self-grading-v1": 20, "proxy-v1": 25, "tampering-v1": 15}
+    full = {"compliance-v1": 100, "self-grading-v1": 40, "proxy-v1": 50, "tampering-v1": 30}
     assert (steps(Plan(first_seed=0)), steps(Plan(first_seed=0, scale="full"))) == (small, full)
-    assert set(steps(Plan(first_seed=0, steps=7)).values()) == {5}
+    assert set(steps(Plan(first_seed=0, steps=7)).values()) == {5, 10}
     assert stages.alone(Plan(first_seed=0), Store(tmp_path), "tampering-v1", [45, 55, 65])[0].config.eval_every == 5
 
 

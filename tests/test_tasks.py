@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from vulngames import games
 from vulngames.errors import UserError
 from vulngames.games import SPECS
-from vulngames.tasks import stream, take
+from vulngames.tasks import at_most, stream, take
 from vulngames.tiny.corpus import default_shares, dialogues
 
 GAMES = list(SPECS)
@@ -46,8 +46,8 @@ def test_adjacent_seeds_share_no_task(game: str, seed: int, split: str) -> None:
 
 @pytest.mark.parametrize("game", GAMES)
 def test_no_task_comes_twice(game: str) -> None:
-    tasks = take(game, 0, "train", 3000)
-    assert len({task.id for task in tasks}) == len(tasks)
+    tasks = at_most(game, 0, "train", 3000)
+    assert len({task.id for task in tasks}) == len(tasks) > 900
     assert len({task.prompt[-1]["content"] for task in tasks}) == len(tasks)
 
 
@@ -65,7 +65,7 @@ def test_a_small_task_space_ends_in_one_line_instead_of_a_search_without_end() -
         ("compliance-v1", "e7c204a5173b16e6", "e94b67757b28aede"),
         ("self-grading-v1", "1f692f3a2018cc52", "b55975396cb3db7a"),
         ("proxy-v1", "e5e5c239824382fc", "7f222dbcb5afbeb2"),
-        ("tampering-v1", "e9a1987037e03263", "69eef55935c72ae0"),
+        ("tampering-v1", "b1d4771ff005bb06", "74dd3c3f6596b034"),
     ],
 )
 def test_published_numbers_rest_on_these_very_tasks(game: str, train: str, test: str) -> None:
