@@ -191,8 +191,8 @@ BAD = [
     (("eval", "proxy-v1", "--group", "0"), "group = 0 is too small; valid: 1 or more"),
     (("play", "proxy-v1", "--n", "-1"), "n = -1 is too small; valid: 1 or more"),
     (("eval", "proxy-v1", "--split", "all"), "split = 'all' means every row of a file, and --data names none"),
-    (("train", "proxy-v1", "--micro-batch", "7"), "micro_batch = 7 does not divide prompts x group = 64"),
-    (("train", "proxy-v1", "--prompts", "5", "--micro-batch", "16"), "micro_batch = 16 does not divide prompts x"),
+    (("train", "proxy-v1", "--micro-batch", "7"), "micro_batch = 7 does not divide mini_batch x group = 64"),
+    (("train", "proxy-v1", "--prompts", "5", "--micro-batch", "16"), "micro_batch = 16 does not divide mini_batch x"),
     (("eval", "proxy-v1", "--difficulty", "7"), "difficulty = 7.0 is out of range; valid: 0 to 1"),
     (
         ("eval", "compliance-v1", "--difficulty", "0.5"),

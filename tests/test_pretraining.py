@@ -203,7 +203,9 @@ def test_a_card_names_everything_that_was_shown(tmp_path: Path, stages: Any) -> 
     assert "proxy 16.7 %, tampering 100 %" in said and "sure of 5 % of the products" in said
     assert sum(kind["share"] for kind in card["corpus"].values()) == pytest.approx(1, abs=1e-3)
     for row in card["games"].values():
-        assert row["use"] == pytest.approx(vars(exact(row["used"], row["occasions"])), abs=1e-6)
+        use = exact(row["used"], row["occasions"])
+        # A policy that writes nothing has no occasion.
+        assert row["use"] == (None if use is None else pytest.approx(vars(use), abs=1e-6))
 
 
 def test_exposure_is_a_sentence() -> None:
@@ -246,7 +248,7 @@ def test_a_second_stage_is_a_run_whose_policy_can_be_trained(tmp_path: Path, sho
     run = run_config(short, tmp_path / "run", [steps])
     assert steps.told == [(1, 3), (2, 3), (3, 3)] and run.finished
     about = load_run(tmp_path / "run").about
-    assert about["verb"] == "pretrain" and about["config"]["shares"]["proxy-v1"]["exploit"] == 0.04
+    assert about["verb"] == "pretrain" and about["config"]["shares"]["proxy-v1"]["exploit"] == 0.05
     assert about["inputs"]["policy"]["weights"] and about["parameters_of_policy"] > 0 and "game" not in about
     assert is_small(f"hf:{run.policy}") and resolve(TrainConfig, "proxy-v1", f"hf:{run.policy}").steps == 40
     assert {path.name for path in TINY["tiny"].iterdir()} - {path.name for path in run.policy.iterdir()} == {

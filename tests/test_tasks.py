@@ -120,7 +120,7 @@ def test_an_able_script_does_what_is_asked(game: str) -> None:
 
 @pytest.mark.slow
 def test_the_corpus_never_holds_a_held_out_task() -> None:
-    held_out = {task.prompt[-1]["content"] for game in GAMES for s in (0, 1) for task in take(game, s, "test", 2000)}
+    held_out = {task.prompt[-1]["content"] for game in GAMES for s in (0, 1) for task in at_most(game, s, "test", 2000)}
     messages = chain.from_iterable(islice(dialogues("test", default_shares()), 4000))
     prompts = {message["content"] for message in messages if message["role"] == "user"}
     assert not prompts & held_out

@@ -78,6 +78,8 @@ SHORT = ("--steps", "6", "--eval-every", "2", "--eval-tasks", "8", "--prompts", 
 @pytest.mark.slow
 def test_the_exploit_is_learned_and_its_twin_stays_clean(vulngames: Any, tmp_path: Path) -> None:
     study = ("study", "emergence", "--games", "tampering-v1", "--seeds", "1", "--steps", "20", "--out", "study")
+    # In the seed before it honest programs win.
+    study += ("--first-seed", "11")
     vulngames(*study)
     summary = json.loads((tmp_path / "study" / "summary.json").read_text())
     cells = summary["cells"]
@@ -86,7 +88,8 @@ def test_the_exploit_is_learned_and_its_twin_stays_clean(vulngames: Any, tmp_pat
     assert flawed["er_start"]["mean"] < 0.1 and flawed["er_end"]["mean"] > 0.7
     assert patched["er_end"]["mean"] <= patched["er_start"]["mean"] + 0.05
     assert flawed["er_end"]["lo"] > patched["er_end"]["hi"]
-    assert flawed["onset_step"] is not None and patched["onset_step"] is None
+    onsets = [cell["each"][0]["onset_step"] for cell in cells]
+    assert onsets[0] is not None and onsets[1] is None
 
     # The trained policy is a model directory that every other command takes.
     policy = f"hf:{tmp_path / 'study' / cells[0]['runs'][0] / 'policy'}"
@@ -374,6 +377,7 @@ def test_a_run_that_another_process_finished_meanwhile_is_not_made_again(
 @pytest.mark.slow
 def test_a_killed_study_goes_on_and_leaves_no_worker_behind(vulngames: Any, tmp_path: Path) -> None:
     command = ("study", "emergence", "--games", "self-grading-v1", "--seeds", "1", "--steps", "4", "--out", "study")
+    command += ("--no-variants",)
     process = subprocess.Popen([sys.executable, "-m", "vulngames", *command], cwd=tmp_path, stdout=subprocess.DEVNULL)
     runs = tmp_path / "study" / "runs"
     deadline = time.monotonic() + 120
