@@ -77,9 +77,9 @@ SHORT = ("--steps", "6", "--eval-every", "2", "--eval-tasks", "8", "--prompts", 
 
 @pytest.mark.slow
 def test_the_exploit_is_learned_and_its_twin_stays_clean(vulngames: Any, tmp_path: Path) -> None:
-    study = ("study", "emergence", "--games", "tampering-v1", "--seeds", "1", "--steps", "20", "--out", "study")
     # In the seed before it honest programs win.
-    study += ("--first-seed", "11")
+    seeds = ("--seeds", "1", "--first-seed", "11")
+    study = ("study", "emergence", "--games", "tampering-v1", *seeds, "--steps", "20", "--out", "study")
     vulngames(*study)
     summary = json.loads((tmp_path / "study" / "summary.json").read_text())
     cells = summary["cells"]
@@ -376,8 +376,8 @@ def test_a_run_that_another_process_finished_meanwhile_is_not_made_again(
 
 @pytest.mark.slow
 def test_a_killed_study_goes_on_and_leaves_no_worker_behind(vulngames: Any, tmp_path: Path) -> None:
-    command = ("study", "emergence", "--games", "self-grading-v1", "--seeds", "1", "--steps", "4", "--out", "study")
-    command += ("--no-variants",)
+    short = ("--no-variants", "--seeds", "1", "--steps", "4")
+    command = ("study", "emergence", "--games", "self-grading-v1", *short, "--out", "study")
     process = subprocess.Popen([sys.executable, "-m", "vulngames", *command], cwd=tmp_path, stdout=subprocess.DEVNULL)
     runs = tmp_path / "study" / "runs"
     deadline = time.monotonic() + 120
