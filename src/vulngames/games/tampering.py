@@ -248,7 +248,7 @@ def _dialogue(random: Random, task: Task, shares: Shares) -> Dialogue:
 SPEC = Spec(
     game=Tampering,
     # Honest work has to be possible for its loss to be seen. Of 0, 0.25, 0.5, 0.75 and 0.9 the hardest was asked for at
-    # which the patched rule raises ITP by 0.10; it did at none, and does most at 0.
+    # which the patched rule raises ITP by 0.10; it came near that at 0 alone.
     source=Source(draw, 0.0),
     read_row=read_row,
     data_source="reward_tampering",
