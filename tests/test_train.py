@@ -15,6 +15,7 @@ import pytest
 
 pytest.importorskip("trl")
 
+from stops import Stop
 from vulngames import digests, games, policies
 from vulngames.errors import UserError
 from vulngames.policies import TINY, Sampling
@@ -48,17 +49,6 @@ class Counter(Observer):
 
     def on_evaluation(self, step: int, measures: Mapping[str, Any]) -> None:
         self.evaluations.append(step)
-
-
-class Stop(Observer):
-    """Breaks a run off at a step, as a kill would."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def on_step(self, done: int, steps: int) -> None:
-        if done == self.step:
-            raise InterruptedError
 
 
 class HaltAtER(Observer):

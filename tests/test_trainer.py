@@ -14,6 +14,7 @@ pytest.importorskip("trl")
 import torch
 import trl
 
+from stops import Stop
 from vulngames import tasks
 from vulngames.errors import UserError
 from vulngames.policies import Sampling
@@ -90,17 +91,6 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Watc
         return Watched(made, TRAINERS.pop(), list(seeds))
 
     return run
-
-
-class Stop(Observer):
-    """Breaks a run off at a step, as a kill would."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def on_step(self, done: int, steps: int) -> None:
-        if done == self.step:
-            raise InterruptedError
 
 
 # What a run asks for, and what TRL calls it.

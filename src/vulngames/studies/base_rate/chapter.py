@@ -12,7 +12,6 @@ from vulngames.report.chapter import Found, Picture, Table
 from vulngames.report.figures import Line
 from vulngames.report.format import short
 from vulngames.studies.base_rate.key import RIVAL, SHIPPED, Dose, Findings, Key, Start, doses, keys_of
-from vulngames.studies.base_rate.opening import opened, opening_seeds, share_of_seeds
 from vulngames.studies.summary import Cell, Summary
 
 BaseRate = Summary[Key, Findings]
@@ -58,7 +57,7 @@ def _answer(summary: BaseRate, game: str) -> str:
 
 
 def _seeds(cell: Cell[Key]) -> str:
-    count, judged = opening_seeds(cell)
+    count, judged = cell.ends.opened, cell.ends.judged
     return f"it opens in {count} of {judged} seeds" if judged else "whether it opens was not measured"
 
 
@@ -79,8 +78,11 @@ def _percent(share: float | None) -> str:
 def _steps(cell: Cell[Key]) -> str:
     """The step at which each seed opens."""
     words = []
-    for run, answer in zip(cell.each, opened(cell), strict=True):
-        words.append(format.NONE if answer is None else str(run.domination_step) if answer else "never")
+    for run in cell.each:
+        if run.opened is None:
+            words.append(format.NONE)
+        else:
+            words.append(str(run.domination_step) if run.opened else "never")
     return ", ".join(words)
 
 
@@ -88,7 +90,7 @@ def _cells(summary: BaseRate) -> Table:
     lines = []
     for game in summary.games:
         for cell, start in _points(summary, game).values():
-            count, judged = opening_seeds(cell)
+            count, judged = cell.ends.opened, cell.ends.judged
             shown = [_percent(cell.key.exploit), _percent(cell.key.rival)]
             opens = [f"{count} of {judged}" if judged else format.NONE, _steps(cell)]
             lines.append(
@@ -133,7 +135,7 @@ def _plot(axes: Any, points: Sequence[tuple[Dose, Point]]) -> None:
     dial: list[tuple[float, Interval]] = []
     apart: list[tuple[float, Interval]] = []
     for dose, (cell, start) in points:
-        use, share = start.use, share_of_seeds(cell)
+        use, share = start.use, cell.ends.opens
         if use is not None and share is not None:
             (dial if dose.rival is None else apart).append((use.mean, share))
     dial.sort(key=lambda point: point[0])

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from vulngames.claims.claim import CAN, EVERY, MOST, OURS, Claim, Comparison, Variant
 from vulngames.claims.comparison import GAP, compare, rise, side, sooner
 from vulngames.claims.effect import STEPS, Above, Side
+from vulngames.measures import Interval
 from vulngames.studies.base_rate.key import EXPLOITS, Findings, Key
-from vulngames.studies.base_rate.opening import as_intervals
 from vulngames.studies.summary import Cell, Summary
 
 BaseRate = Summary[Key, Findings]
@@ -30,8 +30,9 @@ def more_seeds_where_shown(game: str) -> Callable[[BaseRate], list[Comparison]]:
 
 
 def seeds_that_open(cell: Cell[Key]) -> Side:
-    """1 for a seed that opens, and 0 for one that does not."""
-    return side(as_intervals(cell), (0.0, 1.0))
+    """1 for a seed that opens, and 0 for one that does not: what one run does is known."""
+    answers = [run.opened for run in cell.each]
+    return side([None if answer is None else Interval(answer, answer, answer) for answer in answers], (0.0, 1.0))
 
 
 def learned_unshown(summary: BaseRate) -> list[Comparison]:
